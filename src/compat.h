@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Every difference between the kernels this driver is built for, 6.1 and newer.
+ * Kbuild looks for each feature in the headers at hand and defines HAVE_*; no
+ * kernel version is compared.
+ */
+#ifndef SUBPAGE_COMPAT_H
+#define SUBPAGE_COMPAT_H
+
+#include <linux/iommu.h>
+#include <linux/uaccess.h>
+#include <linux/vfio_pci_core.h>
+
+/* 6.3 asks the group; before, interrupt remapping was a capability of the IOMMU. */
+#ifdef HAVE_ISOLATED_MSI
+static inline bool compat_has_isolated_msi(struct device *dev)
+{
+	struct iommu_group *group = iommu_group_get(dev);
+	bool isolated;
+
+	if (!group)
+		return false;
+
+	isolated = iommu_group_has_isolated_msi(group);
+	iommu_group_put(group);
+	return isolated;
+}
+#else
+static inline bool compat_has_isolated_msi(struct device *dev)
+{
+	return device_iommu_capable(dev, IOMMU_CAP_INTR_REMAP);
+}
+#endif
+
+/*
+ * 6.19 gave region info an operation of its own, and answers nothing for a
+ * driver without it. Before, it was one more ioctl, and vfio-pci-core had no
+ * function for it: here -ENOTTY stands for "ask vfio_pci_core_ioctl()".
+ */
+int region_info(struct vfio_device *core_vdev, struct vfio_region_info *info,
+		struct vfio_info_cap *caps);
+
+#ifdef HAVE_GET_REGION_INFO_CAPS
+#define COMPAT_REGION_INFO_OPS \
+	.ioctl = vfio_pci_core_ioctl, \
+	.get_region_info_caps = region_info,
+#else
+static inline int vfio_pci_ioctl_get_region_info(struct vfio_device *core_vdev,
+						 struct vfio_region_info *info,
+						 struct vfio_info_cap *caps)
+{
+	return -ENOTTY;
+}
+
+static inline long compat_ioctl(struct vfio_device *core_vdev, unsigned int cmd,
+				unsigned long arg)
+{
+	struct vfio_region_info __user *uinfo = (void __user *)arg;
+	const size_t min = offsetofend(struct vfio_region_info, offset);
+	struct vfio_region_info info = {};
+	struct vfio_info_cap caps = {};
+	long ret;
+
+	if (cmd != VFIO_DEVICE_GET_REGION_INFO)
+		return vfio_pci_core_ioctl(core_vdev, cmd, arg);
+
+	if (copy_from_user(&info, uinfo, min))
+		return -EFAULT;
+	if (info.argsz < min)
+		return -EINVAL;
+
+	info.cap_offset = 0;
+	ret = region_info(core_vdev, &info, &caps);
+	if (ret == -ENOTTY)
+		return vfio_pci_core_ioctl(core_vdev, cmd, arg);
+	if (ret)
+		goto out;
+
+	if (caps.size)
+		info.flags |= VFIO_REGION_INFO_FLAG_CAPS;
+	if (caps.size && info.argsz < sizeof(info) + caps.size) {
+		info.argsz = sizeof(info) + caps.size;
+	} else if (caps.size) {
+		info.cap_offset = sizeof(info);
+		vfio_info_cap_shift(&caps, sizeof(info));
+		if (copy_to_user(uinfo + 1, caps.buf, caps.size))
+			ret = -EFAULT;
+	}
+	if (!ret && copy_to_user(uinfo, &info, min))
+		ret = -EFAULT;
+out:
+	kfree(caps.buf);
+	return ret;
+}
+
+#define COMPAT_REGION_INFO_OPS \
+	.ioctl = compat_ioctl,
+#endif
+
+/* 6.17: the VF token also comes through iommufd's bind. */
+#ifdef HAVE_MATCH_TOKEN_UUID
+#define COMPAT_TOKEN_OPS \
+	.match_token_uuid = vfio_pci_core_match_token_uuid,
+#else
+#define COMPAT_TOKEN_OPS
+#endif
+
+/* 6.2: iommufd; 6.6: detach; 6.15: PASIDs. */
+#ifdef HAVE_IOMMUFD
+#define COMPAT_IOMMUFD_OPS \
+	.bind_iommufd = vfio_iommufd_physical_bind, \
+	.unbind_iommufd = vfio_iommufd_physical_unbind, \
+	.attach_ioas = vfio_iommufd_physical_attach_ioas, \
+	COMPAT_IOMMUFD_DETACH_OPS \
+	COMPAT_IOMMUFD_PASID_OPS
+#else
+#define COMPAT_IOMMUFD_OPS
+#endif
+
+#ifdef HAVE_IOMMUFD_DETACH
+#define COMPAT_IOMMUFD_DETACH_OPS \
+	.detach_ioas = vfio_iommufd_physical_detach_ioas,
+#else
+#define COMPAT_IOMMUFD_DETACH_OPS
+#endif
+
+#ifdef HAVE_IOMMUFD_PASID
+#define COMPAT_IOMMUFD_PASID_OPS \
+	.pasid_attach_ioas = vfio_iommufd_physical_pasid_attach_ioas, \
+	.pasid_detach_ioas = vfio_iommufd_physical_pasid_detach_ioas,
+#else
+#define COMPAT_IOMMUFD_PASID_OPS
+#endif
+
+/* 6.19: BARs as dma-bufs; 7.0 renamed the type of their ranges. */
+#ifdef HAVE_VFIO_PCI_DMABUF
+extern const struct vfio_pci_device_ops region_dmabuf_ops;
+#ifdef HAVE_DMA_BUF_PHYS_VEC
+#define phys_vec dma_buf_phys_vec
+#endif
+static inline void compat_set_dmabuf_ops(struct vfio_pci_core_device *core)
+{
+	core->pci_ops = &region_dmabuf_ops;
+}
+#else
+static inline void compat_set_dmabuf_ops(struct vfio_pci_core_device *core) { }
+#endif
+
+#endif /* SUBPAGE_COMPAT_H */
