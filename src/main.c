@@ -8,6 +8,7 @@
 #include "compat.h"
 #include "fault.h"
 #include "region.h"
+#include "sysfs.h"
 
 static enum msix_policy msix_mmap = MSIX_MMAP_EEH;
 module_param_cb(msix_mmap, &msix_policy_param_ops, &msix_mmap, 0644);
@@ -163,6 +164,7 @@ static struct pci_driver subpage_driver = {
 	.sriov_configure	= subpage_sriov_configure,
 	.err_handler		= &vfio_pci_core_err_handlers,
 	.driver_managed_dma	= true,
+	.driver.dev_groups	= sysfs_groups,
 };
 module_pci_driver(subpage_driver);
 

@@ -41,48 +41,44 @@ const struct kernel_param_ops msix_policy_param_ops = {
 	.get = policy_get,
 };
 
-static enum subpage_msix_state decide(struct pci_dev *pdev, enum msix_policy policy)
+static void expose(struct msix_table *table, enum subpage_msix_state state, const char *reason)
 {
-	if (policy == MSIX_MMAP_NEVER)
-		return SUBPAGE_MSIX_HIDDEN;
-	if (eeh_covers(pdev))
-		return SUBPAGE_MSIX_EEH;
-	if (policy == MSIX_MMAP_EEH)
-		return SUBPAGE_MSIX_HIDDEN;
-	if (compat_has_isolated_msi(&pdev->dev))
-		return SUBPAGE_MSIX_ISOLATED;
-	if (policy == MSIX_MMAP_ALWAYS)
-		return SUBPAGE_MSIX_ALWAYS;
-
-	return SUBPAGE_MSIX_HIDDEN;
+	table->state = state;
+	table->reason = reason;
 }
 
-static const char *hidden_because(struct pci_dev *pdev, enum msix_policy policy)
+static void decide(struct msix_table *table, struct pci_dev *pdev, enum msix_policy policy)
 {
-	if (policy == MSIX_MMAP_NEVER)
-		return "msix_mmap=never";
-	if (policy == MSIX_MMAP_ISOLATED)
-		return "neither EEH nor the IOMMU isolates MSIs (msix_mmap=always maps it)";
-	if (compat_has_isolated_msi(&pdev->dev))
-		return "no EEH, but the IOMMU isolates MSIs (msix_mmap=isolated maps it)";
+	bool isolated = compat_has_isolated_msi(&pdev->dev);
 
-	return "neither EEH nor the IOMMU isolates MSIs (msix_mmap=always maps it)";
+	if (policy == MSIX_MMAP_NEVER)
+		expose(table, SUBPAGE_MSIX_HIDDEN, "hidden from mmap, msix_mmap=never");
+	else if (eeh_covers(pdev))
+		expose(table, SUBPAGE_MSIX_EEH, "mappable, EEH isolates its MSIs");
+	else if (policy == MSIX_MMAP_EEH && isolated)
+		expose(table, SUBPAGE_MSIX_HIDDEN,
+		       "hidden from mmap, no EEH, but the IOMMU isolates MSIs (msix_mmap=isolated maps it)");
+	else if (policy != MSIX_MMAP_EEH && isolated)
+		expose(table, SUBPAGE_MSIX_ISOLATED, "mappable, the IOMMU isolates its MSIs");
+	else if (policy == MSIX_MMAP_ALWAYS)
+		expose(table, SUBPAGE_MSIX_ALWAYS,
+		       "mappable, msix_mmap=always, though nothing isolates its MSIs");
+	else
+		expose(table, SUBPAGE_MSIX_HIDDEN,
+		       "hidden from mmap, neither EEH nor the IOMMU isolates MSIs (msix_mmap=always maps it)");
 }
 
-static void log_table(const struct msix_table *table, struct pci_dev *pdev,
-		      enum msix_policy policy)
+const char *msix_state_name(const struct msix_table *table)
 {
-	static const char * const mappable_because[] = {
-		[SUBPAGE_MSIX_EEH] = "EEH isolates its MSIs",
-		[SUBPAGE_MSIX_ISOLATED] = "the IOMMU isolates its MSIs",
-		[SUBPAGE_MSIX_ALWAYS] = "msix_mmap=always, though nothing isolates its MSIs",
+	static const char * const name[] = {
+		[SUBPAGE_MSIX_NONE] = "none",
+		[SUBPAGE_MSIX_HIDDEN] = "hidden",
+		[SUBPAGE_MSIX_EEH] = "eeh",
+		[SUBPAGE_MSIX_ISOLATED] = "isolated",
+		[SUBPAGE_MSIX_ALWAYS] = "always",
 	};
-	bool hidden = table->state == SUBPAGE_MSIX_HIDDEN;
 
-	pci_info(pdev, "MSI-X table in BAR %d [%#x-%#x]: %s, %s\n",
-		 table->bar, table->offset, table->offset + table->size - 1,
-		 hidden ? "hidden from mmap" : "mappable",
-		 hidden ? hidden_because(pdev, policy) : mappable_because[table->state]);
+	return name[table->state];
 }
 
 void msix_table_init(struct msix_table *table, struct pci_dev *pdev, enum msix_policy policy)
@@ -100,6 +96,7 @@ void msix_table_init(struct msix_table *table, struct pci_dev *pdev, enum msix_p
 	table->bar = location & PCI_MSIX_TABLE_BIR;
 	table->offset = location & PCI_MSIX_TABLE_OFFSET;
 	table->size = ((control & PCI_MSIX_FLAGS_QSIZE) + 1) * PCI_MSIX_ENTRY_SIZE;
-	table->state = decide(pdev, policy);
-	log_table(table, pdev, policy);
+	decide(table, pdev, policy);
+	pci_info(pdev, "MSI-X table in BAR %d [%#x-%#x]: %s\n", table->bar, table->offset,
+		 table->offset + table->size - 1, table->reason);
 }

@@ -32,6 +32,7 @@ enum msix_policy {
  * @bar: number of the BAR that holds it, 0 to 5; -1 without MSI-X
  * @offset: start in the BAR, bytes
  * @size: length, bytes
+ * @reason: why @state, as a sentence
  *
  * Written once, by msix_table_init(), before the device is registered.
  */
@@ -40,6 +41,7 @@ struct msix_table {
 	int bar;
 	u32 offset;
 	u32 size;
+	const char *reason;
 };
 
 /* get and set of a parameter of type enum msix_policy; sysfs shows the name */
@@ -56,6 +58,9 @@ extern const struct kernel_param_ops msix_policy_param_ops;
  * Context: process context; takes the IOMMU group's mutex.
  */
 void msix_table_init(struct msix_table *table, struct pci_dev *pdev, enum msix_policy policy);
+
+/* The table's state in lower case, as in sysfs. */
+const char *msix_state_name(const struct msix_table *table);
 
 /* First byte of the hole: the pages of the BAR that must not be mapped. */
 static inline u64 msix_hole_start(const struct msix_table *table)

@@ -4,6 +4,7 @@
 #include "eeh.h"
 #include "fault.h"
 #include "page_claim.h"
+#include "trace.h"
 
 bool page_claim_is_candidate(struct pci_dev *pdev, int bar)
 {
@@ -197,9 +198,12 @@ err_put_back:
 	put_back(claim, pdev, bar);
 out_decode:
 	pci_write_config_word(pdev, PCI_COMMAND, command);
-	if (!ret)
-		refresh_saved_bar(pdev, bar);
-	return ret;
+	if (ret)
+		return ret;
+
+	refresh_saved_bar(pdev, bar);
+	trace_subpage_move(pdev, bar, claim);
+	return 0;
 }
 
 static bool must_stay(struct pci_dev *pdev, int bar)
@@ -237,30 +241,48 @@ static enum subpage_bar_state make(struct page_claim *claim, struct pci_dev *pde
 	}
 }
 
+static const struct {
+	const char *name;
+	const char *reason;
+} state_text[] = {
+	[SUBPAGE_BAR_NONE] = { "none", "not claimed" },
+	[SUBPAGE_BAR_IN_PLACE] = { "in_place", "alone on its page, claimed in place" },
+	[SUBPAGE_BAR_MOVED] = { "moved", "moved to a page of its own" },
+	[SUBPAGE_BAR_UNASSIGNED] = { "unassigned", "trapped, it has no address" },
+	[SUBPAGE_BAR_VIRTFN] = { "virtfn", "trapped, the physical function places it" },
+	[SUBPAGE_BAR_FIXED] = { "fixed", "trapped, it shares its page and must not be moved" },
+	[SUBPAGE_BAR_BUSY] = { "busy", "trapped, it shares its page and the kernel is using it" },
+	[SUBPAGE_BAR_REALIGN_OFF] = {
+		"realign_off", "trapped, it shares its page and realign=0 forbids to move it"
+	},
+	[SUBPAGE_BAR_NO_SPACE] = {
+		"no_space", "trapped, it shares its page and the bridge window is full"
+	},
+	[SUBPAGE_BAR_FAILED] = { "failed", "trapped, it shares its page and could not be moved" },
+	[SUBPAGE_BAR_LOST] = {
+		"lost", "page lost, the PCI core released the bridge window above it"
+	},
+};
+
+const char *page_claim_state_name(const struct page_claim *claim)
+{
+	return state_text[claim->state].name;
+}
+
+const char *page_claim_reason(const struct page_claim *claim)
+{
+	return state_text[claim->state].reason;
+}
+
 static void log_claim(const struct page_claim *claim, struct pci_dev *pdev, int bar)
 {
-	static const char * const trapped[] = {
-		[SUBPAGE_BAR_UNASSIGNED] = "it has no address",
-		[SUBPAGE_BAR_VIRTFN] = "the physical function places it",
-		[SUBPAGE_BAR_FIXED] = "it shares its page and must not be moved",
-		[SUBPAGE_BAR_BUSY] = "it shares its page and the kernel is using it",
-		[SUBPAGE_BAR_REALIGN_OFF] = "it shares its page and realign=0 forbids to move it",
-		[SUBPAGE_BAR_NO_SPACE] = "it shares its page and the bridge window is full",
-		[SUBPAGE_BAR_FAILED] = "it shares its page and could not be moved",
-	};
 	struct resource *res = &pdev->resource[bar];
 
-	switch (claim->state) {
-	case SUBPAGE_BAR_IN_PLACE:
-		pci_info(pdev, "BAR %d %pR: alone on its page, claimed in place\n", bar, res);
-		break;
-	case SUBPAGE_BAR_MOVED:
-		pci_info(pdev, "BAR %d %pR: moved from %pR to a page of its own\n",
-			 bar, res, &claim->was);
-		break;
-	default:
-		pci_info(pdev, "BAR %d %pR: trapped, %s\n", bar, res, trapped[claim->state]);
-	}
+	if (claim->state == SUBPAGE_BAR_MOVED)
+		pci_info(pdev, "BAR %d %pR: %s, from %pR\n", bar, res,
+			 page_claim_reason(claim), &claim->was);
+	else
+		pci_info(pdev, "BAR %d %pR: %s\n", bar, res, page_claim_reason(claim));
 }
 
 void page_claim_make(struct page_claim *claim, struct pci_dev *pdev, int bar, bool realign)
@@ -274,6 +296,7 @@ void page_claim_make(struct page_claim *claim, struct pci_dev *pdev, int bar, bo
 	claim->was.name = claim->name;
 
 	claim->state = make(claim, pdev, bar, realign);
+	trace_subpage_claim(pdev, bar, claim);
 	log_claim(claim, pdev, bar);
 }
 
@@ -295,6 +318,7 @@ void page_claim_undo(struct page_claim *claim, struct pci_dev *pdev, int bar)
 		put_back(claim, pdev, bar);
 		pci_write_config_word(pdev, PCI_COMMAND, command);
 		refresh_saved_bar(pdev, bar);
+		trace_subpage_restore(pdev, bar, claim);
 	}
 	claim->state = SUBPAGE_BAR_NONE;
 }
@@ -307,9 +331,10 @@ static void check(struct page_claim *claim, struct pci_dev *pdev, int bar)
 	    (claim->page.parent && res->parent == &claim->page))
 		return;
 
-	pci_warn(pdev, "BAR %d %pR: page lost, the PCI core released the bridge window above it; unbind, remove and rescan the device to have it placed anew\n",
-		 bar, res);
 	claim->state = SUBPAGE_BAR_LOST;
+	trace_subpage_lost(pdev, bar, claim);
+	pci_warn(pdev, "BAR %d %pR: %s; remove the device and rescan to have it placed anew\n",
+		 bar, res, page_claim_reason(claim));
 }
 
 void page_claim_drop(struct page_claim *claim, struct pci_dev *pdev, int bar)

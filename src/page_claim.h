@@ -105,6 +105,10 @@ static inline bool page_claim_stands(const struct page_claim *claim)
 	return claim->state == SUBPAGE_BAR_IN_PLACE || claim->state == SUBPAGE_BAR_MOVED;
 }
 
+/* The claim's state in lower case, as in sysfs, and as a sentence, as in the log. */
+const char *page_claim_state_name(const struct page_claim *claim);
+const char *page_claim_reason(const struct page_claim *claim);
+
 /**
  * page_claim_open() - check the claim and reserve the rest of its page
  * @claim: the claim

@@ -2,6 +2,7 @@
 #include <linux/slab.h>
 
 #include "region.h"
+#include "trace.h"
 
 static bool has_claim(const struct subpage_device *sdev, int bar)
 {
@@ -121,20 +122,31 @@ static int bar_info(struct subpage_device *sdev, struct vfio_region_info *info,
 int region_info(struct vfio_device *core_vdev, struct vfio_region_info *info,
 		struct vfio_info_cap *caps)
 {
+	struct subpage_device *sdev = to_subpage_device(core_vdev);
+	int ret;
+
 	if (info->index >= PCI_STD_NUM_BARS)
 		return vfio_pci_ioctl_get_region_info(core_vdev, info, caps);
 
-	return bar_info(to_subpage_device(core_vdev), info, caps);
+	ret = bar_info(sdev, info, caps);
+	if (!ret)
+		trace_subpage_region_info(sdev->core.pdev, info->index, 0, info->size,
+					  info->flags);
+	return ret;
 }
 
 int region_mmap(struct vfio_device *core_vdev, struct vm_area_struct *vma)
 {
 	struct subpage_device *sdev = to_subpage_device(core_vdev);
-	u64 offset = (u64)vma->vm_pgoff << PAGE_SHIFT;
+	u64 position = (u64)vma->vm_pgoff << PAGE_SHIFT;
+	int bar = VFIO_PCI_OFFSET_TO_INDEX(position);
+	u64 offset = position & VFIO_PCI_OFFSET_MASK;
+	u64 length = vma->vm_end - vma->vm_start;
 
-	if (msix_hole_covers(&sdev->msix, VFIO_PCI_OFFSET_TO_INDEX(offset),
-			     offset & VFIO_PCI_OFFSET_MASK, vma->vm_end - vma->vm_start))
+	if (msix_hole_covers(&sdev->msix, bar, offset, length)) {
+		trace_subpage_mmap_refused(sdev->core.pdev, bar, offset, length, 0);
 		return -EINVAL;
+	}
 
 	return vfio_pci_core_mmap(core_vdev, vma);
 }
