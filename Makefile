@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Kbuild builds the module; this file is for people. "make help" lists it all.
+
+KERNEL ?= $(shell uname -r)
+KDIR ?= /lib/modules/$(KERNEL)/build
+PREFIX ?= /usr/local
+
+name := $(shell sed -n 's/^PACKAGE_NAME="\(.*\)"/\1/p' dkms.conf)
+version := $(shell sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' dkms.conf)
+dkms_source := $(DESTDIR)/usr/src/$(name)-$(version)
+kbuild = $(MAKE) -C $(KDIR) M=$(CURDIR)
+
+all: module cli ## Build the module for the running kernel (KERNEL=, KDIR=) and the command
+
+module:
+	@test -d $(KDIR) || { echo "$(KDIR) is missing: apt-get install linux-headers-$(KERNEL)" >&2; exit 1; }
+	$(kbuild) modules
+
+cli:
+	$(MAKE) -C src/cli
+
+install: all ## Install both; DESTDIR= and PREFIX= as usual, KERNEL= for another kernel
+	$(kbuild) INSTALL_MOD_PATH=$(DESTDIR) INSTALL_MOD_DIR=updates modules_install
+	$(MAKE) -C src/cli install DESTDIR=$(DESTDIR) PREFIX=$(PREFIX)
+
+dkms-source:
+	install -d $(dkms_source)/src $(dkms_source)/include/uapi/linux
+	install -m 644 Kbuild dkms.conf LICENSE $(dkms_source)
+	install -m 644 $(wildcard src/*.c src/*.h) $(dkms_source)/src
+	install -m 644 include/uapi/linux/subpage_vfio_pci.h $(dkms_source)/include/uapi/linux
+
+dkms-install: dkms-source ## Have DKMS build and install the module, now and after each kernel upgrade
+	@command -v dkms >/dev/null || { echo "DKMS is missing: apt-get install dkms linux-headers-$(KERNEL)" >&2; exit 1; }
+	dkms install $(name)/$(version) -k $(KERNEL)
+
+dkms-remove: ## Undo dkms-install, for all kernels
+	dkms remove $(name)/$(version) --all
+	rm -r $(dkms_source)
+
+demo: ## See what it does, in a virtual machine (needs root or sudo, about 3 minutes)
+	scripts/demo
+
+check: ## Run all the tests (needs root or sudo for packages)
+	scripts/check
+
+static: ## Run the static checks alone: W=1, sparse, checkpatch, kernel-doc, shellcheck
+	scripts/static
+
+clean: ## Remove what was built here; the cache of kernels stays
+	rm -rf build
+	find . -path ./.git -prune -o \( -name '*.o' -o -name '*.ko' -o -name '*.mod' -o -name '*.mod.c' \
+		-o -name '.*.cmd' -o -name Module.symvers -o -name modules.order \) -exec rm -f {} +
+
+help: ## Show this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
+
+.PHONY: all module cli install dkms-source dkms-install dkms-remove demo check static clean help
