@@ -20,8 +20,8 @@ static int policy_set(const char *val, const struct kernel_param *kp)
 	int i = sysfs_match_string(policy_name, val);
 
 	if (i < 0) {
-		pr_err("%s: msix_mmap=%s: expected eeh, isolated, always or never\n",
-		       KBUILD_MODNAME, val);
+		pr_err("%s: msix_mmap: expected eeh, isolated, always or never\n",
+		       KBUILD_MODNAME);
 		return i;
 	}
 
