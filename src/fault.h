@@ -5,6 +5,15 @@
 /**
  * enum fault_point - a step of the bind that a test build can make fail
  *
+ * @FAULT_PLACEHOLDER: the old range is set aside
+ * @FAULT_RELEASE: the BAR leaves it
+ * @FAULT_ASSIGN: the PCI core finds it a page
+ * @FAULT_ALIGNMENT: that page is one
+ * @FAULT_READBACK: the BAR register took the address
+ * @FAULT_PAGE: the page is nested around the BAR
+ * @FAULT_SHRINK: the BAR gets its true size back
+ * @FAULT_REGISTER: VFIO takes the device
+ *
  * In the order in which a bind takes them; the values are those of the module
  * parameter fault_point, which only a build with SUBPAGE_FAULT_POINTS=y has.
  */

@@ -4,8 +4,8 @@
 
 #include <linux/sysfs.h>
 
-/**
- * sysfs_groups - the directory subpage_vfio_pci of a bound device
+/*
+ * The directory subpage_vfio_pci of a bound device.
  *
  * For the driver's dev_groups: the driver core makes the files after probe and
  * removes them before remove, so that each runs while the device is bound.
