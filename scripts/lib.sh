@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# What the scripts share. Source it after "set -eu -o pipefail".
+
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cache=${SUBPAGE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/subpage-vfio-pci}
+export LC_ALL=C
+
+# die WHAT NEXT: end with what is wrong and what to do about it.
+die() {
+	printf '%s: %s\n' "${0##*/}" "$1" >&2
+	shift
+	[ $# = 0 ] || printf '  %s\n' "$@" >&2
+	exit 1
+}
+
+say() {
+	printf '%s\n' "$*" >&2
+}
+
+# locked NAME COMMAND...: only one process at a time, over all checkouts that share the cache.
+locked() {
+	local name=$1
+	shift
+	mkdir -p "$cache/locks"
+	(
+		flock 9
+		"$@" 9>&-
+	) 9>"$cache/locks/$name"
+}
+
+host_arch() {
+	dpkg --print-architecture
+}
+
+# debian_mirror SUITE: the machine's own Debian mirror that serves SUITE.
+debian_mirror() {
+	local want=bookworm uri
+	case $1 in *-security) want=$1 ;; esac
+	uri=$(apt-get indextargets --format '$(ORIGIN)|$(LABEL)|$(CODENAME)|$(REPO_URI)' 'Created-By: Packages' |
+		awk -F'|' -v wanted="$want" '
+			$1 != "Debian" { next }
+			(wanted ~ /-security$/) == ($2 ~ /Security/ || $3 ~ /-security$/) { print $4; exit }')
+	printf '%s\n' "$uri"
+}
+
+debian_sources() {
+	local suite=$1 mirror security sign='[signed-by=/usr/share/keyrings/debian-archive-keyring.gpg]'
+	mirror=$(debian_mirror "$suite")
+	[ -n "$mirror" ] || die "apt on this machine has no Debian mirror" \
+		"run \"apt-get update\" as root, with a Debian main entry in /etc/apt/sources.list.d"
+	echo "deb $sign $mirror $suite main"
+	case $suite in
+	*-backports) echo "deb $sign $mirror ${suite%-backports} main" ;;
+	sid) ;;
+	*)
+		security=$(debian_mirror "$suite-security")
+		[ -z "$security" ] || echo "deb $sign $security $suite-security main"
+		;;
+	esac
+}
+
+# debian_apt SUITE ARCH COMMAND...: an apt command that sees one suite of one
+# architecture (and this machine's own, for tools), and nothing of what this
+# machine has installed.
+debian_apt() {
+	local suite=$1 arch=$2 root=$cache/apt/$1-$2
+	shift 2
+	APT_CONFIG=$root/apt.conf "$@"
+}
+
+debian_root_make() {
+	local suite=$1 arch=$2 root=$cache/apt/$1-$2
+	mkdir -p "$root"/{lists/partial,archives/partial}
+	: >>"$root/status"
+	debian_sources "$suite" >"$root/sources.list"
+	# A mirror's copy of a suite can be past its Valid-Until; signatures are still checked.
+	cat >"$root/apt.conf" <<-END
+		Dir::State "$root";
+		Dir::State::Lists "$root/lists";
+		Dir::State::status "$root/status";
+		Dir::Cache "$root";
+		Dir::Etc::SourceList "$root/sources.list";
+		Dir::Etc::SourceParts "/dev/null";
+		Dir::Etc::Preferences "/dev/null";
+		Dir::Etc::PreferencesParts "/dev/null";
+		APT::Architecture "$arch";
+		APT::Architectures { "$arch"; "$(host_arch)"; };
+		APT::Sandbox::User "root";
+		APT::Install-Recommends "false";
+		Acquire::Check-Valid-Until "false";
+		Acquire::Languages "none";
+		Acquire::Retries "3";
+	END
+}
+
+# A day-old list is good enough; without a network an old one is better than none.
+debian_root_refresh() {
+	local suite=$1 arch=$2 force=${3-} root=$cache/apt/$1-$2
+	if [ -z "$force" ] && [ -n "$(find "$root/refreshed" -mmin -1440 2>/dev/null)" ]; then
+		return
+	fi
+	debian_root_make "$suite" "$arch"
+	if debian_apt "$suite" "$arch" apt-get -q update >"$root/update.log" 2>&1; then
+		touch "$root/refreshed"
+	elif [ -e "$root/refreshed" ]; then
+		say "cannot refresh the package lists of $suite ($root/update.log); using those of $(date -r "$root/refreshed" +%F)"
+	else
+		cat "$root/update.log" >&2
+		die "cannot read the package lists of $suite" "is the mirror that \"apt-get update\" uses reachable?"
+	fi
+}
+
+# debian_root SUITE ARCH [force]: make the lists of that suite and architecture ready to ask.
+debian_root() {
+	locked "apt-$1-$2" debian_root_refresh "$@"
+}
+
+# fetch_debs SUITE ARCH DIR PACKAGE[=VERSION]...: download into DIR.
+fetch_debs() {
+	local suite=$1 arch=$2 dir=$3
+	shift 3
+	mkdir -p "$dir"
+	(cd "$dir" && debian_apt "$suite" "$arch" apt-get -q download "$@" >/dev/null) && return
+	# The list may name a version that has left the mirror.
+	debian_root "$suite" "$arch" force
+	(cd "$dir" && debian_apt "$suite" "$arch" apt-get -q download "$@" >/dev/null) ||
+		die "cannot download $* ($suite, $arch)" "is the mirror that \"apt-get update\" uses reachable?"
+}
+
+# field SUITE ARCH PACKAGE FIELD: of the version that apt would take.
+package_field() {
+	debian_apt "$1" "$2" apt-cache show --no-all-versions "$3" | sed -n "s/^$4: //p" | head -n 1
+}

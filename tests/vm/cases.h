@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef CASES_H
+#define CASES_H
+
+/* Each is case_NAME() in case_NAME.c; a scenario names those it runs. */
+#define CASES(CASE) \
+	CASE(smoke)
+
+#define CASE_DECLARE(name) void case_##name(void);
+CASES(CASE_DECLARE)
+#undef CASE_DECLARE
+
+#endif

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * PID 1 of a test machine: set the machine up, run the cases that the kernel
+ * command line names (run=CASE,CASE), print the plan, power off.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <errno.h>
+#include <sys/klog.h>
+#include <sys/mount.h>
+#include <sys/reboot.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cases.h"
+#include "kmod.h"
+#include "tap.h"
+
+static const struct {
+	const char *name;
+	void (*run)(void);
+} cases[] = {
+#define CASE_ENTRY(name) { #name, case_##name },
+	CASES(CASE_ENTRY)
+};
+
+static void mount_or_bail(const char *type, const char *dir)
+{
+	mkdir(dir, 0755);
+	if (mount(type, dir, type, 0, NULL))
+		bail("cannot mount %s: %s", dir, strerror(errno));
+}
+
+static void run_case(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		if (strcmp(cases[i].name, name))
+			continue;
+		diag("case %s", name);
+		cases[i].run();
+		return;
+	}
+	ok(false, "there is a case \"%s\"", name);
+}
+
+int main(void)
+{
+	char *run = getenv("run"), *name, *rest;
+	int err;
+
+	mkdir("/dev", 0755);
+	/* The kernel may have mounted it already. */
+	if (mount("devtmpfs", "/dev", "devtmpfs", 0, NULL) && errno != EBUSY)
+		return 1;
+	mount_or_bail("proc", "/proc");
+	mount_or_bail("sysfs", "/sys");
+	mount_or_bail("tmpfs", "/tmp");
+	mount_or_bail("debugfs", "/sys/kernel/debug");
+	mount_or_bail("tracefs", "/sys/kernel/tracing");
+	/* The boot was quiet; from here each line counts. */
+	klogctl(8, NULL, 8);
+
+	err = kmod_insert("boot", "");
+	if (err && err != -EEXIST)
+		bail("cannot insert the VFIO modules: %s", strerror(-err));
+	if (!run)
+		bail("the kernel command line has no run=CASE");
+	for (name = strtok_r(run, ",", &rest); name; name = strtok_r(NULL, ",", &rest))
+		run_case(name);
+	tap_plan();
+	sync();
+	reboot(RB_POWER_OFF);
+	/* Where the machine cannot be switched off: -no-reboot makes QEMU end. */
+	reboot(RB_AUTOBOOT);
+	return 1;
+}

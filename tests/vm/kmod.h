@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef KMOD_H
+#define KMOD_H
+
+/* All return -errno when they fail. */
+
+/* The module under test, with its parameters as one string ("" for none). */
+int module_load(const char *params);
+int module_unload(void);
+
+/*
+ * A module of the kernel's own and all that it depends on. The scenario must want
+ * it ("module:NAME"), or the image lacks it.
+ */
+int kmod_insert(const char *name, const char *params);
+int kmod_remove(const char *name);
+
+#endif

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef LOG_H
+#define LOG_H
+
+/* Remember where the kernel's log ends now; close() it. */
+int log_mark(void);
+
+/*
+ * What the kernel has logged since the mark, a line per record, without the
+ * tests' own lines; moves the mark. free() it.
+ */
+char *log_since(int mark);
+
+/* How many lines contain the text. */
+int log_count(const char *log, const char *text);
+
+#endif

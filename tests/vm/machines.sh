@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash disable=SC2034
+#
+# The machines that tests can run on, one row each; what all machines of one
+# architecture have in common is below the table.
+
+#	name			arch	suite			flavour		page
+machine_table='
+	x86_64-6.1		amd64	bookworm		amd64		4096
+	arm64-16k-6.12		arm64	bookworm-backports	arm64-16k	16384
+	ppc64le-64k-6.12	ppc64el	bookworm-backports	powerpc64le-64k	65536
+'
+
+machine_names() {
+	awk 'NF { print $1 }' <<<"$machine_table"
+}
+
+# machine NAME: set all that is known of it.
+machine() {
+	local row
+	row=$(awk -v name="$1" '$1 == name' <<<"$machine_table")
+	[ -n "$row" ] || die "no machine is called $1" "choose one of: $(machine_names | xargs)"
+	read -r machine arch suite flavour page <<<"$row"
+	case $arch in
+	amd64)
+		cross='' qemu_package=qemu-system-x86 cross_packages=''
+		vfio_modules='vfio_iommu_type1 vfio-pci'
+		console=ttyS0 monitor_tty=ttyS1
+		# split: interrupt remapping cannot be had with the in-kernel chip.
+		qemu=(qemu-system-x86_64 -M 'q35,kernel-irqchip=split' -cpu max -m 1G -nodefaults
+			-device 'intel-iommu,intremap=on,caching-mode=on')
+		append='intel_iommu=on iommu=nopt'
+		;;
+	arm64)
+		cross=aarch64-linux-gnu- qemu_package=qemu-system-arm
+		cross_packages='gcc-aarch64-linux-gnu libc6-dev-arm64-cross'
+		vfio_modules='vfio_iommu_type1 vfio-pci'
+		console=ttyAMA0 monitor_tty=''
+		# virtualization=on gives the machine a /dev/kvm of its own. Without kpti=off each
+		# system call costs 18 us under emulation, which would hide what is measured.
+		qemu=(qemu-system-aarch64 -M 'virt,iommu=smmuv3,gic-version=3,virtualization=on' -cpu cortex-a76
+			-m 2G -nodefaults)
+		append='kpti=off mitigations=off'
+		;;
+	ppc64el)
+		cross=powerpc64le-linux-gnu- qemu_package=qemu-system-ppc
+		cross_packages='gcc-powerpc64le-linux-gnu libc6-dev-ppc64el-cross'
+		vfio_modules='vfio_iommu_spapr_tce vfio-pci'
+		console=hvc0 monitor_tty=''
+		# -nodefaults would remove the host bridges.
+		qemu=(qemu-system-ppc64 -M powernv9 -m 2G -smp 1 -accel 'tcg,thread=single' -net none -vga none)
+		# powernv gives each BAR 64K of its own; undo that for all devices, as no POWER host
+		# that boots with firmware-assigned BARs has it.
+		append='pci=resource_alignment=8@pci:0:0'
+		;;
+	esac
+	qemu+=(-display none -monitor none -no-reboot)
+	image_package=linux-image-$flavour
+	headers_package=linux-headers-$flavour
+}

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <endian.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "vfio.h"
+
+static int set_iommu(int container)
+{
+	static const int types[] = { VFIO_TYPE1v2_IOMMU, VFIO_SPAPR_TCE_v2_IOMMU };
+	size_t i;
+
+	for (i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+		if (ioctl(container, VFIO_CHECK_EXTENSION, types[i]) > 0)
+			return ioctl(container, VFIO_SET_IOMMU, types[i]) ? -errno : 0;
+	return -ENODEV;
+}
+
+int vfio_open(const struct pci_dev *dev, struct vfio *vfio)
+{
+	struct vfio_group_status status = { .argsz = sizeof(status) };
+	int number = pci_iommu_group(dev), err;
+	char path[64];
+
+	vfio->container = vfio->group = vfio->device = -1;
+	if (number < 0)
+		return number;
+	snprintf(path, sizeof(path), "/dev/vfio/%d", number);
+	vfio->group = open(path, O_RDWR | O_CLOEXEC);
+	if (vfio->group < 0)
+		goto err;
+	if (ioctl(vfio->group, VFIO_GROUP_GET_STATUS, &status))
+		goto err;
+	if (!(status.flags & VFIO_GROUP_FLAGS_VIABLE)) {
+		errno = EPERM;
+		goto err;
+	}
+	vfio->container = open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC);
+	if (vfio->container < 0 ||
+	    ioctl(vfio->group, VFIO_GROUP_SET_CONTAINER, &vfio->container))
+		goto err;
+	errno = -set_iommu(vfio->container);
+	if (errno)
+		goto err;
+	vfio->device = ioctl(vfio->group, VFIO_GROUP_GET_DEVICE_FD, dev->bdf);
+	if (vfio->device < 0)
+		goto err;
+	return 0;
+
+err:
+	err = -errno;
+	vfio_close(vfio);
+	return err;
+}
+
+void vfio_close(struct vfio *vfio)
+{
+	if (vfio->device >= 0)
+		close(vfio->device);
+	if (vfio->group >= 0)
+		close(vfio->group);
+	if (vfio->container >= 0)
+		close(vfio->container);
+	vfio->container = vfio->group = vfio->device = -1;
+}
+
+int vfio_region(const struct vfio *vfio, uint32_t index, struct vfio_region_info **out)
+{
+	uint32_t size = sizeof(struct vfio_region_info);
+
+	for (;;) {
+		struct vfio_region_info *info = calloc(1, size);
+		int err;
+
+		info->argsz = size;
+		info->index = index;
+		if (ioctl(vfio->device, VFIO_DEVICE_GET_REGION_INFO, info)) {
+			err = -errno;
+			free(info);
+			return err;
+		}
+		if (info->argsz <= size) {
+			*out = info;
+			return 0;
+		}
+		size = info->argsz;
+		free(info);
+	}
+}
+
+const struct vfio_info_cap_header *vfio_cap(const struct vfio_region_info *info, uint16_t id)
+{
+	const struct vfio_info_cap_header *cap;
+	uint32_t at = info->flags & VFIO_REGION_INFO_FLAG_CAPS ? info->cap_offset : 0;
+
+	for (; at; at = cap->next) {
+		cap = (const void *)((const char *)info + at);
+		if (cap->id == id)
+			return cap;
+	}
+	return NULL;
+}
+
+/* vfio-pci's file offsets are public only through region info. */
+static int region_offset(const struct vfio *vfio, uint32_t index, uint64_t *offset)
+{
+	struct vfio_region_info *info;
+	int err = vfio_region(vfio, index, &info);
+
+	if (err)
+		return err;
+	*offset = info->offset;
+	free(info);
+	return 0;
+}
+
+int vfio_map(const struct vfio *vfio, uint32_t index, uint64_t offset, size_t len, void **map)
+{
+	uint64_t base;
+	int err = region_offset(vfio, index, &base);
+
+	if (err)
+		return err;
+	*map = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, vfio->device, base + offset);
+	return *map == MAP_FAILED ? -errno : 0;
+}
+
+int vfio_read32(const struct vfio *vfio, uint32_t index, uint64_t offset, uint32_t *value)
+{
+	uint64_t base;
+	uint32_t data;
+	int err = region_offset(vfio, index, &base);
+
+	if (err)
+		return err;
+	if (pread(vfio->device, &data, sizeof(data), base + offset) != sizeof(data))
+		return errno ? -errno : -EIO;
+	*value = le32toh(data);
+	return 0;
+}
+
+int vfio_write32(const struct vfio *vfio, uint32_t index, uint64_t offset, uint32_t value)
+{
+	uint64_t base;
+	uint32_t data = htole32(value);
+	int err = region_offset(vfio, index, &base);
+
+	if (err)
+		return err;
+	if (pwrite(vfio->device, &data, sizeof(data), base + offset) != sizeof(data))
+		return errno ? -errno : -EIO;
+	return 0;
+}
+
+int vfio_map_dma(const struct vfio *vfio, uint64_t iova, void *memory, size_t len)
+{
+	struct vfio_iommu_type1_dma_map map = {
+		.argsz = sizeof(map),
+		.flags = VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE,
+		.vaddr = (uintptr_t)memory,
+		.iova = iova,
+		.size = len,
+	};
+
+	return ioctl(vfio->container, VFIO_IOMMU_MAP_DMA, &map) ? -errno : 0;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef TEST_VFIO_H
+#define TEST_VFIO_H
+
+#include <linux/vfio.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "pci.h"
+
+struct vfio {
+	int container;
+	int group;
+	int device;
+};
+
+/* All that return int return -errno when they fail. */
+
+/* The device must be bound to a vfio driver, and so must the rest of its group. */
+int vfio_open(const struct pci_dev *dev, struct vfio *vfio);
+void vfio_close(struct vfio *vfio);
+
+/* Region info with the whole capability chain; free() it. */
+int vfio_region(const struct vfio *vfio, uint32_t index, struct vfio_region_info **info);
+/* The capability of that id in the chain, or NULL. */
+const struct vfio_info_cap_header *vfio_cap(const struct vfio_region_info *info, uint16_t id);
+
+/* Map part of a region, shared, for reading and writing; munmap() it. */
+int vfio_map(const struct vfio *vfio, uint32_t index, uint64_t offset, size_t len, void **map);
+
+/* Through read() and write() on the device: the trapped way. */
+int vfio_read32(const struct vfio *vfio, uint32_t index, uint64_t offset, uint32_t *value);
+int vfio_write32(const struct vfio *vfio, uint32_t index, uint64_t offset, uint32_t value);
+
+int vfio_map_dma(const struct vfio *vfio, uint64_t iova, void *memory, size_t len);
+
+#endif
