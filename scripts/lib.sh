@@ -2,6 +2,7 @@
 # shellcheck shell=bash
 #
 # What the scripts share. Source it after "set -eu -o pipefail".
+# shellcheck disable=SC2034
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cache=${SUBPAGE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/subpage-vfio-pci}
@@ -38,6 +39,7 @@ host_arch() {
 debian_mirror() {
 	local want=bookworm uri
 	case $1 in *-security) want=$1 ;; esac
+	# shellcheck disable=SC2016
 	uri=$(apt-get indextargets --format '$(ORIGIN)|$(LABEL)|$(CODENAME)|$(REPO_URI)' 'Created-By: Packages' |
 		awk -F'|' -v wanted="$want" '
 			$1 != "Debian" { next }
