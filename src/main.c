@@ -164,7 +164,7 @@ static struct pci_driver subpage_driver = {
 	.sriov_configure	= subpage_sriov_configure,
 	.err_handler		= &vfio_pci_core_err_handlers,
 	.driver_managed_dma	= true,
-	.driver.dev_groups	= sysfs_groups,
+	.dev_groups		= sysfs_groups,
 };
 module_pci_driver(subpage_driver);
 

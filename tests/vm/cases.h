@@ -4,7 +4,11 @@
 
 /* Each is case_NAME() in case_NAME.c; a scenario names those it runs. */
 #define CASES(CASE) \
-	CASE(smoke)
+	CASE(smoke) \
+	CASE(claim) \
+	CASE(cycles) \
+	CASE(region) \
+	CASE(msix)
 
 #define CASE_DECLARE(name) void case_##name(void);
 CASES(CASE_DECLARE)

@@ -18,7 +18,7 @@
 # devices	QEMU arguments
 # limit		seconds until the boot counts as hung
 
-scenario_names='smoke'
+scenario_names='smoke claim cycles region msix'
 
 scenario() {
 	scratch=${scratch-}
@@ -26,6 +26,22 @@ scenario() {
 	case $1 in
 	smoke)
 		devices=(-device sdhci-pci)
+		;;
+	claim)
+		options=(-object 'memory-backend-ram,size=1M,id=shared')
+		devices=(-device ivshmem-plain,memdev=shared -device rtl8139,romfile= -device sdhci-pci
+			-device pci-ohci -device sdhci-pci)
+		;;
+	cycles)
+		devices=(-device sdhci-pci -device pci-ohci)
+		;;
+	region)
+		devices=(-device sdhci-pci)
+		;;
+	msix)
+		wants=drive
+		options=(-drive "if=none,id=drive,format=raw,file=$scratch/drive.img")
+		devices=(-device nvme,drive=drive,serial=1 -device e1000e,romfile= -device qemu-xhci)
 		;;
 	*)
 		die "no scenario is called $1" "choose one of: $scenario_names"

@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Several devices whose BARs share pages: stock vfio-pci and this driver in the
+ * same boot, BAR by BAR.
+ */
+#include <endian.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "cases.h"
+#include "file.h"
+#include "iomem.h"
+#include "kmod.h"
+#include "tap.h"
+#include "vfio.h"
+#include "zoo.h"
+
+#define OURS "subpage_vfio_pci"
+
+static struct zoo_bar bars[ZOO_MAX];
+static int count;
+
+/* A device can have several sub-page BARs: act on it at its first one in the list. */
+static bool is_first_of_device(int i)
+{
+	int other;
+
+	for (other = 0; other < i; other++)
+		if (!strcmp(bars[other].dev.bdf, bars[i].dev.bdf))
+			return false;
+	return true;
+}
+
+static void bind_all(const char *driver)
+{
+	int i;
+
+	for (i = 0; i < count; i++)
+		if (is_first_of_device(i))
+			is_errno(pci_bind(&bars[i].dev, driver), 0, "%s %s: %s", bars[i].dev.bdf,
+				 bars[i].name, *driver ? driver : "unbound");
+}
+
+/* How many of the BARs user space may map. */
+static int count_reported(void)
+{
+	int n = 0, i;
+
+	for (i = 0; i < count; i++) {
+		struct vfio vfio;
+
+		if (!is_errno(vfio_open(&bars[i].dev, &vfio), 0, "%s: opened", bars[i].name))
+			continue;
+		n += zoo_reported_mmap(&bars[i], &vfio);
+		vfio_close(&vfio);
+	}
+	return n;
+}
+
+static void check_register(const struct zoo_bar *at)
+{
+	volatile uint32_t *reg;
+	double trapped, mapped;
+	struct vfio vfio;
+	uint32_t value;
+	void *map;
+
+	if (!is_errno(vfio_open(&at->dev, &vfio), 0, "%s: opened", at->name))
+		return;
+	ok(zoo_reported_mmap(at, &vfio), "%s: BAR %d is mappable", at->name, at->bar);
+	if (!is_errno(vfio_map(&vfio, at->bar, 0, sysconf(_SC_PAGESIZE), &map), 0,
+		      "%s: BAR %d is mapped", at->name, at->bar))
+		goto close;
+	reg = (void *)((char *)map + at->reg);
+	is_errno(vfio_read32(&vfio, at->bar, at->reg, &value), 0, "%s: read trapped", at->name);
+	is_u64(le32toh(*reg), value, "%s: mapped and trapped read agree", at->name);
+	if (at->writable) {
+		*reg = htole32(0x5a5a1234);
+		vfio_read32(&vfio, at->bar, at->reg, &value);
+		is_u64(value, 0x5a5a1234, "%s: written mapped, read trapped", at->name);
+		vfio_write32(&vfio, at->bar, at->reg, 0x00c0ffee);
+		is_u64(le32toh(*reg), 0x00c0ffee, "%s: written trapped, read mapped", at->name);
+	}
+	trapped = zoo_time_trapped(at, &vfio);
+	mapped = zoo_time_mapped(reg);
+	diag("%s BAR %d: a read takes %.0f ns trapped, %.0f ns mapped, %.0f times", at->name, at->bar,
+	     trapped, mapped, trapped / mapped);
+	ok(mapped < trapped / 4, "%s: a mapped read is faster by far", at->name);
+	munmap(map, sysconf(_SC_PAGESIZE));
+close:
+	vfio_close(&vfio);
+}
+
+static bool any_claim(void)
+{
+	struct iomem map;
+	bool any;
+
+	iomem_read(&map);
+	any = iomem_named(&map, OURS, 0);
+	iomem_free(&map);
+	return any;
+}
+
+/* As the firmware of a PC leaves them: one BAR a page. */
+static void check_in_place(void)
+{
+	int i;
+
+	for (i = 0; i < count; i++) {
+		struct zoo_bar *at = &bars[i];
+		uint64_t before = zoo_address(at);
+
+		if (!zoo_stock_maps(at))
+			continue;
+		pci_bind(&at->dev, OURS);
+		is_str(zoo_sysfs(at, "state"), "in_place", "%s: alone on its page, claimed in place",
+		       at->name);
+		is_u64(zoo_address(at), before, "%s: not moved", at->name);
+		ok(zoo_claimed(at), "%s: the claim is one page and holds BAR %d alone", at->name, at->bar);
+		pci_bind(&at->dev, "");
+	}
+}
+
+void case_claim(void)
+{
+	uint64_t before[ZOO_MAX];
+	int stock = 0, moved = 0, i;
+	bool neighbour = false;
+
+	if (!is_errno(module_load(""), 0, "the module loads"))
+		return;
+	count = zoo_list(bars);
+	check_in_place();
+#ifdef __x86_64__
+	zoo_repack(bars, count);
+	count = zoo_list(bars);
+#endif
+	if (!ok(count >= 5, "%d sub-page BARs", count))
+		return;
+
+	for (i = 0; i < count; i++) {
+		before[i] = zoo_address(&bars[i]);
+		stock += zoo_stock_maps(&bars[i]);
+		neighbour |= before[i] % sysconf(_SC_PAGESIZE) == 0 && !zoo_alone(&bars[i]);
+		diag("BAR at %#llx, %llu bytes: %s %s BAR %d%s", (unsigned long long)before[i],
+		     (unsigned long long)bars[i].size, bars[i].dev.bdf, bars[i].name, bars[i].bar,
+		     zoo_stock_maps(&bars[i]) ? "" : ", shares its page");
+	}
+	ok(neighbour, "one of them is at the start of a page that others share");
+
+	bind_all("vfio-pci");
+	is_u64(count_reported(), stock, "stock vfio-pci maps %d of %d", stock, count);
+#ifdef __x86_64__
+	is_u64(stock, 0, "which is none: all share a page");
+#endif
+	bind_all(OURS);
+	for (i = 0; i < count; i++) {
+		struct zoo_bar *at = &bars[i];
+		bool move = strcmp(zoo_sysfs(at, "state"), "moved") == 0;
+
+		moved += move;
+		ok(zoo_claimed(at), "%s: the claim is one page and holds BAR %d alone", at->name, at->bar);
+		ok(move == (zoo_address(at) != before[i]), "%s: state \"%s\" tells what happened",
+		   at->name, zoo_sysfs(at, "state"));
+#ifdef __x86_64__
+		ok(zoo_address(at) >= 0x100000, "%s: not placed below 1 MiB", at->name);
+#endif
+	}
+	ok(moved > 0, "%d of %d were moved", moved, count);
+	for (i = 0; i < count; i++)
+		check_register(&bars[i]);
+
+	bind_all("");
+	ok(!any_claim(), "no claim is left when all are unbound");
+	bind_all("vfio-pci");
+	is_u64(count_reported(), count, "given to stock vfio-pci, all stay mappable");
+	bind_all("");
+	is_errno(module_unload(), 0, "the module unloads");
+}
+
+static long meminfo_kb(const char *field)
+{
+	char *text = file_slurp("/proc/meminfo", NULL), *at = text ? strstr(text, field) : NULL;
+	long kb = at ? strtol(strchr(at, ':') + 1, NULL, 10) : -1;
+
+	free(text);
+	return kb;
+}
+
+#define CYCLES 200
+
+/* Bind and unbind, over and over: nothing grows, nothing wanders. */
+void case_cycles(void)
+{
+	struct iomem first, last;
+	uint64_t address;
+	struct zoo_bar *at;
+	long slab = 0;
+	int i, wandered = 0, failed = 0;
+
+	module_load("");
+	count = zoo_list(bars);
+#ifdef __x86_64__
+	zoo_repack(bars, count);
+	count = zoo_list(bars);
+#endif
+	if (!ok(count > 0, "there is a sub-page BAR"))
+		return;
+	at = &bars[0];
+	failed += !!pci_bind(&at->dev, OURS);
+	address = zoo_address(at);
+	iomem_read(&first);
+	for (i = 0; i < CYCLES; i++) {
+		failed += !!pci_bind(&at->dev, OURS);
+		wandered += zoo_address(at) != address;
+		/* What is allocated once and for all is there by then. */
+		if (i == CYCLES / 10)
+			slab = meminfo_kb("SUnreclaim");
+	}
+	slab = meminfo_kb("SUnreclaim") - slab;
+	iomem_read(&last);
+	is_u64(failed, 0, "bound and unbound %d times", CYCLES);
+	is_u64(wandered, 0, "the BAR stays at the address of the first time");
+	ok(iomem_same(&first, &last), "/proc/iomem is the same after the last bind as after the first");
+	ok(slab < 400, "kernel memory does not grow (%ld KiB)", slab);
+	iomem_free(&first);
+	iomem_free(&last);
+	pci_bind(&at->dev, "");
+	ok(!any_claim(), "no claim is left");
+	module_unload();
+}

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The MSI-X table: for each value of msix_mmap, what is reported is what mmap
+ * allows, page by page.
+ */
+#include <errno.h>
+#include <linux/subpage_vfio_pci.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "cases.h"
+#include "file.h"
+#include "kmod.h"
+#include "log.h"
+#include "tap.h"
+#include "vfio.h"
+
+#define PARAMETER "/sys/module/subpage_vfio_pci/parameters/msix_mmap"
+
+static uint64_t page;
+
+struct table {
+	int bar;
+	uint64_t offset, size;
+	uint64_t hole_start, hole_end;	/* in whole pages */
+};
+
+static bool find_table(const struct pci_dev *dev, struct table *table)
+{
+	int cap = pci_capability(dev, 0x11);
+	uint32_t location;
+
+	if (!cap)
+		return false;
+	location = pci_config_read(dev, cap + 4, 4);
+	table->bar = location & 7;
+	table->offset = location & ~7u;
+	table->size = ((pci_config_read(dev, cap + 2, 2) & 0x7ff) + 1) * 16;
+	table->hole_start = table->offset / page * page;
+	table->hole_end = (table->offset + table->size + page - 1) / page * page;
+	return true;
+}
+
+static bool eeh_is_on(void)
+{
+	char *text = file_slurp("/proc/powerpc/eeh", NULL);
+	bool on = text && strstr(text, "is enabled");
+
+	free(text);
+	return on;
+}
+
+/* On these machines: VT-d with interrupt remapping, SMMUv3 with an ITS; none on POWER. */
+static bool msis_are_isolated(void)
+{
+#ifdef __powerpc__
+	return false;
+#else
+	return true;
+#endif
+}
+
+static enum subpage_msix_state expected(const char *policy)
+{
+	if (!strcmp(policy, "never"))
+		return SUBPAGE_MSIX_HIDDEN;
+	if (eeh_is_on())
+		return SUBPAGE_MSIX_EEH;
+	if (!strcmp(policy, "eeh"))
+		return SUBPAGE_MSIX_HIDDEN;
+	if (msis_are_isolated())
+		return SUBPAGE_MSIX_ISOLATED;
+	return strcmp(policy, "always") ? SUBPAGE_MSIX_HIDDEN : SUBPAGE_MSIX_ALWAYS;
+}
+
+static int try_map(const struct vfio *vfio, int bar, uint64_t offset, uint64_t len)
+{
+	void *map;
+	int err = vfio_map(vfio, bar, offset, len, &map);
+
+	if (!err)
+		munmap(map, len);
+	return err;
+}
+
+/* Does region info say that this page can be mapped? */
+static bool is_reported(const struct vfio_region_info *info, uint64_t offset)
+{
+	const struct vfio_region_info_cap_sparse_mmap *sparse =
+		(const void *)vfio_cap(info, VFIO_REGION_INFO_CAP_SPARSE_MMAP);
+	uint32_t i;
+
+	if (!(info->flags & VFIO_REGION_INFO_FLAG_MMAP))
+		return false;
+	if (!sparse)
+		return true;
+	for (i = 0; i < sparse->nr_areas; i++)
+		if (offset >= sparse->areas[i].offset &&
+		    offset + page <= sparse->areas[i].offset + sparse->areas[i].size)
+			return true;
+	return false;
+}
+
+static void check_sparse(const struct vfio_region_info *info)
+{
+	const struct vfio_region_info_cap_sparse_mmap *sparse =
+		(const void *)vfio_cap(info, VFIO_REGION_INFO_CAP_SPARSE_MMAP);
+	bool whole = true;
+	uint32_t i;
+
+	if (!sparse)
+		return;
+	ok(sparse->nr_areas > 0, "the list of areas is not empty");
+	for (i = 0; i < sparse->nr_areas; i++)
+		whole = whole && sparse->areas[i].size && sparse->areas[i].offset % page == 0 &&
+			sparse->areas[i].size % page == 0;
+	ok(whole, "each area is of whole pages");
+}
+
+static void check_pages(const struct vfio *vfio, const struct vfio_region_info *info,
+			const struct table *table, bool hidden)
+{
+	uint64_t size = (info->size + page - 1) / page * page, at;
+	int wrong = 0, outside = 0;
+
+	for (at = 0; at < size; at += page) {
+		bool in_hole = at >= table->hole_start && at < table->hole_end;
+		int err = try_map(vfio, table->bar, at, page);
+
+		if (is_reported(info, at) != !err || (err && err != -EINVAL))
+			wrong++;
+		if (!err != !(hidden && in_hole))
+			outside++;
+	}
+	is_u64(wrong, 0, "each of %llu pages: reported is what mmap allows",
+	       (unsigned long long)(size / page));
+	is_u64(outside, 0, "and the pages of the table are the only ones refused, if any");
+	if (!hidden)
+		return;
+	is_errno(try_map(vfio, table->bar, 0, size), -EINVAL, "the whole BAR is refused");
+	if (table->hole_start)
+		is_errno(try_map(vfio, table->bar, table->hole_start - page, 2 * page), -EINVAL,
+			 "a mapping that reaches into the table from below is refused");
+	if (table->hole_end < size)
+		is_errno(try_map(vfio, table->bar, table->hole_end - page, 2 * page), -EINVAL,
+			 "one that reaches into it from above is refused");
+}
+
+static void check_device(const struct pci_dev *dev, const char *policy)
+{
+	const struct vfio_region_info_cap_subpage *cap;
+	enum subpage_msix_state want = expected(policy);
+	bool hidden = want == SUBPAGE_MSIX_HIDDEN, nothing_left;
+	struct vfio_region_info *info;
+	struct table table;
+	struct vfio vfio;
+	uint32_t value;
+	char *log;
+	int mark = log_mark();
+
+	if (!find_table(dev, &table))
+		return;
+	is_errno(pci_bind(dev, "subpage_vfio_pci"), 0, "%s, msix_mmap=%s: bound", dev->bdf, policy);
+	log = log_since(mark);
+	is_u64(log_count(log, "MSI-X table in BAR"), 1, "one line in the log tells what was decided");
+	is_u64(log_count(log, hidden ? "hidden from mmap" : "mappable"), 1, "and that rightly");
+	free(log);
+	close(mark);
+
+	if (!is_errno(vfio_open(dev, &vfio), 0, "opened"))
+		return;
+	if (ok(!vfio_region(&vfio, table.bar, &info), "region info of BAR %d", table.bar)) {
+		diag("table at %#llx, %llu bytes, BAR of %llu", (unsigned long long)table.offset,
+		     (unsigned long long)table.size, (unsigned long long)info->size);
+		nothing_left = table.hole_start == 0 && table.hole_end >= info->size;
+		ok(!!(info->flags & VFIO_REGION_INFO_FLAG_MMAP) == !(hidden && nothing_left),
+		   "MMAP flag unless nothing is left");
+		ok(!!vfio_cap(info, VFIO_REGION_INFO_CAP_MSIX_MAPPABLE) == !hidden,
+		   "MSIX_MAPPABLE if it is");
+		ok(!!vfio_cap(info, VFIO_REGION_INFO_CAP_SPARSE_MMAP) == (hidden && !nothing_left),
+		   "SPARSE_MMAP if part of it is hidden");
+		check_sparse(info);
+		cap = (const void *)vfio_cap(info, VFIO_REGION_INFO_CAP_SUBPAGE);
+		if (ok(cap, "the private capability is there")) {
+			is_u64(cap->msix_state, want, "with the decision");
+			is_u64(cap->msix_offset, table.offset, "with the table's place");
+			is_u64(cap->msix_size, table.size, "and length");
+		}
+		check_pages(&vfio, info, &table, hidden);
+		is_errno(vfio_read32(&vfio, table.bar, table.offset, &value), 0, "the table can be read()");
+		is_u64(value, 0xffffffff, "which shows nothing of it");
+		free(info);
+	}
+	vfio_close(&vfio);
+	pci_bind(dev, "");
+}
+
+void case_msix(void)
+{
+	static const struct { uint16_t vendor, device; } models[] = {
+		{ 0x1b36, 0x0010 },	/* nvme: registers and table in one BAR */
+		{ 0x8086, 0x10d3 },	/* e1000e: a BAR for the table and the PBA */
+		{ 0x1b36, 0x000d },	/* qemu-xhci: likewise nvme */
+	};
+	static const char * const policies[] = { "eeh", "isolated", "always", "never" };
+	struct pci_dev dev;
+	size_t m, p;
+	char text[32];
+	int found = 0;
+
+	page = sysconf(_SC_PAGESIZE);
+	if (!is_errno(module_load(""), 0, "the module loads"))
+		return;
+	file_read(PARAMETER, text, sizeof(text));
+	is_str(text, "eeh", "the default is eeh");
+	for (p = 0; p < sizeof(policies) / sizeof(policies[0]); p++) {
+		is_errno(file_write(PARAMETER, policies[p]), 0, "msix_mmap=%s", policies[p]);
+		for (m = 0; m < sizeof(models) / sizeof(models[0]); m++) {
+			if (pci_find(models[m].vendor, models[m].device, 0, &dev))
+				continue;
+			found++;
+			check_device(&dev, policies[p]);
+		}
+	}
+	ok(found >= 4, "there was a device with MSI-X");
+	is_errno(module_unload(), 0, "the module unloads");
+}

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Region info and mmap at their edges: every index, every length of the answer,
+ * and every mapping that must be refused, with the error that stock vfio-pci gives.
+ */
+#include <errno.h>
+#include <linux/subpage_vfio_pci.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "cases.h"
+#include "kmod.h"
+#include "tap.h"
+#include "vfio.h"
+#include "zoo.h"
+
+#define INDICES (VFIO_PCI_NUM_REGIONS + 3)
+
+static uint64_t page;
+
+/* What one driver answers for the same device. */
+struct answers {
+	int err[INDICES];
+	uint64_t size[INDICES];
+	uint32_t flags[INDICES];
+	int mmap_err[16];
+};
+
+static int region_raw(const struct vfio *vfio, uint32_t index, void *buffer, uint32_t argsz)
+{
+	struct vfio_region_info *info = buffer;
+
+	info->argsz = argsz;
+	info->index = index;
+	return ioctl(vfio->device, VFIO_DEVICE_GET_REGION_INFO, info) ? -errno : 0;
+}
+
+static int try_mmap(const struct vfio *vfio, uint64_t where, uint64_t len, int flags)
+{
+	void *map = mmap(NULL, len, PROT_READ | PROT_WRITE, flags, vfio->device, where);
+
+	if (map == MAP_FAILED)
+		return -errno;
+	munmap(map, len);
+	return 0;
+}
+
+static void ask_everything(const struct vfio *vfio, int bar, struct answers *answers)
+{
+	char buffer[256];
+	struct vfio_region_info *info = (void *)buffer;
+	uint64_t base = 0, config = 0, stride = 1ull << 40;
+	int i, n = 0;
+
+	for (i = 0; i < INDICES; i++) {
+		memset(buffer, 0, sizeof(buffer));
+		answers->err[i] = region_raw(vfio, i, buffer, sizeof(buffer));
+		answers->size[i] = info->size;
+		/* Whether there are capabilities differs, and is tested elsewhere. */
+		answers->flags[i] = info->flags & ~VFIO_REGION_INFO_FLAG_CAPS;
+		if (i == bar)
+			base = info->offset;
+		if (i == VFIO_PCI_CONFIG_REGION_INDEX)
+			config = info->offset;
+	}
+	answers->mmap_err[n++] = try_mmap(vfio, base, page, MAP_SHARED);
+	answers->mmap_err[n++] = try_mmap(vfio, base, 2 * page, MAP_SHARED);
+	answers->mmap_err[n++] = try_mmap(vfio, base + page, page, MAP_SHARED);
+	answers->mmap_err[n++] = try_mmap(vfio, base + stride - page, page, MAP_SHARED);
+	answers->mmap_err[n++] = try_mmap(vfio, base + stride - page, 2 * page, MAP_SHARED);
+	answers->mmap_err[n++] = try_mmap(vfio, base, page, MAP_PRIVATE);
+	answers->mmap_err[n++] = try_mmap(vfio, config, page, MAP_SHARED);
+	answers->mmap_err[n++] = try_mmap(vfio, VFIO_PCI_ROM_REGION_INDEX * stride, page, MAP_SHARED);
+	answers->mmap_err[n++] = try_mmap(vfio, 100 * stride, page, MAP_SHARED);
+	answers->mmap_err[n++] = try_mmap(vfio, 0x7fffffull * stride, page, MAP_SHARED);
+}
+
+static void compare(const struct answers *ours, const struct answers *stock)
+{
+	static const char * const attempt[] = {
+		"the page of the BAR", "a page more", "the page after it", "the end of the BAR's range",
+		"across into the next region", "a private mapping", "config space", "the ROM",
+		"a region that is not there", "an offset at the end of all",
+	};
+	size_t i;
+
+	for (i = 0; i < INDICES; i++) {
+		is_errno(ours->err[i], stock->err[i], "index %zu: the error is stock vfio-pci's", i);
+		is_u64(ours->size[i], stock->size[i], "index %zu: and the size", i);
+		is_u64(ours->flags[i], stock->flags[i], "index %zu: and the flags", i);
+	}
+	for (i = 0; i < sizeof(attempt) / sizeof(attempt[0]); i++)
+		is_errno(ours->mmap_err[i], stock->mmap_err[i], "mmap of %s: as with stock vfio-pci",
+			 attempt[i]);
+	is_errno(ours->mmap_err[0], 0, "the page of the BAR can be mapped");
+	for (i = 1; i < sizeof(attempt) / sizeof(attempt[0]); i++)
+		is_errno(ours->mmap_err[i], -EINVAL, "mmap of %s is refused", attempt[i]);
+}
+
+static void check_lengths(const struct vfio *vfio, int bar)
+{
+	char buffer[256] = {};
+	struct vfio_region_info *info = (void *)buffer;
+	struct vfio_info_cap_header *cap;
+	uint32_t need, at, last = 0;
+	int caps = 0;
+
+	is_errno(region_raw(vfio, bar, buffer, 0), -EINVAL, "argsz 0 is refused");
+	is_errno(region_raw(vfio, bar, buffer, sizeof(*info) - 1), -EINVAL, "argsz one short is refused");
+	is_errno(region_raw(vfio, bar, buffer, sizeof(*info)), 0, "argsz without room for capabilities");
+	need = info->argsz;
+	ok(info->flags & VFIO_REGION_INFO_FLAG_CAPS, "there are capabilities");
+	ok(need > sizeof(*info) && need < sizeof(buffer), "argsz says how much room they take");
+	is_u64(info->cap_offset, 0, "none is returned");
+
+	memset(buffer, 0xa5, sizeof(buffer));
+	is_errno(region_raw(vfio, bar, buffer, need - 1), 0, "one byte short of that");
+	is_u64(info->argsz, need, "argsz says the same again");
+	is_u64(info->cap_offset, 0, "none is returned");
+	is_u64((uint8_t)buffer[sizeof(*info)], 0xa5, "nothing is written past the fixed part");
+
+	memset(buffer, 0xa5, sizeof(buffer));
+	is_errno(region_raw(vfio, bar, buffer, need), 0, "exactly enough");
+	is_u64((uint8_t)buffer[need], 0xa5, "nothing is written past the end");
+	for (at = info->cap_offset; at; at = cap->next) {
+		cap = (void *)(buffer + at);
+		if (!ok(at > last && at % 8 == 0 && at + sizeof(*cap) <= need,
+			"capability %#x lies in the answer, aligned, after the one before", cap->id))
+			break;
+		last = at;
+		caps++;
+	}
+	ok(caps > 0, "the chain has %d", caps);
+}
+
+static void check_capability(const struct vfio *vfio, const struct zoo_bar *at)
+{
+	const struct vfio_region_info_cap_subpage *cap;
+	struct vfio_region_info *info;
+
+	if (!ok(!vfio_region(vfio, at->bar, &info), "region info"))
+		return;
+	cap = (const void *)vfio_cap(info, VFIO_REGION_INFO_CAP_SUBPAGE);
+	if (ok(cap, "the capability that says what was done is there")) {
+		is_u64(cap->header.version, VFIO_REGION_INFO_CAP_SUBPAGE_VERSION, "its version");
+		ok(cap->bar_state == SUBPAGE_BAR_MOVED || cap->bar_state == SUBPAGE_BAR_IN_PLACE,
+		   "it says that the BAR has a page");
+		is_u64(cap->page_size, page, "it says how long a page is");
+		is_u64(cap->msix_state, SUBPAGE_MSIX_NONE, "it says that no MSI-X table is there");
+		is_u64(cap->reserved, 0, "what is reserved is 0");
+	}
+	free(info);
+}
+
+void case_region(void)
+{
+	static struct zoo_bar bars[ZOO_MAX];
+	struct answers ours = {}, stock = {};
+	struct zoo_bar *at = NULL;
+	struct vfio vfio;
+	int count, i;
+
+	page = sysconf(_SC_PAGESIZE);
+	module_load("");
+	count = zoo_list(bars);
+	for (i = 0; i < count && !at; i++)
+		if (!pci_capability(&bars[i].dev, 0x11))
+			at = &bars[i];
+	if (!ok(at, "there is a device without MSI-X"))
+		return;
+	diag("%s %s BAR %d", at->dev.bdf, at->name, at->bar);
+	is_errno(pci_bind(&at->dev, "subpage_vfio_pci"), 0, "bound");
+	if (is_errno(vfio_open(&at->dev, &vfio), 0, "opened")) {
+		ask_everything(&vfio, at->bar, &ours);
+		check_lengths(&vfio, at->bar);
+		check_capability(&vfio, at);
+		vfio_close(&vfio);
+	}
+	/* Alone on its page now, so that stock vfio-pci maps it too. */
+	is_errno(pci_bind(&at->dev, "vfio-pci"), 0, "bound to stock vfio-pci");
+	if (is_errno(vfio_open(&at->dev, &vfio), 0, "opened")) {
+		ask_everything(&vfio, at->bar, &stock);
+		vfio_close(&vfio);
+	}
+	compare(&ours, &stock);
+	pci_bind(&at->dev, "");
+	module_unload();
+}

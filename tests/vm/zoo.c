@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "iomem.h"
+#include "tap.h"
+#include "zoo.h"
+
+#define IORESOURCE_MEM 0x200
+
+/*
+ * Registers that read the same each time on a device that nobody drives. Of a BAR
+ * not listed here, offset 0 is read, and its value not compared.
+ */
+static const struct {
+	uint16_t vendor, device;
+	const char *name;
+	int bar;
+	uint32_t reg;
+	bool writable;
+} models[] = {
+	{ 0x1af4, 0x1110, "ivshmem", 0, 0x00, true },		/* interrupt mask */
+	{ 0x10ec, 0x8139, "rtl8139", 1, 0x00, false },		/* MAC address */
+	{ 0x1b36, 0x0007, "sdhci", 0, 0x40, false },		/* capabilities */
+	{ 0x106b, 0x003f, "pci-ohci", 0, 0x00, false },		/* revision */
+	{ 0x1033, 0x0194, "nec-usb-xhci", 0, 0x00, false },	/* capability length, version */
+	{ 0x1b36, 0x000d, "qemu-xhci", 0, 0x00, false },
+	{ 0x8086, 0x24cd, "usb-ehci", 0, 0x00, false },
+	{ 0x8086, 0x2668, "intel-hda", 0, 0x00, false },	/* global capabilities */
+	{ 0x8086, 0x2922, "ahci", 5, 0x00, false },		/* host capabilities */
+	{ 0x1b36, 0x0010, "nvme", 0, 0x08, false },		/* version */
+	{ 0x1b36, 0x0005, "pci-testdev", 0, 0x00, false },
+	{ 0x8086, 0x10d3, "e1000e", 3, 0x00, false },		/* MSI-X table */
+	{ 0x1022, 0x2000, "pcnet", 1, 0x10, false },
+	{ 0x1af4, 0x1041, "virtio-net", 1, 0x00, false },	/* MSI-X table */
+	{ 0x1af4, 0x1000, "virtio-net", 1, 0x00, false },
+	{ 0x1af4, 0x1042, "virtio-blk", 1, 0x00, false },
+	{ 0x1af4, 0x1001, "virtio-blk", 1, 0x00, false },
+};
+
+static uint64_t page_size(void)
+{
+	return sysconf(_SC_PAGESIZE);
+}
+
+static bool on_same_page(uint64_t start, uint64_t size, uint64_t page)
+{
+	return start < page + page_size() && start + size > page;
+}
+
+static bool is_ours_to_use(const struct pci_dev *dev)
+{
+	/* Bridges stay, and so does what the machine itself runs on. */
+	return (pci_config_read(dev, 0x0e, 1) & 0x7f) == 0 && !*pci_driver(dev);
+}
+
+static int by_address(const void *a, const void *b)
+{
+	uint64_t x = zoo_address(a), y = zoo_address(b);
+
+	return x < y ? -1 : x > y;
+}
+
+int zoo_list(struct zoo_bar *bars)
+{
+	struct dirent **entries;
+	int n = scandir("/sys/bus/pci/devices", &entries, NULL, alphasort), count = 0, i, bar;
+	size_t m;
+
+	for (i = 0; i < n; i++) {
+		struct pci_dev dev;
+
+		if (entries[i]->d_name[0] == '.' || pci_at(entries[i]->d_name, &dev) ||
+		    !is_ours_to_use(&dev))
+			continue;
+		for (bar = 0; bar < 6 && count < ZOO_MAX; bar++) {
+			struct zoo_bar *at = &bars[count];
+			struct pci_bar res;
+
+			if (pci_bar(&dev, bar, &res) || !(res.flags & IORESOURCE_MEM) ||
+			    !res.size || res.size >= page_size())
+				continue;
+			*at = (struct zoo_bar) { .dev = dev, .name = NULL, .bar = bar, .size = res.size };
+			for (m = 0; m < sizeof(models) / sizeof(models[0]); m++) {
+				if (models[m].vendor != dev.vendor || models[m].device != dev.device)
+					continue;
+				at->name = models[m].name;
+				if (models[m].bar != bar)
+					continue;
+				at->reg = models[m].reg;
+				at->writable = models[m].writable;
+				break;
+			}
+			if (at->name)
+				count++;
+		}
+	}
+	for (i = 0; i < n; i++)
+		free(entries[i]);
+	if (n >= 0)
+		free(entries);
+	qsort(bars, count, sizeof(*bars), by_address);
+	return count;
+}
+
+void zoo_repack(const struct zoo_bar *bars, int count)
+{
+	int i;
+
+	for (i = 0; i < count; i++)
+		if (pci_present(&bars[i].dev))
+			pci_remove(&bars[i].dev);
+	pci_rescan();
+}
+
+uint64_t zoo_address(const struct zoo_bar *at)
+{
+	struct pci_bar res;
+
+	return pci_bar(&at->dev, at->bar, &res) ? 0 : res.start;
+}
+
+bool zoo_alone(const struct zoo_bar *at)
+{
+	uint64_t page = zoo_address(at) & ~(page_size() - 1);
+	struct dirent **entries;
+	int n = scandir("/sys/bus/pci/devices", &entries, NULL, alphasort), i, bar;
+	bool alone = true;
+
+	for (i = 0; i < n; i++) {
+		struct pci_dev dev;
+
+		for (bar = 0; bar < 7 && entries[i]->d_name[0] != '.'; bar++) {
+			struct pci_bar res;
+
+			if (pci_at(entries[i]->d_name, &dev) ||
+			    (!strcmp(dev.bdf, at->dev.bdf) && bar == at->bar) ||
+			    pci_bar(&dev, bar, &res) || !(res.flags & IORESOURCE_MEM) || !res.start)
+				continue;
+			if (on_same_page(res.start, res.size, page))
+				alone = false;
+		}
+		free(entries[i]);
+	}
+	if (n >= 0)
+		free(entries);
+	return alone;
+}
+
+bool zoo_stock_maps(const struct zoo_bar *at)
+{
+	return zoo_address(at) % page_size() == 0 && zoo_alone(at);
+}
+
+bool zoo_claimed(const struct zoo_bar *at)
+{
+	uint64_t start = zoo_address(at);
+	const struct iomem_entry *page, *bar;
+	struct iomem map;
+	bool good = false;
+	char name[80];
+
+	snprintf(name, sizeof(name), "subpage_vfio_pci %s BAR %d", at->dev.bdf, at->bar);
+	iomem_read(&map);
+	page = iomem_named(&map, name, 0);
+	if (!page) {
+		diag("/proc/iomem has no \"%s\"", name);
+	} else if (page->start != start || page->end != start + page_size() - 1) {
+		diag("%s is %#llx-%#llx, the BAR starts at %#llx", name,
+		     (unsigned long long)page->start, (unsigned long long)page->end,
+		     (unsigned long long)start);
+	} else {
+		bar = iomem_child(&map, page, 0);
+		good = bar && bar->start == start && bar->end == start + at->size - 1 &&
+		       !strcmp(bar->name, at->dev.bdf) && !iomem_child(&map, page, 1);
+		if (!good)
+			diag("%s does not hold that BAR alone", name);
+	}
+	iomem_free(&map);
+	return good;
+}
+
+const char *zoo_sysfs(const struct zoo_bar *at, const char *name)
+{
+	static char text[256];
+	char path[64];
+
+	snprintf(path, sizeof(path), "subpage_vfio_pci/bar%d_%s", at->bar, name);
+	return pci_attr_read(&at->dev, path, text, sizeof(text)) < 0 ? "" : text;
+}
+
+bool zoo_reported_mmap(const struct zoo_bar *at, const struct vfio *vfio)
+{
+	struct vfio_region_info *info;
+	bool mmap;
+
+	if (!ok(!vfio_region(vfio, at->bar, &info), "%s: region info", at->name))
+		return false;
+	is_u64(info->size, at->size, "%s: BAR %d is reported with its true size", at->name, at->bar);
+	mmap = info->flags & VFIO_REGION_INFO_FLAG_MMAP;
+	free(info);
+	return mmap;
+}
+
+static double now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1e9 + t.tv_nsec;
+}
+
+static int by_value(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+#define BATCHES 9
+
+double zoo_time_trapped(const struct zoo_bar *at, const struct vfio *vfio)
+{
+	struct vfio_region_info *info;
+	double ns[BATCHES];
+	uint32_t value;
+	uint64_t where;
+	int i, n;
+
+	if (vfio_region(vfio, at->bar, &info))
+		return 0;
+	where = info->offset + at->reg;
+	free(info);
+	for (i = 0; i < BATCHES; i++) {
+		double start = now_ns();
+
+		for (n = 0; n < 200; n++)
+			if (pread(vfio->device, &value, sizeof(value), where) != sizeof(value))
+				return 0;
+		ns[i] = (now_ns() - start) / 200;
+	}
+	qsort(ns, BATCHES, sizeof(ns[0]), by_value);
+	return ns[BATCHES / 2];
+}
+
+double zoo_time_mapped(const volatile uint32_t *reg)
+{
+	double ns[BATCHES];
+	int i, n;
+
+	for (i = 0; i < BATCHES; i++) {
+		double start = now_ns();
+
+		for (n = 0; n < 2000; n++)
+			(void)*reg;
+		ns[i] = (now_ns() - start) / 2000;
+	}
+	qsort(ns, BATCHES, sizeof(ns[0]), by_value);
+	return ns[BATCHES / 2];
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef ZOO_H
+#define ZOO_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "pci.h"
+#include "vfio.h"
+
+/* A sub-page BAR on this machine, and the register of it that tests use. */
+struct zoo_bar {
+	struct pci_dev dev;
+	const char *name;	/* of QEMU's device model */
+	int bar;
+	uint64_t size;
+	uint32_t reg;		/* its value stays what it is while nobody writes */
+	bool writable;		/* it keeps any 32 bits that are written */
+};
+
+#define ZOO_MAX 64
+
+/*
+ * All memory BARs below a page, of the devices known here, with the addresses
+ * that they have now in the order of those. Returns how many; never more than
+ * ZOO_MAX.
+ */
+int zoo_list(struct zoo_bar *bars);
+
+/*
+ * Place the devices of these BARs anew, close together: remove them all, rescan
+ * once. The firmware of a PC gives each BAR a page.
+ */
+void zoo_repack(const struct zoo_bar *bars, int count);
+
+uint64_t zoo_address(const struct zoo_bar *at);
+
+/* Does no other BAR of any device lie on the page where this one starts? */
+bool zoo_alone(const struct zoo_bar *at);
+
+/* Would stock vfio-pci map it: does it start on a page, alone? */
+bool zoo_stock_maps(const struct zoo_bar *at);
+
+/* Is it on a claimed page of its own, as /proc/iomem shows it to a person? */
+bool zoo_claimed(const struct zoo_bar *at);
+
+/* sysfs value "barN_NAME" of this BAR, "" if there is none. */
+const char *zoo_sysfs(const struct zoo_bar *at, const char *name);
+
+/* Does user space get the MMAP flag, with the BAR's true size? */
+bool zoo_reported_mmap(const struct zoo_bar *at, const struct vfio *vfio);
+
+/* ns per read of the register, median of batches: through read(), or by loads from a mapping. */
+double zoo_time_trapped(const struct zoo_bar *at, const struct vfio *vfio);
+double zoo_time_mapped(const volatile uint32_t *reg);
+
+#endif
