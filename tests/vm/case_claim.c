@@ -44,23 +44,25 @@ static void bind_all(const char *driver)
 				 bars[i].name, *driver ? driver : "unbound");
 }
 
-/* How many of the BARs user space may map. */
-static int count_reported(void)
+/* Which of the BARs user space may map; returns how many. */
+static int ask_reported(bool *reported)
 {
 	int n = 0, i;
 
 	for (i = 0; i < count; i++) {
 		struct vfio vfio;
 
+		reported[i] = false;
 		if (!is_errno(vfio_open(&bars[i].dev, &vfio), 0, "%s: opened", bars[i].name))
 			continue;
-		n += zoo_reported_mmap(&bars[i], &vfio);
+		reported[i] = zoo_reported_mmap(&bars[i], &vfio);
+		n += reported[i];
 		vfio_close(&vfio);
 	}
 	return n;
 }
 
-static void check_register(const struct zoo_bar *at)
+static void check_register(const struct zoo_bar *at, bool stock)
 {
 	volatile uint32_t *reg;
 	double trapped, mapped;
@@ -86,8 +88,9 @@ static void check_register(const struct zoo_bar *at)
 	}
 	trapped = zoo_time_trapped(at, &vfio);
 	mapped = zoo_time_mapped(reg);
-	diag("%s BAR %d: a read takes %.0f ns trapped, %.0f ns mapped, %.0f times", at->name, at->bar,
-	     trapped, mapped, trapped / mapped);
+	diag("%s %s BAR %d, %llu bytes: trapped by stock vfio-pci %s; here %s, a read %.0f ns instead of %.0f, 1/%.0f",
+	     at->dev.bdf, at->name, at->bar, (unsigned long long)at->size, stock ? "no" : "yes",
+	     zoo_sysfs(at, "state"), mapped, trapped, trapped / mapped);
 	ok(mapped < trapped / 4, "%s: a mapped read is faster by far", at->name);
 	munmap(map, sysconf(_SC_PAGESIZE));
 close:
@@ -127,11 +130,13 @@ static void check_in_place(void)
 
 void case_claim(void)
 {
+	bool stock[ZOO_MAX], reported[ZOO_MAX];
 	uint64_t before[ZOO_MAX];
-	int stock = 0, moved = 0, i;
+	int moved = 0, i;
 	bool neighbour = false;
 
-	if (!is_errno(module_load(""), 0, "the module loads"))
+	/* Where the default hides an MSI-X table, that is no matter of pages: case msix. */
+	if (!is_errno(module_load("msix_mmap=isolated"), 0, "the module loads"))
 		return;
 	count = zoo_list(bars);
 	check_in_place();
@@ -144,18 +149,21 @@ void case_claim(void)
 
 	for (i = 0; i < count; i++) {
 		before[i] = zoo_address(&bars[i]);
-		stock += zoo_stock_maps(&bars[i]);
+		stock[i] = zoo_stock_maps(&bars[i]);
 		neighbour |= before[i] % sysconf(_SC_PAGESIZE) == 0 && !zoo_alone(&bars[i]);
 		diag("BAR at %#llx, %llu bytes: %s %s BAR %d%s", (unsigned long long)before[i],
 		     (unsigned long long)bars[i].size, bars[i].dev.bdf, bars[i].name, bars[i].bar,
-		     zoo_stock_maps(&bars[i]) ? "" : ", shares its page");
+		     stock[i] ? "" : ", shares its page");
 	}
 	ok(neighbour, "one of them is at the start of a page that others share");
 
 	bind_all("vfio-pci");
-	is_u64(count_reported(), stock, "stock vfio-pci maps %d of %d", stock, count);
+	i = ask_reported(reported);
+	ok(!memcmp(reported, stock, count * sizeof(*stock)),
+	   "stock vfio-pci maps %d of %d: those that start on a page, alone", i, count);
+	ok(i < count / 2, "which is less than half of them");
 #ifdef __x86_64__
-	is_u64(stock, 0, "which is none: all share a page");
+	is_u64(i, 0, "which is none: all share a page");
 #endif
 	bind_all(OURS);
 	for (i = 0; i < count; i++) {
@@ -172,12 +180,12 @@ void case_claim(void)
 	}
 	ok(moved > 0, "%d of %d were moved", moved, count);
 	for (i = 0; i < count; i++)
-		check_register(&bars[i]);
+		check_register(&bars[i], stock[i]);
 
 	bind_all("");
 	ok(!any_claim(), "no claim is left when all are unbound");
 	bind_all("vfio-pci");
-	is_u64(count_reported(), count, "given to stock vfio-pci, all stay mappable");
+	is_u64(ask_reported(reported), count, "given to stock vfio-pci, all stay mappable");
 	bind_all("");
 	is_errno(module_unload(), 0, "the module unloads");
 }

@@ -18,7 +18,7 @@
 # devices	QEMU arguments
 # limit		seconds until the boot counts as hung
 
-scenario_names='smoke claim cycles region msix'
+scenario_names='smoke claim zoo cycles region msix'
 
 scenario() {
 	scratch=${scratch-}
@@ -31,6 +31,22 @@ scenario() {
 		options=(-object 'memory-backend-ram,size=1M,id=shared')
 		devices=(-device ivshmem-plain,memdev=shared -device rtl8139,romfile= -device sdhci-pci
 			-device pci-ohci -device sdhci-pci)
+		;;
+	zoo)
+		# What a 16K host meets: on the root bus, behind root ports, as functions of one slot, and
+		# several BARs of one function on one page.
+		machines=arm64 cases=claim
+		options=(-object 'memory-backend-ram,size=1M,id=shared' -object 'memory-backend-ram,size=1M,id=shared2'
+			-drive "if=none,id=drive,format=raw,file=$scratch/drive.img")
+		wants=drive
+		devices=(-device ivshmem-plain,memdev=shared -device ahci -device sdhci-pci -device rtl8139,romfile=
+			-device pci-testdev -device edu -device nvme,drive=drive,serial=1 -device qemu-xhci
+			-device e1000e,romfile= -device virtio-net-pci,romfile= -device vmxnet3,romfile=
+			-device usb-ehci,addr=0x14.0,multifunction=on -device pci-ohci,addr=0x14.1 -device intel-hda,addr=0x14.2
+			-device pcie-root-port,id=port1,chassis=1,hotplug=off,addr=0x15.0,multifunction=on
+			-device pcie-root-port,id=port2,chassis=2,hotplug=off,addr=0x15.1
+			-device ahci,bus=port1,addr=0.0,multifunction=on -device sdhci-pci,bus=port1,addr=0.1
+			-device ivshmem-plain,memdev=shared2,bus=port2)
 		;;
 	cycles)
 		devices=(-device sdhci-pci -device pci-ohci)

@@ -34,12 +34,16 @@ static const struct {
 	{ 0x8086, 0x2922, "ahci", 5, 0x00, false },		/* host capabilities */
 	{ 0x1b36, 0x0010, "nvme", 0, 0x08, false },		/* version */
 	{ 0x1b36, 0x0005, "pci-testdev", 0, 0x00, false },
-	{ 0x8086, 0x10d3, "e1000e", 3, 0x00, false },		/* MSI-X table */
 	{ 0x1022, 0x2000, "pcnet", 1, 0x10, false },
-	{ 0x1af4, 0x1041, "virtio-net", 1, 0x00, false },	/* MSI-X table */
-	{ 0x1af4, 0x1000, "virtio-net", 1, 0x00, false },
-	{ 0x1af4, 0x1042, "virtio-blk", 1, 0x00, false },
-	{ 0x1af4, 0x1001, "virtio-blk", 1, 0x00, false },
+	{ 0x15ad, 0x07b0, "vmxnet3", 1, 0x00, false },		/* version */
+	/* These BARs hold the MSI-X table, which read() does not show: between it and the PBA. */
+	{ 0x8086, 0x10d3, "e1000e", 3, 0x1000, false },
+	{ 0x15ad, 0x07b0, "vmxnet3", 2, 0x800, false },
+	{ 0x1af4, 0x1110, "ivshmem", 1, 0x400, false },
+	{ 0x1af4, 0x1041, "virtio-net", 1, 0x400, false },
+	{ 0x1af4, 0x1000, "virtio-net", 1, 0x400, false },
+	{ 0x1af4, 0x1042, "virtio-blk", 1, 0x400, false },
+	{ 0x1af4, 0x1001, "virtio-blk", 1, 0x400, false },
 };
 
 static uint64_t page_size(void)
@@ -54,8 +58,9 @@ static bool on_same_page(uint64_t start, uint64_t size, uint64_t page)
 
 static bool is_ours_to_use(const struct pci_dev *dev)
 {
-	/* Bridges stay, and so does what the machine itself runs on. */
-	return (pci_config_read(dev, 0x0e, 1) & 0x7f) == 0 && !*pci_driver(dev);
+	/* Bridges stay, and so does a disk that the machine itself uses. */
+	return (pci_config_read(dev, 0x0e, 1) & 0x7f) == 0 &&
+	       (!*pci_driver(dev) || pci_config_read(dev, 0x0b, 1) != 0x01);
 }
 
 static int by_address(const void *a, const void *b)
