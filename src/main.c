@@ -4,6 +4,7 @@
  */
 #include <linux/module.h>
 #include <linux/pci.h>
+#include <linux/pm_runtime.h>
 
 #include "compat.h"
 #include "fault.h"
@@ -119,6 +120,8 @@ err_claims:
 	pci_err(pdev, "VFIO does not take the device (%pe)%s; its BARs are where they were\n",
 		ERR_PTR(ret), pdev->dev.iommu_group ? "" :
 		": it has no IOMMU group, is the IOMMU switched on?");
+	/* It may have gone to sleep on the way; waking up restores the BARs that it slept with. */
+	pm_runtime_resume(&pdev->dev);
 	for (bar = PCI_STD_NUM_BARS - 1; bar >= 0; bar--)
 		page_claim_undo(&sdev->claim[bar], pdev, bar);
 	vfio_put_device(&sdev->core.vdev);
