@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=bash disable=SC2034
+# shellcheck shell=bash disable=SC2034,SC2054
 #
 # The boots. For each: the machines it is meant for, the cases that PID 1 runs
 # (in tests/vm/case_*.c), and the devices of the machine.
@@ -18,7 +18,18 @@
 # devices	QEMU arguments
 # limit		seconds until the boot counts as hung
 
-scenario_names='smoke claim zoo cycles region msix'
+scenario_names='smoke image claim zoo cycles region msix'
+
+# What a 64K host meets: small BARs behind one bridge, and two functions of one slot. Each host
+# bridge is one slot; all that is below it is one PE and one IOMMU group.
+power_zoo() {
+	wants=drive
+	options=(-drive "if=none,id=drive,format=raw,file=$scratch/drive.img")
+	devices=(-device pcie-pci-bridge,id=bridge,bus=pcie.0 -device pci-testdev,bus=bridge,addr=1
+		-device sdhci-pci,bus=bridge,addr=2 -device rtl8139,romfile=,bus=bridge,addr=3
+		-device nvme,drive=drive,serial=1,bus=pcie.1,addr=0.0,multifunction=on
+		-device qemu-xhci,bus=pcie.1,addr=0.1)
+}
 
 scenario() {
 	scratch=${scratch-}
@@ -27,10 +38,14 @@ scenario() {
 	smoke)
 		devices=(-device sdhci-pci)
 		;;
+	image)
+		wants=nested
+		;;
 	claim)
 		options=(-object 'memory-backend-ram,size=1M,id=shared')
 		devices=(-device ivshmem-plain,memdev=shared -device rtl8139,romfile= -device sdhci-pci
 			-device pci-ohci -device sdhci-pci)
+		[ "${arch-}" != ppc64el ] || power_zoo
 		;;
 	zoo)
 		# What a 16K host meets: on the root bus, behind root ports, as functions of one slot, and
