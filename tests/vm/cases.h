@@ -5,10 +5,12 @@
 /* Each is case_NAME() in case_NAME.c; a scenario names those it runs. */
 #define CASES(CASE) \
 	CASE(smoke) \
+	CASE(image) \
 	CASE(claim) \
 	CASE(cycles) \
 	CASE(region) \
-	CASE(msix)
+	CASE(msix) \
+	CASE(demo)
 
 #define CASE_DECLARE(name) void case_##name(void);
 CASES(CASE_DECLARE)

@@ -14,11 +14,12 @@
 # files		HOST_PATH=GUEST_PATH, from the top directory; made before by "prepare"
 # prepare	one command, run in the top directory
 # memory	in place of the machine's own
+# parameters	more of the kernel command line
 # options	for QEMU itself; before the devices
 # devices	QEMU arguments
 # limit		seconds until the boot counts as hung
 
-scenario_names='smoke image claim zoo cycles region msix'
+scenario_names='smoke image claim zoo cycles region msix msix-eeh-off'
 
 # What a 64K host meets: small BARs behind one bridge, and two functions of one slot. Each host
 # bridge is one slot; all that is below it is one PE and one IOMMU group.
@@ -33,7 +34,7 @@ power_zoo() {
 
 scenario() {
 	scratch=${scratch-}
-	machines=all cases=$1 wants='' files=() prepare=() memory='' options=() devices=() limit=90
+	machines=all cases=$1 wants='' files=() prepare=() memory='' parameters='' options=() devices=() limit=90
 	case $1 in
 	smoke)
 		devices=(-device sdhci-pci)
@@ -41,7 +42,7 @@ scenario() {
 	image)
 		wants=nested
 		;;
-	claim)
+	claim | demo)
 		options=(-object 'memory-backend-ram,size=1M,id=shared')
 		devices=(-device ivshmem-plain,memdev=shared -device rtl8139,romfile= -device sdhci-pci
 			-device pci-ohci -device sdhci-pci)
@@ -68,11 +69,18 @@ scenario() {
 		;;
 	region)
 		devices=(-device sdhci-pci)
+		[ "${arch-}" != ppc64el ] || power_zoo
 		;;
 	msix)
 		wants=drive
 		options=(-drive "if=none,id=drive,format=raw,file=$scratch/drive.img")
 		devices=(-device nvme,drive=drive,serial=1 -device e1000e,romfile= -device qemu-xhci)
+		[ "${arch-}" != ppc64el ] || power_zoo
+		;;
+	msix-eeh-off)
+		# The counter-case: the same machine, and nothing isolates MSIs.
+		machines=ppc64le cases=msix parameters=eeh=off
+		power_zoo
 		;;
 	*)
 		die "no scenario is called $1" "choose one of: $scenario_names"
