@@ -97,6 +97,10 @@ debian_root_make() {
 	END
 }
 
+debian_root_update() {
+	debian_apt "$1" "$2" apt-get -q update >"$cache/apt/$1-$2/update.log" 2>&1
+}
+
 # A day-old list is good enough; without a network an old one is better than none.
 debian_root_refresh() {
 	local suite=$1 arch=$2 force=${3-} root=$cache/apt/$1-$2
@@ -104,7 +108,11 @@ debian_root_refresh() {
 		return
 	fi
 	debian_root_make "$suite" "$arch"
-	if debian_apt "$suite" "$arch" apt-get -q update >"$root/update.log" 2>&1; then
+	# A mirror may be half-way through a copy of one list: the main one alone will do.
+	if debian_root_update "$suite" "$arch" || {
+		[ ! -e "$root/refreshed" ] && sed -i '/-security main$/d' "$root/sources.list" &&
+			debian_root_update "$suite" "$arch"
+	}; then
 		touch "$root/refreshed"
 	elif [ -e "$root/refreshed" ]; then
 		say "cannot refresh the package lists of $suite ($root/update.log); using those of $(date -r "$root/refreshed" +%F)"

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "file.h"
+#include "image.h"
+#include "kmod.h"
+
+#define ROOT "/nested"
+
+static const char *find_disk(void)
+{
+	static char disk[16];
+	char path[64], serial[32];
+	int letter;
+
+	for (letter = 'a'; letter <= 'h'; letter++) {
+		snprintf(path, sizeof(path), "/sys/block/vd%c/serial", letter);
+		if (file_read(path, serial, sizeof(serial)) > 0 && !strcmp(serial, "nested")) {
+			snprintf(disk, sizeof(disk), "/dev/vd%c", letter);
+			return disk;
+		}
+	}
+	return NULL;
+}
+
+int image_mount(void)
+{
+	static const char * const shared[] = { "/dev", "/proc", "/sys" };
+	const char *disk;
+	char path[64];
+	unsigned int i;
+	int err = kmod_insert("nested", "");
+
+	if (err && err != -EEXIST)
+		return err;
+	for (i = 0; !(disk = find_disk()) && i < 100; i++)
+		sleep_ms(50);
+	if (!disk)
+		return -ENODEV;
+	mkdir(ROOT, 0755);
+	if (mount(disk, ROOT, "ext4", MS_RDONLY, NULL))
+		return -errno;
+	for (i = 0; i < sizeof(shared) / sizeof(shared[0]); i++) {
+		snprintf(path, sizeof(path), ROOT "%s", shared[i]);
+		if (mount(shared[i], path, NULL, MS_BIND, NULL))
+			return -errno;
+	}
+	return mount("tmpfs", ROOT "/tmp", "tmpfs", 0, NULL) ? -errno : 0;
+}
+
+int image_run(char *const argv[], const char *output, unsigned int seconds)
+{
+	int fd = open(output, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644), status;
+	unsigned int ms;
+	pid_t pid;
+
+	if (fd < 0)
+		return -errno;
+	pid = fork();
+	if (pid < 0) {
+		status = -errno;
+		close(fd);
+		return status;
+	}
+	if (!pid) {
+		static char *const environment[] = { "PATH=/usr/bin:/bin", "HOME=/tmp", NULL };
+		int null = open("/dev/null", O_RDONLY);
+
+		dup2(null, STDIN_FILENO);
+		dup2(fd, STDOUT_FILENO);
+		dup2(fd, STDERR_FILENO);
+		if (!chroot(ROOT) && !chdir("/"))
+			execvpe(argv[0], argv, environment);
+		dprintf(STDERR_FILENO, "%s: %s\n", argv[0], strerror(errno));
+		_exit(127);
+	}
+	close(fd);
+	for (ms = 0; ms < seconds * 1000; ms += 20) {
+		if (waitpid(pid, &status, WNOHANG) == pid)
+			return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+		sleep_ms(20);
+	}
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	return -ETIMEDOUT;
+}

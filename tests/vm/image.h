@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef IMAGE_H
+#define IMAGE_H
+
+/*
+ * A second root with a QEMU of the machine's own architecture. The scenario must
+ * want "nested". All return -errno when they fail.
+ */
+
+/* Mount it at /nested, with /dev, /proc and /sys of the machine and a /tmp of its own. */
+int image_mount(void);
+
+/*
+ * Run a program in it, what it prints going to the file (a path outside the
+ * image). Returns its exit status, 128 + signal, or -ETIMEDOUT when it had to be
+ * killed.
+ */
+int image_run(char *const argv[], const char *output, unsigned int seconds);
+
+#endif
