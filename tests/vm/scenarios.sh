@@ -19,7 +19,7 @@
 # devices	QEMU arguments
 # limit		seconds until the boot counts as hung
 
-scenario_names='smoke image claim zoo cycles region msix msix-eeh-off'
+scenario_names='smoke image claim zoo cycles region msix msix-eeh-off eeh'
 
 # What a 64K host meets: small BARs behind one bridge, and two functions of one slot. Each host
 # bridge is one slot; all that is below it is one PE and one IOMMU group.
@@ -30,6 +30,15 @@ power_zoo() {
 		-device sdhci-pci,bus=bridge,addr=2 -device rtl8139,romfile=,bus=bridge,addr=3
 		-device nvme,drive=drive,serial=1,bus=pcie.1,addr=0.0,multifunction=on
 		-device qemu-xhci,bus=pcie.1,addr=0.1)
+}
+
+# A guest inside the machine, with the payload of tests/guest.
+nested_payload() {
+	local payload=${arch-}
+	payload=${payload/amd64/x86_64}
+	wants+=' nested'
+	prepare=(make -s -C tests/guest O=../../build/guest "$payload")
+	files=("build/guest/$payload.elf=guest.elf")
 }
 
 scenario() {
@@ -47,6 +56,12 @@ scenario() {
 		devices=(-device ivshmem-plain,memdev=shared -device rtl8139,romfile= -device sdhci-pci
 			-device pci-ohci -device sdhci-pci)
 		[ "${arch-}" != ppc64el ] || power_zoo
+		[ "$1" != demo ] || {
+			wants=drive
+			options+=(-drive "if=none,id=drive,format=raw,file=$scratch/drive.img")
+			devices+=(-device nvme,drive=drive,serial=1)
+			nested_payload
+		}
 		;;
 	zoo)
 		# What a 16K host meets: on the root bus, behind root ports, as functions of one slot, and
@@ -80,6 +95,10 @@ scenario() {
 	msix-eeh-off)
 		# The counter-case: the same machine, and nothing isolates MSIs.
 		machines=ppc64le cases=msix parameters=eeh=off
+		power_zoo
+		;;
+	eeh)
+		machines=ppc64le limit=240
 		power_zoo
 		;;
 	*)
