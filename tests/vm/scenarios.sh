@@ -19,7 +19,7 @@
 # devices	QEMU arguments
 # limit		seconds until the boot counts as hung
 
-scenario_names='smoke image claim zoo cycles region msix msix-eeh-off eeh'
+scenario_names='smoke image demo claim zoo cycles region msix nested relocation msix-eeh-off eeh'
 
 # What a 64K host meets: small BARs behind one bridge, and two functions of one slot. Each host
 # bridge is one slot; all that is below it is one PE and one IOMMU group.
@@ -57,7 +57,7 @@ scenario() {
 			-device pci-ohci -device sdhci-pci)
 		[ "${arch-}" != ppc64el ] || power_zoo
 		[ "$1" != demo ] || {
-			wants=drive
+			machines='x86_64-6.1 arm64' wants=drive
 			options+=(-drive "if=none,id=drive,format=raw,file=$scratch/drive.img")
 			devices+=(-device nvme,drive=drive,serial=1)
 			nested_payload
@@ -91,6 +91,20 @@ scenario() {
 		options=(-drive "if=none,id=drive,format=raw,file=$scratch/drive.img")
 		devices=(-device nvme,drive=drive,serial=1 -device e1000e,romfile= -device qemu-xhci)
 		[ "${arch-}" != ppc64el ] || power_zoo
+		;;
+	nested)
+		machines='x86_64 arm64'
+		nested_payload
+		options=(-object 'memory-backend-ram,size=1M,id=shared')
+		devices=(-device ivshmem-plain,memdev=shared -device sdhci-pci -device rtl8139,romfile=)
+		[ "${arch-}" = amd64 ] || devices+=(-device ahci -device pci-testdev)
+		;;
+	relocation)
+		# On a 4K host the table has a page of its own.
+		machines=arm64 wants=drive
+		nested_payload
+		options=(-drive "if=none,id=drive,format=raw,file=$scratch/drive.img")
+		devices=(-device nvme,drive=drive,serial=1 -device qemu-xhci)
 		;;
 	msix-eeh-off)
 		# The counter-case: the same machine, and nothing isolates MSIs.
