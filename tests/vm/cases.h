@@ -10,6 +10,8 @@
 	CASE(cycles) \
 	CASE(region) \
 	CASE(msix) \
+	CASE(nested) \
+	CASE(relocation) \
 	CASE(demo)
 
 #define CASE_DECLARE(name) void case_##name(void);

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef NESTED_H
+#define NESTED_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "pci.h"
+
+/*
+ * QEMU inside the test machine, unmodified, with devices passed through to the
+ * payload of tests/guest. The scenario must want "nested" and have the payload as
+ * /guest.elf; image_mount() comes first.
+ */
+
+/* A device to pass on. The guest finds device N of a run in slot N + 1. */
+struct nested_device {
+	struct pci_dev dev;
+	const char *options;	/* for -device vfio-pci, starting with a comma; or "" */
+};
+
+/* What the guest said of a BAR. */
+struct nested_bar {
+	unsigned int slot;
+	int bar;
+	uint64_t size, address;
+	uint32_t reg, value;
+	uint64_t ns;		/* of one read, in the guest's time */
+	uint64_t reads;
+};
+
+struct nested {
+	struct nested_bar bars[64];
+	int count;
+	char *output, *trace;
+};
+
+/*
+ * Run the guest until it switches itself off. With trace QEMU notes each access
+ * that it makes in the guest's place, which makes these much slower. Returns 0 or
+ * -errno; -EPROTO, after telling why, when the guest or QEMU failed.
+ * nested_free() in any case.
+ */
+int nested_run(const struct nested_device *devices, int count, bool trace, struct nested *nested);
+void nested_free(struct nested *nested);
+
+/* What the guest said of that BAR of device N, or NULL. */
+const struct nested_bar *nested_bar(const struct nested *nested, int n, int bar);
+
+/* In the trace: reads that QEMU passed on with read(), mappings of the BAR that it made ... */
+int nested_reads(const struct nested *nested, const struct pci_dev *dev, int bar);
+int nested_mmaps(const struct nested *nested, const struct pci_dev *dev, int bar);
+/* ... and reads that it made in its own mapping (of any BAR), as KVM could not use that. */
+int nested_mapped_reads(const struct nested *nested);
+
+#endif
