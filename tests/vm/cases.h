@@ -8,6 +8,7 @@
 	CASE(image) \
 	CASE(claim) \
 	CASE(cycles) \
+	CASE(faults) \
 	CASE(region) \
 	CASE(msix) \
 	CASE(nested) \

@@ -19,7 +19,7 @@
 # devices	QEMU arguments
 # limit		seconds until the boot counts as hung
 
-scenario_names='smoke image demo claim zoo cycles region msix nested relocation msix-eeh-off eeh'
+scenario_names='smoke image demo claim zoo cycles faults region msix nested relocation msix-eeh-off eeh'
 
 # What a 64K host meets: small BARs behind one bridge, and two functions of one slot. Each host
 # bridge is one slot; all that is below it is one PE and one IOMMU group.
@@ -81,6 +81,12 @@ scenario() {
 		;;
 	cycles)
 		devices=(-device sdhci-pci -device pci-ohci)
+		;;
+	faults)
+		machines=x86_64 wants=faults
+		options=(-object 'memory-backend-ram,size=1M,id=shared')
+		devices=(-device ivshmem-plain,memdev=shared -device rtl8139,romfile= -device sdhci-pci
+			-device pci-ohci -device sdhci-pci)
 		;;
 	region)
 		devices=(-device sdhci-pci)
