@@ -11,6 +11,7 @@
 	CASE(faults) \
 	CASE(region) \
 	CASE(msix) \
+	CASE(eeh) \
 	CASE(nested) \
 	CASE(relocation) \
 	CASE(demo)

@@ -70,6 +70,13 @@ void vfio_close(struct vfio *vfio)
 	vfio->container = vfio->group = vfio->device = -1;
 }
 
+int vfio_device(const struct vfio *vfio, const struct pci_dev *dev)
+{
+	int device = ioctl(vfio->group, VFIO_GROUP_GET_DEVICE_FD, dev->bdf);
+
+	return device < 0 ? -errno : device;
+}
+
 int vfio_region(const struct vfio *vfio, uint32_t index, struct vfio_region_info **out)
 {
 	uint32_t size = sizeof(struct vfio_region_info);

@@ -19,6 +19,8 @@ struct vfio {
 /* The device must be bound to a vfio driver, and so must the rest of its group. */
 int vfio_open(const struct pci_dev *dev, struct vfio *vfio);
 void vfio_close(struct vfio *vfio);
+/* Another device of the same group, which can be opened only once: its file, close() it. */
+int vfio_device(const struct vfio *vfio, const struct pci_dev *dev);
 
 /* Region info with the whole capability chain; free() it. */
 int vfio_region(const struct vfio *vfio, uint32_t index, struct vfio_region_info **info);

@@ -164,7 +164,7 @@ bool zoo_stock_maps(const struct zoo_bar *at)
 bool zoo_claimed(const struct zoo_bar *at)
 {
 	uint64_t start = zoo_address(at);
-	const struct iomem_entry *page, *bar;
+	const struct iomem_entry *page, *bar, *rest;
 	struct iomem map;
 	bool good = false;
 	char name[80];
@@ -180,8 +180,10 @@ bool zoo_claimed(const struct zoo_bar *at)
 		     (unsigned long long)start);
 	} else {
 		bar = iomem_child(&map, page, 0);
+		rest = iomem_child(&map, page, 1);
 		good = bar && bar->start == start && bar->end == start + at->size - 1 &&
-		       !strcmp(bar->name, at->dev.bdf) && !iomem_child(&map, page, 1);
+		       !strcmp(bar->name, at->dev.bdf) &&
+		       (!rest || (!strcmp(rest->name, "rest of page") && !iomem_child(&map, page, 2)));
 		if (!good)
 			diag("%s does not hold that BAR alone", name);
 	}

@@ -41,7 +41,10 @@ bool zoo_alone(const struct zoo_bar *at);
 /* Would stock vfio-pci map it: does it start on a page, alone? */
 bool zoo_stock_maps(const struct zoo_bar *at);
 
-/* Is it on a claimed page of its own, as /proc/iomem shows it to a person? */
+/*
+ * Is it on a claimed page of its own, as /proc/iomem shows it to a person? While
+ * the device is open, the driver itself reserves the rest of that page.
+ */
 bool zoo_claimed(const struct zoo_bar *at);
 
 /* sysfs value "barN_NAME" of this BAR, "" if there is none. */
