@@ -32,27 +32,27 @@ static int open_monitor(void)
 		cfmakeraw(&raw);
 		tcsetattr(fd, TCSANOW, &raw);
 	}
-	/* The monitor greeted an end that nobody had opened yet. */
-	tcflush(fd, TCIOFLUSH);
+	/* Until now the line echoed the monitor's greeting back to it: end that "command". */
+	if (write(fd, "\n", 1) != 1)
+		return -errno;
 	return fd;
 }
 
-/* The monitor edits its line as for a terminal: drop escape sequences and returns. */
-static void plain(char *text)
+/*
+ * The monitor echoes each key as a terminal's line editor does: it steps back and
+ * writes the whole line again. Leave what a terminal would show.
+ */
+static void show(const char *in, char *out)
 {
-	char *out = text;
+	char *first = out;
 
-	while (*text) {
-		if (text[0] == '\033' && text[1] == '[') {
-			text += 2;
-			while (*text && (*text < '@' || *text > '~'))
-				text++;
-			if (*text)
-				text++;
-		} else if (*text == '\r') {
-			text++;
-		} else {
-			*out++ = *text++;
+	for (; *in; in++) {
+		if (in[0] == '\033' && in[1] == '[') {
+			in += 2;
+			if (*in == 'D' && out > first)
+				out--;
+		} else if (*in != '\r') {
+			*out++ = *in;
 		}
 	}
 	*out = '\0';
@@ -60,7 +60,7 @@ static void plain(char *text)
 
 int monitor_cmd(char *reply, size_t size, const char *fmt, ...)
 {
-	static char text[65536];
+	static char text[65536], shown[65536];
 	size_t got = 0;
 	char command[512], *start, *end;
 	int fd = open_monitor(), len;
@@ -71,7 +71,10 @@ int monitor_cmd(char *reply, size_t size, const char *fmt, ...)
 	va_start(args, fmt);
 	len = vsnprintf(command, sizeof(command) - 1, fmt, args);
 	va_end(args);
+	if (len >= (int)sizeof(command) - 1)
+		return -E2BIG;
 	command[len++] = '\n';
+	command[len] = '\0';
 	if (write(fd, command, len) != len)
 		return -errno;
 	for (;;) {
@@ -85,13 +88,16 @@ int monitor_cmd(char *reply, size_t size, const char *fmt, ...)
 			return n ? -errno : -EPIPE;
 		got += n;
 		text[got] = '\0';
-		/* The reply starts after the echoed line and ends with the next prompt. */
-		start = strchr(text, '\n');
-		if (start && strstr(start, PROMPT))
+		show(text, shown);
+		/* The reply is between the echo, before which may be a greeting, and the next prompt. */
+		start = strstr(shown, command);
+		if (!start)
+			continue;
+		start += len;
+		end = strstr(start, PROMPT);
+		if (end)
 			break;
 	}
-	plain(++start);
-	end = strstr(start, PROMPT);
 	while (end > start && end[-1] == '\n')
 		end--;
 	*end = '\0';

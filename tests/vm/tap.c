@@ -93,27 +93,34 @@ void skip(int count, const char *fmt, ...)
 	}
 }
 
+/* A record of the log holds one line. */
+static void lines(const char *tag, const char *prefix, const char *fmt, va_list args)
+{
+	char text[16384], record[900], *at, *rest;
+
+	vsnprintf(text, sizeof(text), fmt, args);
+	for (at = strtok_r(text, "\n", &rest); at; at = strtok_r(NULL, "\n", &rest)) {
+		snprintf(record, sizeof(record), "%s%s", prefix, at);
+		line(tag, record);
+	}
+}
+
 void diag(const char *fmt, ...)
 {
-	char text[800], record[900];
 	va_list args;
 
 	va_start(args, fmt);
-	vsnprintf(text, sizeof(text), fmt, args);
+	lines("TAP", "# ", fmt, args);
 	va_end(args);
-	snprintf(record, sizeof(record), "# %s", text);
-	line("TAP", record);
 }
 
 void say(const char *fmt, ...)
 {
-	char text[900];
 	va_list args;
 
 	va_start(args, fmt);
-	vsnprintf(text, sizeof(text), fmt, args);
+	lines("OUT", "", fmt, args);
 	va_end(args);
-	line("OUT", text);
 }
 
 void bail(const char *fmt, ...)
