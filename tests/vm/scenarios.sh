@@ -99,7 +99,7 @@ scenario() {
 		[ "${arch-}" != ppc64el ] || power_zoo
 		;;
 	nested)
-		machines='x86_64 arm64'
+		machines='x86_64 arm64' limit=180
 		nested_payload
 		options=(-object 'memory-backend-ram,size=1M,id=shared')
 		devices=(-device ivshmem-plain,memdev=shared -device sdhci-pci -device rtl8139,romfile=)
@@ -107,7 +107,7 @@ scenario() {
 		;;
 	relocation)
 		# On a 4K host the table has a page of its own.
-		machines=arm64 wants=drive
+		machines=arm64 wants=drive limit=180
 		nested_payload
 		options=(-drive "if=none,id=drive,format=raw,file=$scratch/drive.img")
 		devices=(-device nvme,drive=drive,serial=1 -device qemu-xhci)
