@@ -9,6 +9,7 @@
 	CASE(claim) \
 	CASE(cycles) \
 	CASE(faults) \
+	CASE(full) \
 	CASE(region) \
 	CASE(msix) \
 	CASE(eeh) \

@@ -19,7 +19,7 @@
 # devices	QEMU arguments
 # limit		seconds until the boot counts as hung
 
-scenario_names='smoke image demo claim zoo cycles faults region msix nested relocation msix-eeh-off eeh'
+scenario_names='smoke image demo claim zoo cycles faults full region msix nested relocation msix-eeh-off eeh'
 
 # What a 64K host meets: small BARs behind one bridge, and two functions of one slot. Each host
 # bridge is one slot; all that is below it is one PE and one IOMMU group.
@@ -87,6 +87,17 @@ scenario() {
 		options=(-object 'memory-backend-ram,size=1M,id=shared')
 		devices=(-device ivshmem-plain,memdev=shared -device rtl8139,romfile= -device sdhci-pci
 			-device pci-ohci -device sdhci-pci)
+		;;
+	full)
+		# 7 x 128K + 7 x 16K + 3 x 4K, and one page for two BARs: 1 MiB.
+		machines=x86_64
+		devices=(-device pci-bridge,id=bridge,chassis_nr=1,shpc=off,msi=off)
+		local slot=0 model
+		for model in {e1000,intel-hda}{,,,,,,} pci-testdev{,,} sdhci-pci pci-ohci; do
+			slot=$((slot + 1))
+			[ "$model" != e1000 ] || model+=,romfile=
+			devices+=(-device "$model,bus=bridge,addr=$slot")
+		done
 		;;
 	region)
 		devices=(-device sdhci-pci)
