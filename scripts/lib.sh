@@ -98,7 +98,8 @@ debian_root_make() {
 }
 
 debian_root_update() {
-	debian_apt "$1" "$2" apt-get -q update >"$cache/apt/$1-$2/update.log" 2>&1
+	# By default apt-get calls it a success when it could reach nothing.
+	debian_apt "$1" "$2" apt-get -q -o APT::Update::Error-Mode=any update >"$cache/apt/$1-$2/update.log" 2>&1
 }
 
 # A day-old list is good enough; without a network an old one is better than none.
@@ -115,7 +116,8 @@ debian_root_refresh() {
 	}; then
 		touch "$root/refreshed"
 	elif [ -e "$root/refreshed" ]; then
-		say "cannot refresh the package lists of $suite ($root/update.log); using those of $(date -r "$root/refreshed" +%F)"
+		say "cannot refresh the package lists of $suite ($root/update.log); going on with the old ones"
+		touch -d '-23 hours' "$root/refreshed"
 	else
 		cat "$root/update.log" >&2
 		die "cannot read the package lists of $suite" "is the mirror that \"apt-get update\" uses reachable?"
