@@ -47,6 +47,9 @@ check: ## Run all the tests (needs root or sudo for packages)
 static: ## Run the static checks alone: W=1, sparse, checkpatch, kernel-doc, shellcheck
 	scripts/static
 
+deb: ## Build the Debian packages, into build/deb
+	scripts/deb
+
 clean: ## Remove what was built here; the cache of kernels stays
 	rm -rf build
 	find . -path ./.git -prune -o \( -name '*.o' -o -name '*.ko' -o -name '*.mod' -o -name '*.mod.c' \
@@ -55,4 +58,4 @@ clean: ## Remove what was built here; the cache of kernels stays
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
-.PHONY: all module cli install dkms-source dkms-install dkms-remove demo check static clean help
+.PHONY: all module cli install dkms-source dkms-install dkms-remove demo check static deb clean help
