@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef CLI_OUTPUT_H
+#define CLI_OUTPUT_H
+
+#include <stdbool.h>
+
+#include <json-c/json.h>
+
+#define PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
+
+/* Part of the interface: subpage-vfio(8) lists them. */
+enum exit_code {
+	CODE_OK = 0,
+	CODE_FAILED = 1,	/* the kernel refused; nothing is changed */
+	CODE_USAGE = 2,		/* the command line makes no sense */
+	CODE_NO_DEVICE = 3,
+	CODE_PERMISSION = 4,
+	CODE_IN_USE = 5,
+	CODE_HOST = 6,		/* the machine lacks something: module, IOMMU, VFIO */
+};
+
+enum colour { PLAIN, GOOD, BETTER, BAD, STRONG };
+
+/* Say on stderr what is wrong and, unless NULL, what to do next. */
+void complain(const char *next, const char *fmt, ...) PRINTF(2, 3);
+/* The same, and end the program. */
+void fail(enum exit_code code, const char *next, const char *fmt, ...)
+	PRINTF(3, 4) __attribute__((noreturn));
+
+/* What is being waited for; seen only by a person at a terminal. NULL: done. */
+void progress(const char *fmt, ...) PRINTF(1, 2);
+
+/* Memory or the end of the program. */
+void *allocate(void *old, size_t size);
+char *format(const char *fmt, ...) PRINTF(1, 2);
+
+/* Text between these is coloured if a terminal shows it. */
+const char *colour_on(enum colour colour);
+const char *colour_off(void);
+
+#define TABLE_COLUMNS 8
+
+struct table {
+	int columns;
+	int rows;
+	struct table_row {
+		enum colour colour;
+		char *cell[TABLE_COLUMNS];
+	} *row;
+};
+
+/* The first row is the heading. The colour is that of the column given to table_print(). */
+void table_row(struct table *table, enum colour colour, int columns, ...);
+void table_print(const struct table *table, int coloured_column);
+void table_free(struct table *table);
+
+/* Print and free. */
+void json_print(struct json_object *root);
+void json_add_string(struct json_object *to, const char *key, const char *text);
+void json_add_hex(struct json_object *to, const char *key, unsigned long long value);
+
+#endif

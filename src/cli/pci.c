@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <pci/pci.h>
+
+#include "output.h"
+#include "pci.h"
+
+#define DEVICES "/sys/bus/pci/devices"
+
+static int read_file(const char *path, char *text, size_t size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	n = read(fd, text, size - 1);
+	if (n < 0)
+		n = -errno;
+	close(fd);
+	if (n < 0)
+		return n;
+	if (n > 0 && text[n - 1] == '\n')
+		n--;
+	text[n] = '\0';
+	return n;
+}
+
+int device_read(const struct device *device, const char *name, char *text, size_t size)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), DEVICES "/%s/%s", device->address, name);
+	return read_file(path, text, size);
+}
+
+int sysfs_write(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC), ret = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (write(fd, text, strlen(text)) < 0)
+		ret = -errno;
+	close(fd);
+	return ret;
+}
+
+int device_write(const struct device *device, const char *name, const char *text)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), DEVICES "/%s/%s", device->address, name);
+	return sysfs_write(path, text);
+}
+
+void device_link(const struct device *device, const char *name, char *text, size_t size)
+{
+	char path[128], target[512];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), DEVICES "/%s/%s", device->address, name);
+	n = readlink(path, target, sizeof(target) - 1);
+	target[n < 0 ? 0 : n] = '\0';
+	snprintf(text, size, "%s", strrchr(target, '/') ? strrchr(target, '/') + 1 : target);
+}
+
+bool device_has(const struct device *device, const char *name)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), DEVICES "/%s/%s", device->address, name);
+	return !access(path, F_OK);
+}
+
+void device_refresh(struct device *device)
+{
+	char group[16];
+
+	device_link(device, "driver", device->driver, sizeof(device->driver));
+	device_link(device, "iommu_group", group, sizeof(group));
+	device->group = *group ? atoi(group) : -1;
+}
+
+bool device_is_vfio(const struct device *device)
+{
+	return device_has(device, "vfio-dev");
+}
+
+bool device_blocks_group(const struct device *device)
+{
+	return *device->driver && !device_is_vfio(device) &&
+	       strcmp(device->driver, "pcieport") && strcmp(device->driver, "pci-stub");
+}
+
+static void read_resources(struct device *device)
+{
+	char text[4096], *line = text;
+	int i;
+
+	if (device_read(device, "resource", text, sizeof(text)) < 0)
+		return;
+	for (i = 0; i < RESOURCES && line; i++) {
+		struct resource *res = &device->resource[i];
+		unsigned long long start, end, flags;
+
+		/* What follows the ROM of a bridge are its windows, which hold other devices. */
+		if (device->bridge && i > ROM)
+			break;
+		if (sscanf(line, "%llx %llx %llx", &start, &end, &flags) == 3 && flags) {
+			res->start = start;
+			res->size = end - start + 1;
+			res->flags = flags;
+		}
+		line = strchr(line, '\n');
+		if (line)
+			line++;
+	}
+}
+
+static void find_msix(struct device *device, struct pci_dev *pci)
+{
+	struct pci_cap *cap;
+	char bar[8];
+	uint32_t location;
+	uint8_t byte;
+
+	device->msix_bar = -1;
+	if (!(pci_read_word(pci, PCI_STATUS) & PCI_STATUS_CAP_LIST))
+		return;
+	/* The kernel shows the capabilities, which start here, to root only. */
+	if (!pci_read_block(pci, 64, &byte, 1)) {
+		device->msix = MSIX_UNKNOWN;
+		if (device_read(device, OURS "/msix_bar", bar, sizeof(bar)) > 0) {
+			device->msix = MSIX_PRESENT;
+			device->msix_bar = atoi(bar);
+		}
+		return;
+	}
+	cap = pci_find_cap(pci, PCI_CAP_ID_MSIX, PCI_CAP_NORMAL);
+	if (!cap)
+		return;
+	location = pci_read_long(pci, cap->addr + PCI_MSIX_TABLE);
+	device->msix = MSIX_PRESENT;
+	device->msix_bar = location & PCI_MSIX_BIR;
+	device->msix_offset = location & ~PCI_MSIX_BIR;
+	device->msix_size = 16 * ((pci_read_word(pci, cap->addr + PCI_CAP_FLAGS) &
+				   PCI_MSIX_TABSIZE) + 1);
+}
+
+static void add(struct bus *bus, struct pci_access *libpci, struct pci_dev *pci)
+{
+	struct device *device;
+	char name[256], class_name[128];
+
+	pci_fill_info(pci, PCI_FILL_IDENT | PCI_FILL_CLASS | PCI_FILL_CAPS);
+	bus->device = allocate(bus->device, (bus->count + 1) * sizeof(*device));
+	device = &bus->device[bus->count++];
+	*device = (struct device) {
+		.vendor = pci->vendor_id,
+		.device = pci->device_id,
+		.class = pci->device_class,
+	};
+	snprintf(device->address, sizeof(device->address), "%04x:%02x:%02x.%u",
+		 pci->domain, pci->bus, pci->dev, pci->func);
+	device->name = format("%s", pci_lookup_name(libpci, name, sizeof(name),
+						    PCI_LOOKUP_VENDOR | PCI_LOOKUP_DEVICE,
+						    pci->vendor_id, pci->device_id));
+	device->class_name = format("%s", pci_lookup_name(libpci, class_name, sizeof(class_name),
+							  PCI_LOOKUP_CLASS, pci->device_class));
+	device->bridge = (pci_read_byte(pci, PCI_HEADER_TYPE) & 0x7f) != PCI_HEADER_TYPE_NORMAL;
+	device->virtfn = device_has(device, "physfn");
+	device_refresh(device);
+	read_resources(device);
+	find_msix(device, pci);
+}
+
+static int by_address(const void *a, const void *b)
+{
+	const struct device *x = a, *y = b;
+	size_t m = strlen(x->address), n = strlen(y->address);
+
+	/* A domain of more than four digits comes last. */
+	return m != n ? (m < n ? -1 : 1) : strcmp(x->address, y->address);
+}
+
+/* Unprivileged, a read of config space beyond its first 64 bytes is no news. */
+static void be_silent(char *fmt, ...)
+{
+	(void)fmt;
+}
+
+void bus_scan(struct bus *bus)
+{
+	struct pci_access *libpci;
+	struct pci_dev *pci;
+
+	*bus = (struct bus) { 0 };
+	/* Without PCI libpci would end the program with a message of its own. */
+	if (access(DEVICES, F_OK))
+		return;
+	libpci = pci_alloc();
+	libpci->method = PCI_ACCESS_SYS_BUS_PCI;
+	libpci->warning = be_silent;
+	pci_init(libpci);
+	pci_scan_bus(libpci);
+	for (pci = libpci->devices; pci; pci = pci->next)
+		add(bus, libpci, pci);
+	pci_cleanup(libpci);
+	if (bus->count)
+		qsort(bus->device, bus->count, sizeof(*bus->device), by_address);
+}
+
+void bus_free(struct bus *bus)
+{
+	int i;
+
+	for (i = 0; i < bus->count; i++) {
+		free(bus->device[i].name);
+		free(bus->device[i].class_name);
+	}
+	free(bus->device);
+}
+
+struct device *bus_find(const struct bus *bus, const char *text)
+{
+	unsigned int domain, number, slot, function;
+	char address[16];
+	int end = 0, i;
+
+	if (sscanf(text, "%8x:%2x:%2x.%1u%n", &domain, &number, &slot, &function, &end) != 4 ||
+	    text[end]) {
+		domain = 0;
+		if (sscanf(text, "%2x:%2x.%1u%n", &number, &slot, &function, &end) != 3 ||
+		    text[end])
+			fail(CODE_USAGE, "an address looks like 0000:01:00.0 or 01:00.0; \"lspci -D\" lists them",
+			     "\"%s\" is not a PCI address", text);
+	}
+	snprintf(address, sizeof(address), "%04x:%02x:%02x.%u", domain, number, slot, function);
+	for (i = 0; i < bus->count; i++)
+		if (!strcmp(bus->device[i].address, address))
+			return &bus->device[i];
+	fail(CODE_NO_DEVICE, "\"subpage-vfio list\" shows those there are",
+	     "there is no PCI device %s", address);
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef CLI_PCI_H
+#define CLI_PCI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define OURS "subpage_vfio_pci"
+
+#define BARS 6
+#define ROM 6			/* its place in the file "resource", after the BARs */
+#define RESOURCES 13		/* BARs, ROM, and the BARs of all virtual functions */
+
+/* Bits of a resource's flags, as in the file "resource". */
+#define RESOURCE_FIXED		0x00000010
+#define RESOURCE_ENHANCED	0x00000020
+#define RESOURCE_MEMORY		0x00000200
+#define RESOURCE_UNSET		0x20000000
+
+struct resource {
+	uint64_t start;
+	uint64_t size;		/* 0: there is none */
+	uint64_t flags;
+};
+
+enum msix { MSIX_NONE, MSIX_PRESENT, MSIX_UNKNOWN };
+
+struct device {
+	char address[16];	/* "0000:01:00.0" */
+	char *name;		/* "Vendor Device" */
+	char *class_name;
+	uint16_t vendor, device, class;
+	bool bridge;		/* its header is a bridge's */
+	bool virtfn;
+	int group;		/* -1: none */
+	char driver[64];	/* "" if none */
+	struct resource resource[RESOURCES];
+	enum msix msix;		/* unknown: config space shows it to root only */
+	int msix_bar;		/* -1: unknown */
+	uint32_t msix_offset, msix_size;	/* 0: unknown */
+};
+
+struct bus {
+	int count;
+	struct device *device;	/* in the order of addresses */
+};
+
+/* All functions of this machine. None at all is no error. */
+void bus_scan(struct bus *bus);
+void bus_free(struct bus *bus);
+
+/*
+ * The device that a person means by "0000:01:00.0" or "01:00.0"; ends the program
+ * if there is none.
+ */
+struct device *bus_find(const struct bus *bus, const char *text);
+
+/* A file in the device's directory, without the last newline. Returns -errno or the length. */
+int device_read(const struct device *device, const char *name, char *text, size_t size);
+/* The same for writing any file of sysfs. Returns -errno. */
+int sysfs_write(const char *path, const char *text);
+int device_write(const struct device *device, const char *name, const char *text);
+/* The last part of what a link in the device's directory points to, "" if there is none. */
+void device_link(const struct device *device, const char *name, char *text, size_t size);
+bool device_has(const struct device *device, const char *name);
+
+/* Read the driver and the group again: both change when a device is bound. */
+void device_refresh(struct device *device);
+
+/* Does a vfio driver have it? */
+bool device_is_vfio(const struct device *device);
+
+/*
+ * Does it keep others of its IOMMU group from being given to user space? Not
+ * when it has no driver, a vfio driver, or one that does no DMA.
+ */
+bool device_blocks_group(const struct device *device);
+
+#endif
