@@ -7,6 +7,9 @@
 #	name			arch	suite			flavour		page
 machine_table='
 	x86_64-6.1		amd64	bookworm		amd64		4096
+	x86_64-6.12		amd64	trixie			amd64		4096
+	x86_64-7.2		amd64	sid			amd64		4096
+	x86_64-7.3		amd64	trixie-backports	amd64		4096
 	arm64-16k-6.12		arm64	bookworm-backports	arm64-16k	16384
 	ppc64le-64k-6.12	ppc64el	bookworm-backports	powerpc64le-64k	65536
 '
@@ -21,6 +24,12 @@ machine() {
 	row=$(awk -v name="$1" '$1 == name' <<<"$machine_table")
 	[ -n "$row" ] || die "no machine is called $1" "choose one of: $(machine_names | xargs)"
 	read -r machine arch suite flavour page <<<"$row"
+	kernel_version=${machine##*-}
+	# Kernels newer than this suite need their own suite's compiler: see scripts/root.
+	case $suite in
+	bookworm*) own_root='' ;;
+	*) own_root=yes ;;
+	esac
 	case $arch in
 	amd64)
 		cross='' qemu_package=qemu-system-x86 cross_packages=''
@@ -49,8 +58,7 @@ machine() {
 		console=hvc0 monitor_tty=''
 		# -nodefaults would remove the host bridges.
 		qemu=(qemu-system-ppc64 -M powernv9 -m 2G -smp 1 -accel 'tcg,thread=single' -net none -vga none)
-		# powernv gives each BAR 64K of its own; undo that for all devices, as no POWER host
-		# that boots with firmware-assigned BARs has it.
+		# powernv gives each BAR 64K of its own; undo that for all devices, so that BARs share pages.
 		append='pci=resource_alignment=8@pci:0:0'
 		;;
 	esac
