@@ -10,6 +10,7 @@
 	CASE(cycles) \
 	CASE(faults) \
 	CASE(full) \
+	CASE(hotplug) \
 	CASE(region) \
 	CASE(msix) \
 	CASE(eeh) \

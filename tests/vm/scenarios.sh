@@ -19,7 +19,7 @@
 # devices	QEMU arguments
 # limit		seconds until the boot counts as hung
 
-scenario_names='smoke image demo claim zoo cycles faults full region msix nested relocation msix-eeh-off eeh'
+scenario_names='smoke image demo claim zoo cycles faults full hotplug region msix nested relocation msix-eeh-off eeh'
 
 # What a 64K host meets: small BARs behind one bridge, and two functions of one slot. Each host
 # bridge is one slot; all that is below it is one PE and one IOMMU group.
@@ -39,6 +39,14 @@ nested_payload() {
 	wants+=' nested'
 	prepare=(make -s -C tests/guest O=../../build/guest "$payload")
 	files=("build/guest/$payload.elf=guest.elf")
+}
+
+# A bridge whose slots the machine itself plugs (SHPC), not ACPI.
+hotplug_bridge() {
+	options=(-global ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off)
+	devices=(-device pcie-root-port,id=bridgeport,chassis=1,addr=8
+		-device pcie-pci-bridge,id=bridge,bus=bridgeport,msi=on
+		-device sdhci-pci,bus=bridge,addr=1 -device pci-ohci,bus=bridge,addr=2)
 }
 
 scenario() {
@@ -98,6 +106,11 @@ scenario() {
 			[ "$model" != e1000 ] || model+=,romfile=
 			devices+=(-device "$model,bus=bridge,addr=$slot")
 		done
+		;;
+	hotplug)
+		machines=x86_64 wants=monitor
+		hotplug_bridge
+		devices+=(-device pcie-root-port,id=port2,chassis=3,addr=9 -device sdhci-pci -device pci-ohci)
 		;;
 	region)
 		devices=(-device sdhci-pci)
