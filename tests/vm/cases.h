@@ -14,6 +14,7 @@
 	CASE(region) \
 	CASE(msix) \
 	CASE(eeh) \
+	CASE(freeze) \
 	CASE(nested) \
 	CASE(relocation) \
 	CASE(demo)

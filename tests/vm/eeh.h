@@ -16,4 +16,20 @@ bool eeh_enabled(void);
  */
 int eeh_op(const struct vfio *vfio, int op);
 
+/*
+ * Freeze the PE of a device, as its host bridge does after an error. QEMU's model
+ * of the bridge keeps the state and shows it to the firmware, but goes on passing
+ * loads and stores. Returns -errno when it fails.
+ */
+int eeh_freeze(const struct pci_dev *dev);
+
+/*
+ * Wait until the firmware has thawed the PE, then do the part of the bridge that
+ * QEMU leaves out: report it no more. -ETIMEDOUT when the PE stays frozen.
+ */
+int eeh_wait_thawed(const struct pci_dev *dev, unsigned int ms);
+
+/* Have the kernel look at the PE, as it does when a read returns all ones. */
+int eeh_check(const struct pci_dev *dev);
+
 #endif

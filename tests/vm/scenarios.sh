@@ -19,7 +19,7 @@
 # devices	QEMU arguments
 # limit		seconds until the boot counts as hung
 
-scenario_names='smoke image demo claim zoo cycles faults full hotplug region msix nested relocation msix-eeh-off eeh'
+scenario_names='smoke image demo claim zoo cycles faults full hotplug region msix nested relocation msix-eeh-off eeh freeze'
 
 # What a 64K host meets: small BARs behind one bridge, and two functions of one slot. Each host
 # bridge is one slot; all that is below it is one PE and one IOMMU group.
@@ -144,6 +144,11 @@ scenario() {
 	eeh)
 		machines=ppc64le limit=240
 		power_zoo
+		;;
+	freeze)
+		machines=ppc64le limit=240
+		power_zoo
+		wants+=' module:nvme'
 		;;
 	*)
 		die "no scenario is called $1" "choose one of: $scenario_names"
