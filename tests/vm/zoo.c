@@ -129,12 +129,12 @@ uint64_t zoo_address(const struct zoo_bar *at)
 	return pci_bar(&at->dev, at->bar, &res) ? 0 : res.start;
 }
 
-bool zoo_alone(const struct zoo_bar *at)
+/* How many other BARs lie on the page where this one starts: of any device, or of other devices. */
+static int neighbours(const struct zoo_bar *at, bool own_too)
 {
 	uint64_t page = zoo_address(at) & ~(page_size() - 1);
 	struct dirent **entries;
-	int n = scandir("/sys/bus/pci/devices", &entries, NULL, alphasort), i, bar;
-	bool alone = true;
+	int n = scandir("/sys/bus/pci/devices", &entries, NULL, alphasort), found = 0, i, bar;
 
 	for (i = 0; i < n; i++) {
 		struct pci_dev dev;
@@ -143,17 +143,26 @@ bool zoo_alone(const struct zoo_bar *at)
 			struct pci_bar res;
 
 			if (pci_at(entries[i]->d_name, &dev) ||
-			    (!strcmp(dev.bdf, at->dev.bdf) && bar == at->bar) ||
+			    (!strcmp(dev.bdf, at->dev.bdf) && (bar == at->bar || !own_too)) ||
 			    pci_bar(&dev, bar, &res) || !(res.flags & IORESOURCE_MEM) || !res.start)
 				continue;
-			if (on_same_page(res.start, res.size, page))
-				alone = false;
+			found += on_same_page(res.start, res.size, page);
 		}
 		free(entries[i]);
 	}
 	if (n >= 0)
 		free(entries);
-	return alone;
+	return found;
+}
+
+bool zoo_alone(const struct zoo_bar *at)
+{
+	return !neighbours(at, true);
+}
+
+bool zoo_other_device(const struct zoo_bar *at)
+{
+	return neighbours(at, false);
 }
 
 bool zoo_stock_maps(const struct zoo_bar *at)

@@ -38,6 +38,9 @@ uint64_t zoo_address(const struct zoo_bar *at);
 /* Does no other BAR of any device lie on the page where this one starts? */
 bool zoo_alone(const struct zoo_bar *at);
 
+/* Does a BAR of another device lie on that page? */
+bool zoo_other_device(const struct zoo_bar *at);
+
 /* Would stock vfio-pci map it: does it start on a page, alone? */
 bool zoo_stock_maps(const struct zoo_bar *at);
 
