@@ -12,11 +12,13 @@
 	CASE(full) \
 	CASE(hotplug) \
 	CASE(region) \
+	CASE(look) \
 	CASE(msix) \
-	CASE(eeh) \
-	CASE(freeze) \
 	CASE(nested) \
 	CASE(relocation) \
+	CASE(eeh) \
+	CASE(aligned) \
+	CASE(freeze) \
 	CASE(demo)
 
 #define CASE_DECLARE(name) void case_##name(void);

@@ -19,7 +19,7 @@
 # devices	QEMU arguments
 # limit		seconds until the boot counts as hung
 
-scenario_names='smoke image demo claim zoo cycles faults full hotplug region msix nested relocation msix-eeh-off eeh freeze'
+scenario_names='smoke image demo claim zoo cycles faults full hotplug region look msix nested relocation msix-eeh-off aligned eeh freeze'
 
 # What a 64K host meets: small BARs behind one bridge, and two functions of one slot. Each host
 # bridge is one slot; all that is below it is one PE and one IOMMU group.
@@ -112,6 +112,12 @@ scenario() {
 		hotplug_bridge
 		devices+=(-device pcie-root-port,id=port2,chassis=3,addr=9 -device sdhci-pci -device pci-ohci)
 		;;
+	look)
+		wants=drive
+		options=(-drive "if=none,id=drive,format=raw,file=$scratch/drive.img")
+		devices=(-device sdhci-pci -device pci-ohci -device nvme,drive=drive,serial=1)
+		[ "${arch-}" != ppc64el ] || power_zoo
+		;;
 	region)
 		devices=(-device sdhci-pci)
 		[ "${arch-}" != ppc64el ] || power_zoo
@@ -139,6 +145,11 @@ scenario() {
 	msix-eeh-off)
 		# The counter-case: the same machine, and nothing isolates MSIs.
 		machines=ppc64le cases=msix parameters=eeh=off
+		power_zoo
+		;;
+	aligned)
+		# As powernv boots: the machine's own option is taken back.
+		machines=ppc64le parameters='pci=resource_alignment='
 		power_zoo
 		;;
 	eeh)

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What a person can look at: sysfs, the log, tracepoints. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cases.h"
+#include "file.h"
+#include "kmod.h"
+#include "log.h"
+#include "tap.h"
+#include "vfio.h"
+#include "zoo.h"
+
+#define OURS "subpage_vfio_pci"
+#define TRACING "/sys/kernel/tracing/"
+
+static bool has_file(const struct pci_dev *dev, const char *name, mode_t *mode)
+{
+	struct stat st;
+	char path[128];
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/" OURS "/%s", dev->bdf, name);
+	if (stat(path, &st))
+		return false;
+	*mode = st.st_mode & 0777;
+	return true;
+}
+
+static void check_bar_files(const struct zoo_bar *at, const char *state, uint64_t original)
+{
+	static const char * const names[] = { "state", "reason", "original", "address", "page" };
+	char name[32];
+	mode_t mode = 0;
+	size_t i;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		snprintf(name, sizeof(name), "bar%d_%s", at->bar, names[i]);
+		ok(has_file(&at->dev, name, &mode) && mode == 0444, "%s: all may read it, none write", name);
+	}
+	snprintf(name, sizeof(name), "bar%d_state", at->bar == 5 ? 4 : at->bar + 1);
+	ok(!has_file(&at->dev, name, &mode), "no %s, of a BAR that is not there", name);
+	is_str(zoo_sysfs(at, "state"), state, "state");
+	ok(strlen(zoo_sysfs(at, "reason")) > strlen(state), "reason: \"%s\"", zoo_sysfs(at, "reason"));
+	is_u64(strtoull(zoo_sysfs(at, "original"), NULL, 0), original, "original");
+	is_u64(strtoull(zoo_sysfs(at, "address"), NULL, 0), zoo_address(at), "address");
+	if (!strcmp(state, "moved") || !strcmp(state, "in_place"))
+		is_u64(strtoull(zoo_sysfs(at, "page"), NULL, 0), zoo_address(at), "page");
+	else
+		is_str(zoo_sysfs(at, "page"), "none", "page");
+}
+
+/* One line a BAR, complete in itself, and nothing else from this driver. */
+static void check_log(const struct zoo_bar *at, const char *log, const char *says)
+{
+	char start[64];
+
+	snprintf(start, sizeof(start), OURS " %s: BAR %d", at->dev.bdf, at->bar);
+	is_u64(log_count(log, says), 1, "the log says once \"%s\"", says);
+	/* The PCI core says "assigned" under this driver's name. */
+	is_u64(log_count(log, start) - log_count(log, ": assigned"), 1, "in the one line for the BAR");
+}
+
+static void trace_start(void)
+{
+	file_write(TRACING "trace", "\n");
+	is_errno(file_write(TRACING "events/subpage_vfio_pci/enable", "1"), 0, "the tracepoints are on");
+}
+
+static void check_trace(const char *const *wants, int count)
+{
+	char *text = file_slurp(TRACING "trace", NULL);
+	int i;
+
+	file_write(TRACING "events/subpage_vfio_pci/enable", "0");
+	for (i = 0; i < count; i++)
+		if (!ok(text && strstr(text, wants[i]), "the trace has \"%s\"", wants[i]))
+			diag("%s", text ? text : "no trace");
+	free(text);
+}
+
+static void look_at_bars(struct zoo_bar *at)
+{
+	char claim[96], move[96], info[96];
+	const char *wants[] = { claim, move, info };
+	struct vfio_region_info *region;
+	uint64_t before = zoo_address(at);
+	struct vfio vfio;
+	char *log;
+	int mark;
+
+	file_write("/sys/module/" OURS "/parameters/realign", "0");
+	mark = log_mark();
+	pci_bind(&at->dev, OURS);
+	log = log_since(mark);
+	check_bar_files(at, "realign_off", before);
+	check_log(at, log, "trapped, it shares its page and realign=0 forbids to move it");
+	free(log);
+	pci_bind(&at->dev, "");
+	file_write("/sys/module/" OURS "/parameters/realign", "1");
+
+	trace_start();
+	log = log_since(mark);
+	free(log);
+	pci_bind(&at->dev, OURS);
+	log = log_since(mark);
+	check_bar_files(at, "moved", before);
+	check_log(at, log, "moved to a page of its own, from ");
+	free(log);
+	if (is_errno(vfio_open(&at->dev, &vfio), 0, "opened")) {
+		if (!vfio_region(&vfio, at->bar, &region))
+			free(region);
+		vfio_close(&vfio);
+	}
+	snprintf(move, sizeof(move), "subpage_move: %s bar=%d", at->dev.bdf, at->bar);
+	snprintf(claim, sizeof(claim), "subpage_claim: %s bar=%d state=2 was=%#llx now=%#llx", at->dev.bdf,
+		 at->bar, (unsigned long long)before, (unsigned long long)zoo_address(at));
+	snprintf(info, sizeof(info), "subpage_region_info: %s bar=%d", at->dev.bdf, at->bar);
+	check_trace(wants, 3);
+	pci_bind(&at->dev, "");
+
+	before = zoo_address(at);
+	pci_bind(&at->dev, OURS);
+	check_bar_files(at, "in_place", before);
+	pci_bind(&at->dev, "");
+	close(mark);
+}
+
+static void look_at_msix(void)
+{
+	static const char * const names[] = { "msix_bar", "msix_state", "msix_reason" };
+	char text[256], refused[96];
+	const char *wants[] = { refused };
+	struct pci_dev nvme;
+	struct vfio vfio;
+	mode_t mode = 0;
+	void *map;
+	size_t i;
+
+	if (!ok(!pci_find(0x1b36, 0x0010, 0, &nvme), "there is an NVMe"))
+		return;
+	file_write("/sys/module/" OURS "/parameters/msix_mmap", "never");
+	trace_start();
+	pci_bind(&nvme, OURS);
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		ok(has_file(&nvme, names[i], &mode) && mode == 0444, "%s: all may read it, none write",
+		   names[i]);
+	pci_attr_read(&nvme, OURS "/msix_bar", text, sizeof(text));
+	is_str(text, "0", "the table's BAR");
+	pci_attr_read(&nvme, OURS "/msix_state", text, sizeof(text));
+	is_str(text, "hidden", "its state");
+	pci_attr_read(&nvme, OURS "/msix_reason", text, sizeof(text));
+	is_str(text, "hidden from mmap, msix_mmap=never", "why");
+	if (is_errno(vfio_open(&nvme, &vfio), 0, "opened")) {
+		ok(vfio_map(&vfio, 0, 0, 0x4000, &map), "mapping over the table is refused");
+		vfio_close(&vfio);
+	}
+	snprintf(refused, sizeof(refused), "subpage_mmap_refused: %s bar=0 offset=0x0", nvme.bdf);
+	check_trace(wants, 1);
+	pci_bind(&nvme, "");
+}
+
+void case_look(void)
+{
+	static struct zoo_bar bars[ZOO_MAX];
+	int count, i;
+
+	if (!is_errno(module_load(""), 0, "the module loads"))
+		return;
+	count = zoo_list(bars);
+#ifdef __x86_64__
+	zoo_repack(bars, count);
+	count = zoo_list(bars);
+#endif
+	/* One without MSI-X, which its own files are for, and with a neighbour. */
+	for (i = 0; i < count; i++)
+		if (zoo_other_device(&bars[i]) && !pci_capability(&bars[i].dev, 0x11))
+			break;
+	if (!ok(i < count, "there is a BAR that shares its page"))
+		return;
+	for (count--; count >= 0; count--)
+		pci_bind(&bars[count].dev, "");
+	look_at_bars(&bars[i]);
+	look_at_msix();
+	is_errno(module_unload(), 0, "the module unloads");
+}
