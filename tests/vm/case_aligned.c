@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * POWER gives each BAR a page of its own at boot. Nothing has to move there; what
+ * the claim adds is that the page stays the BAR's own.
+ */
+#include <endian.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "cases.h"
+#include "file.h"
+#include "iomem.h"
+#include "kmod.h"
+#include "tap.h"
+#include "vfio.h"
+#include "zoo.h"
+
+#define OURS "subpage_vfio_pci"
+
+static struct zoo_bar bars[ZOO_MAX];
+static int count;
+
+static const struct zoo_bar *named(const char *name)
+{
+	int i;
+
+	for (i = 0; i < count; i++)
+		if (!strcmp(bars[i].name, name))
+			return &bars[i];
+	return NULL;
+}
+
+static bool is_claimed(const struct zoo_bar *at)
+{
+	struct iomem map;
+	bool any;
+
+	iomem_read(&map);
+	any = iomem_named(&map, OURS, 0);
+	iomem_free(&map);
+	return any && zoo_claimed(at);
+}
+
+static void check_bar(const struct zoo_bar *at)
+{
+	uint64_t before = zoo_address(at);
+	struct vfio vfio;
+	uint32_t value;
+	void *map;
+
+	ok(zoo_stock_maps(at), "%s: alone on its page as the kernel placed it", at->name);
+	is_errno(pci_bind(&at->dev, OURS), 0, "%s: bound", at->name);
+	is_str(zoo_sysfs(at, "state"), "in_place", "%s: claimed in place", at->name);
+	is_u64(zoo_address(at), before, "%s: not moved", at->name);
+	ok(is_claimed(at), "%s: the page is claimed while nobody has the device open", at->name);
+	if (is_errno(vfio_open(&at->dev, &vfio), 0, "%s: opened", at->name)) {
+		ok(zoo_reported_mmap(at, &vfio), "%s: mappable", at->name);
+		if (is_errno(vfio_map(&vfio, at->bar, 0, sysconf(_SC_PAGESIZE), &map), 0, "%s: mapped",
+			     at->name)) {
+			vfio_read32(&vfio, at->bar, at->reg, &value);
+			is_u64(le32toh(*(volatile uint32_t *)((char *)map + at->reg)), value,
+			       "%s: mapped and trapped read agree", at->name);
+			munmap(map, sysconf(_SC_PAGESIZE));
+		}
+		ok(is_claimed(at), "%s: and while it is open", at->name);
+		vfio_close(&vfio);
+	}
+	ok(is_claimed(at), "%s: and when it is closed again", at->name);
+	is_errno(pci_bind(&at->dev, ""), 0, "%s: unbound", at->name);
+	is_u64(zoo_address(at), before, "%s: still not moved", at->name);
+	ok(!is_claimed(at), "%s: no claim is left", at->name);
+}
+
+/* Find the device anew, when the alignment no longer gives each BAR a page. */
+static void place_anew(const struct zoo_bar *at)
+{
+	is_errno(file_write("/sys/bus/pci/resource_alignment", "8@pci:0:0"), 0, "alignment of 256 bytes");
+	pci_remove(&at->dev);
+	pci_rescan();
+	ok(pci_present(&at->dev), "%s is found anew", at->name);
+	diag("at %#llx", (unsigned long long)zoo_address(at));
+}
+
+static bool on_page_of(const struct zoo_bar *at, const struct zoo_bar *other)
+{
+	return zoo_address(at) / sysconf(_SC_PAGESIZE) == zoo_address(other) / sysconf(_SC_PAGESIZE);
+}
+
+void case_aligned(void)
+{
+	const struct zoo_bar *first, *neighbour;
+	int i;
+
+	if (!is_errno(module_load(""), 0, "the module loads"))
+		return;
+	count = zoo_list(bars);
+	if (!ok(count >= 5, "%d sub-page BARs", count))
+		return;
+	for (i = 0; i < count; i++)
+		check_bar(&bars[i]);
+
+	/* 4K at the start of a page, 256 bytes elsewhere: room enough beside it. */
+	first = named("pci-testdev");
+	neighbour = named("sdhci");
+	if (!ok(first && neighbour, "the machine has the devices"))
+		return;
+	is_errno(pci_bind(&first->dev, "vfio-pci"), 0, "%s: bound to stock vfio-pci", first->name);
+	place_anew(neighbour);
+	ok(on_page_of(neighbour, first), "%s is placed on its page", neighbour->name);
+	is_errno(pci_bind(&first->dev, ""), 0, "%s: unbound", first->name);
+	pci_remove(&neighbour->dev);
+	is_errno(pci_bind(&first->dev, OURS), 0, "%s: bound to ours", first->name);
+	is_str(zoo_sysfs(first, "state"), "in_place", "%s: claimed in place", first->name);
+	place_anew(neighbour);
+	ok(!on_page_of(neighbour, first), "%s is placed elsewhere", neighbour->name);
+	ok(is_claimed(first), "%s: the claim stands", first->name);
+	is_errno(pci_bind(&first->dev, ""), 0, "%s: unbound", first->name);
+	is_errno(module_unload(), 0, "the module unloads");
+}
