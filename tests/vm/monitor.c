@@ -61,6 +61,7 @@ static void show(const char *in, char *out)
 int monitor_cmd(char *reply, size_t size, const char *fmt, ...)
 {
 	static char text[65536], shown[65536];
+	int empty = 0;
 	size_t got = 0;
 	char command[512], *start, *end;
 	int fd = open_monitor(), len;
@@ -84,8 +85,15 @@ int monitor_cmd(char *reply, size_t size, const char *fmt, ...)
 		if (poll(&wait, 1, REPLY_MS) <= 0)
 			return -ETIMEDOUT;
 		n = read(fd, text + got, sizeof(text) - 1 - got);
-		if (n <= 0)
-			return n ? -errno : -EPIPE;
+		if (n < 0)
+			return -errno;
+		/* Seen once, right after the tty was made raw. */
+		if (!n && empty++ < REPLY_MS / 10) {
+			sleep_ms(10);
+			continue;
+		}
+		if (!n)
+			return -EPIPE;
 		got += n;
 		text[got] = '\0';
 		show(text, shown);
