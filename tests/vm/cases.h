@@ -11,6 +11,7 @@
 	CASE(faults) \
 	CASE(full) \
 	CASE(hotplug) \
+	CASE(lost) \
 	CASE(region) \
 	CASE(look) \
 	CASE(msix) \

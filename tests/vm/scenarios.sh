@@ -19,7 +19,7 @@
 # devices	QEMU arguments
 # limit		seconds until the boot counts as hung
 
-scenario_names='smoke image demo claim zoo cycles faults full hotplug region look msix nested relocation msix-eeh-off aligned eeh freeze'
+scenario_names='smoke image demo claim zoo cycles faults full hotplug lost region look msix nested relocation msix-eeh-off aligned eeh freeze'
 
 # What a 64K host meets: small BARs behind one bridge, and two functions of one slot. Each host
 # bridge is one slot; all that is below it is one PE and one IOMMU group.
@@ -117,6 +117,10 @@ scenario() {
 		options=(-drive "if=none,id=drive,format=raw,file=$scratch/drive.img")
 		devices=(-device sdhci-pci -device pci-ohci -device nvme,drive=drive,serial=1)
 		[ "${arch-}" != ppc64el ] || power_zoo
+		;;
+	lost)
+		machines=x86_64 wants=monitor
+		hotplug_bridge
 		;;
 	region)
 		devices=(-device sdhci-pci)

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A hot-added device that does not fit makes the PCI core release the whole
+ * bridge window, under a device that is bound, or even open.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cases.h"
+#include "file.h"
+#include "iomem.h"
+#include "kmod.h"
+#include "log.h"
+#include "monitor.h"
+#include "tap.h"
+#include "zoo.h"
+
+#define OURS "subpage_vfio_pci"
+#define ROOT_PORT 0x1b36, 0x000c
+#define BRIDGE 0x1b36, 0x000e
+#define EDU 0x1234, 0x11e8
+#define BUTTON_MS 30000	/* SHPC waits 5 s after its button, in case it is pressed again */
+
+static struct zoo_bar at;
+static struct pci_dev bridge;
+
+static bool find(void)
+{
+	static struct zoo_bar bars[ZOO_MAX];
+	int count = zoo_list(bars), i;
+
+	for (i = 0; i < count; i++)
+		if (!strcmp(bars[i].name, "sdhci")) {
+			at = bars[i];
+			return true;
+		}
+	return false;
+}
+
+static bool is_claimed(void)
+{
+	struct iomem map;
+	bool claimed;
+
+	iomem_read(&map);
+	claimed = iomem_named(&map, OURS, 0);
+	iomem_free(&map);
+	return claimed;
+}
+
+static bool wait_lost(unsigned int ms)
+{
+	while (is_claimed()) {
+		if (ms < 100)
+			return false;
+		sleep_ms(100);
+		ms -= 100;
+	}
+	return true;
+}
+
+/* edu's BAR has 1 MiB. */
+static void add(int slot)
+{
+	char reply[512];
+
+	is_errno(monitor_cmd(reply, sizeof(reply), "device_add edu,id=edu%d,bus=bridge,addr=%d", slot, slot),
+		 0, "a device with a BAR of 1 MiB is plugged in");
+	is_str(reply, "", "QEMU has no objection");
+}
+
+static bool log_has(int mark, const char *text)
+{
+	char *log = log_since(mark);
+	bool has = strstr(log, text) != NULL;
+
+	if (!has)
+		diag("the log has no \"%s\"", text);
+	free(log);
+	return has;
+}
+
+/* With the port gone there is room for all of it, elsewhere. */
+static void start_over(void)
+{
+	struct pci_dev port;
+
+	is_errno(pci_find(ROOT_PORT, 0, &port), 0, "there is a root port");
+	is_errno(pci_remove(&port), 0, "the port is removed, and all behind it");
+	pci_rescan();
+	if (!ok(find(), "after a rescan the device is back"))
+		return;
+	is_errno(pci_bind(&at.dev, OURS), 0, "and can be bound");
+	ok(zoo_claimed(&at), "with a page of its own");
+}
+
+static void unbind_says_lost(void)
+{
+	int mark = log_mark();
+
+	is_errno(pci_bind(&at.dev, ""), 0, "the device is unbound");
+	ok(log_has(mark, "page lost"), "the log says what was lost");
+	close(mark);
+}
+
+/* shpchp shares the group with the devices behind its bridge, which then cannot be opened. */
+static void free_group(void)
+{
+	is_errno(pci_unbind(&bridge), 0, "the bridge has no driver any more");
+}
+
+static void check_closed(void)
+{
+	struct pci_dev edu;
+
+	diag("lost while it is bound");
+	add(3);
+	is_errno(pci_wait(EDU, 0, &edu, BUTTON_MS), 0, "it fits");
+	/* A rescan waits until the PCI core is done. */
+	pci_rescan();
+	ok(zoo_claimed(&at), "the claim stands");
+	add(4);
+	ok(wait_lost(BUTTON_MS), "it does not fit, and the window is gone from /proc/iomem");
+	pci_rescan();
+	unbind_says_lost();
+}
+
+static void check_opened_after(void)
+{
+	struct vfio_region_info *info;
+	struct vfio vfio;
+	void *map;
+	int mark;
+
+	diag("lost while it is bound, opened after that");
+	add(5);
+	ok(wait_lost(BUTTON_MS), "the window is gone");
+	pci_rescan();
+	free_group();
+	mark = log_mark();
+	if (is_errno(vfio_open(&at.dev, &vfio), 0, "it can be opened")) {
+		is_errno(vfio_region(&vfio, at.bar, &info), 0, "region info");
+		ok(!(info->flags & VFIO_REGION_INFO_FLAG_MMAP), "the BAR is not reported as mappable");
+		free(info);
+		is_errno(vfio_map(&vfio, at.bar, 0, 4096, &map), -EINVAL, "mmap is refused");
+		vfio_close(&vfio);
+	}
+	ok(log_has(mark, "page lost"), "the log says what was lost");
+	close(mark);
+	is_str(zoo_sysfs(&at, "state"), "lost", "and so does sysfs");
+	is_errno(pci_bind(&at.dev, ""), 0, "the device is unbound");
+}
+
+void case_lost(void)
+{
+	if (!is_errno(module_load(""), 0, "the module loads") ||
+	    !is_errno(pci_find(BRIDGE, 0, &bridge), 0, "there is a bridge") ||
+	    !ok(find(), "there is a sub-page BAR behind it") ||
+	    !is_errno(pci_bind(&at.dev, OURS), 0, "it is bound"))
+		return;
+	ok(zoo_claimed(&at), "it has a page of its own");
+
+	check_closed();
+	start_over();
+	check_opened_after();
+	start_over();
+	pci_bind(&at.dev, "");
+	is_errno(module_unload(), 0, "the module unloads");
+}
