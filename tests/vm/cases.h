@@ -17,6 +17,8 @@
 	CASE(msix) \
 	CASE(nested) \
 	CASE(relocation) \
+	CASE(linuxguest) \
+	CASE(guest_nvme) \
 	CASE(eeh) \
 	CASE(aligned) \
 	CASE(freeze) \

@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
 
 #include "file.h"
 #include "image.h"
@@ -11,15 +13,18 @@
 #include "tap.h"
 
 /* In the image's own root, which has a /tmp of its own. */
-#define PAYLOAD "/tmp/guest.elf"
+#define FILES "/tmp/guest"
 #define TRACE "/tmp/trace"
 #define IN_IMAGE(path) "/nested" path
 #define OUTPUT "/tmp/nested-output"
 
+/* A busy host makes an emulated machine many times slower. */
 #define SECONDS 60
+#define LINUX_SECONDS 180
+#define GUEST_ARGUMENTS_MAX 8
 #define DEVICES_MAX 24
 
-/* Nothing here but what the payload needs: each device of its own makes the start longer. */
+/* Nothing here but what a guest needs: each device of its own makes the start longer. */
 static const char * const command[] = {
 #if defined(__x86_64__)
 	"qemu-system-x86_64", "-M", "q35", "-accel", "tcg",
@@ -28,8 +33,7 @@ static const char * const command[] = {
 #else
 	"qemu-system-ppc64",
 #endif
-	"-m", "64", "-nodefaults", "-display", "none", "-no-reboot", "-serial", "stdio",
-	"-kernel", PAYLOAD,
+	"-nodefaults", "-display", "none", "-serial", "stdio",
 };
 
 static const char * const trace_options[] = {
@@ -39,22 +43,12 @@ static const char * const trace_options[] = {
 
 #define LENGTH(array) ((int)(sizeof(array) / sizeof((array)[0])))
 
-static int copy_payload(void)
+/* Many a megabyte: QEMU sees what the initial file system has, not a copy. */
+static int share_files(void)
 {
-	size_t len, written;
-	char *data = file_slurp("/guest.elf", &len);
-	FILE *out;
-
-	if (!data)
-		return -errno;
-	out = fopen(IN_IMAGE(PAYLOAD), "w");
-	if (!out) {
-		free(data);
-		return -errno;
-	}
-	written = fwrite(data, 1, len, out);
-	free(data);
-	return fclose(out) || written != len ? -EIO : 0;
+	if (mkdir(IN_IMAGE(FILES), 0755))
+		return errno == EEXIST ? 0 : -errno;
+	return mount("/guest", IN_IMAGE(FILES), NULL, MS_BIND, NULL) ? -errno : 0;
 }
 
 static void parse(struct nested *nested)
@@ -79,26 +73,33 @@ static void parse(struct nested *nested)
 	}
 }
 
+/* The end is where it went wrong. */
 static void tell(const char *what, const char *text)
 {
-	diag("%s: %.600s", what, text && *text ? text : "(nothing)");
+	size_t len = text ? strlen(text) : 0;
+
+	diag("%s: %s", what, len ? text + (len > 600 ? len - 600 : 0) : "(nothing)");
 }
 
-int nested_run(const struct nested_device *devices, int count, bool trace, struct nested *nested)
+/* guest: more arguments, up to a NULL. last: what a guest that ran to its end has printed. */
+static int run_qemu(const char *const guest[], const char *last, int seconds,
+		    const struct nested_device *devices, int count, bool trace, struct nested *nested)
 {
 	char arguments[DEVICES_MAX][160];
-	const char *argv[LENGTH(command) + LENGTH(trace_options) + 2 * DEVICES_MAX + 1];
+	const char *argv[LENGTH(command) + GUEST_ARGUMENTS_MAX + LENGTH(trace_options) + 2 * DEVICES_MAX + 1];
 	int argc = 0, i, status;
 
 	*nested = (struct nested) { .count = 0 };
 	if (count > DEVICES_MAX)
 		return -E2BIG;
-	status = copy_payload();
+	status = share_files();
 	if (status)
 		return status;
 
 	for (i = 0; i < LENGTH(command); i++)
 		argv[argc++] = command[i];
+	for (i = 0; guest[i]; i++)
+		argv[argc++] = guest[i];
 	for (i = 0; i < LENGTH(trace_options) && trace; i++)
 		argv[argc++] = trace_options[i];
 	for (i = 0; i < count; i++) {
@@ -109,17 +110,42 @@ int nested_run(const struct nested_device *devices, int count, bool trace, struc
 	}
 	argv[argc] = NULL;
 
-	status = image_run((char *const *)argv, OUTPUT, SECONDS);
+	status = image_run((char *const *)argv, OUTPUT, seconds);
 	nested->output = file_slurp(OUTPUT, NULL);
 	if (trace)
 		nested->trace = file_slurp(IN_IMAGE(TRACE), NULL);
-	if (status || !nested->output || !strstr(nested->output, "guest done")) {
+	if (status || !nested->output || !strstr(nested->output, last)) {
 		diag("%s ended with status %d", argv[0], status);
 		tell("it says", nested->output);
 		return status < 0 ? status : -EPROTO;
 	}
-	parse(nested);
 	return 0;
+}
+
+int nested_run(const struct nested_device *devices, int count, bool trace, struct nested *nested)
+{
+	static const char *const guest[GUEST_ARGUMENTS_MAX + 1] = {
+		"-m", "64", "-no-reboot", "-kernel", FILES "/payload.elf",
+	};
+	int err = run_qemu(guest, "guest done", SECONDS, devices, count, trace, nested);
+
+	if (!err)
+		parse(nested);
+	return err;
+}
+
+int nested_run_linux(const struct nested_device *devices, int count, const char *parameters,
+		     struct nested *nested)
+{
+	char append[256];
+	const char *const guest[GUEST_ARGUMENTS_MAX + 1] = {
+		"-m", "256", "-kernel", FILES "/vmlinuz", "-initrd", FILES "/initrd", "-append", append,
+	};
+
+	/* Each byte on its console is a trap: hear no more of the kernel than must be. */
+	snprintf(append, sizeof(append), "console=ttyAMA0 loglevel=4 printk.devkmsg=on kpti=off mitigations=off %s",
+		 parameters);
+	return run_qemu(guest, "TAP| 1..", LINUX_SECONDS, devices, count, true, nested);
 }
 
 void nested_free(struct nested *nested)

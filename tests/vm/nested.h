@@ -8,9 +8,8 @@
 #include "pci.h"
 
 /*
- * QEMU inside the test machine, unmodified, with devices passed through to the
- * payload of tests/guest. The scenario must want "nested" and have the payload as
- * /guest.elf; image_mount() comes first.
+ * QEMU inside the test machine, unmodified, with devices passed through to a
+ * guest. The scenario must want "nested"; image_mount() comes first.
  */
 
 /* A device to pass on. The guest finds device N of a run in slot N + 1. */
@@ -36,12 +35,19 @@ struct nested {
 };
 
 /*
- * Run the guest until it switches itself off. With trace QEMU notes each access
- * that it makes in the guest's place, which makes these much slower. Returns 0 or
- * -errno; -EPROTO, after telling why, when the guest or QEMU failed.
- * nested_free() in any case.
+ * Run the payload of tests/guest until it switches itself off; the scenario must
+ * have it as /guest/payload.elf. With trace QEMU notes each access that it makes in
+ * the guest's place, which makes these much slower. Returns 0 or -errno; -EPROTO,
+ * after telling why, when the guest or QEMU failed. nested_free() in any case.
  */
 int nested_run(const struct nested_device *devices, int count, bool trace, struct nested *nested);
+/*
+ * The same, with trace, for a guest that is this machine once more: its kernel and
+ * its PID 1. The parameters are more of its kernel command line, "run=CASE" among
+ * them. On arm64; the scenario must want "linux".
+ */
+int nested_run_linux(const struct nested_device *devices, int count, const char *parameters,
+		     struct nested *nested);
 void nested_free(struct nested *nested);
 
 /* What the guest said of that BAR of device N, or NULL. */

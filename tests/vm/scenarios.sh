@@ -9,6 +9,7 @@
 # wants		monitor		the case talks to QEMU's monitor ($monitor)
 #		faults		the module is the test build with fault points
 #		nested		a QEMU of the machine's own architecture at /nested
+#		linux		the machine's own kernel and initial files in /guest, for a guest
 #		drive		$scratch/drive.img: 1 MiB; the 16 bytes at N*16 are "line %010d\n"
 #		module:NAME	a module of the kernel's own, for kmod_insert()
 # files		HOST_PATH=GUEST_PATH, from the top directory; made before by "prepare"
@@ -19,7 +20,7 @@
 # devices	QEMU arguments
 # limit		seconds until the boot counts as hung
 
-scenario_names='smoke image demo claim zoo cycles faults full hotplug lost region look msix nested relocation msix-eeh-off aligned eeh freeze'
+scenario_names='smoke image demo claim zoo cycles faults full hotplug lost region look msix nested relocation linuxguest msix-eeh-off aligned eeh freeze'
 
 # What a 64K host meets: small BARs behind one bridge, and two functions of one slot. Each host
 # bridge is one slot; all that is below it is one PE and one IOMMU group.
@@ -38,7 +39,7 @@ nested_payload() {
 	payload=${payload/amd64/x86_64}
 	wants+=' nested'
 	prepare=(make -s -C tests/guest O=../../build/guest "$payload")
-	files=("build/guest/$payload.elf=guest.elf")
+	files=("build/guest/$payload.elf=guest/payload.elf")
 }
 
 # A bridge whose slots the machine itself plugs (SHPC), not ACPI.
@@ -145,6 +146,12 @@ scenario() {
 		nested_payload
 		options=(-drive "if=none,id=drive,format=raw,file=$scratch/drive.img")
 		devices=(-device nvme,drive=drive,serial=1 -device qemu-xhci)
+		;;
+	linuxguest)
+		# A whole Linux boots in 8 s under KVM, which only this machine has.
+		machines=arm64 wants='nested linux drive module:nvme' limit=400
+		options=(-drive "if=none,id=drive,format=raw,file=$scratch/drive.img")
+		devices=(-device nvme,drive=drive,serial=1)
 		;;
 	msix-eeh-off)
 		# The counter-case: the same machine, and nothing isolates MSIs.

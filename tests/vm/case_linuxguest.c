@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A whole Linux in the nested guest drives an NVMe of the machine: by DMA, with
+ * MSI-X, across a reboot of its own and a reset from outside. What it does is in
+ * case_guest_nvme.c.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "cases.h"
+#include "drive.h"
+#include "image.h"
+#include "kmod.h"
+#include "nested.h"
+#include "tap.h"
+#include "vfio.h"
+
+#define NVME 0x1b36, 0x0010
+#define NVME_CC 0x14		/* controller configuration */
+#define NVME_CC_SIZES 0x460000	/* of queue entries; the controller stays off */
+
+/* Without a place of its own the table would make QEMU trap the page that it shares. */
+static struct nested_device nvme = { .options = ",x-msix-relocation=bar2" };
+
+/* Each result of the guest becomes one of ours. Returns how many boots ran to their end. */
+static int relay(char *output)
+{
+	int boots = 0, tests = 0;
+	char *line, *rest;
+
+	for (line = strtok_r(output, "\r\n", &rest); line; line = strtok_r(NULL, "\r\n", &rest)) {
+		const char *text = strstr(line, "TAP| "), *what;
+
+		if (!text)
+			continue;
+		text += strlen("TAP| ");
+		what = strstr(text, " - ");
+		if (!strncmp(text, "1..", 3)) {
+			boots += atoi(text + 3) == tests;
+			tests = 0;
+		} else if (*text == '#') {
+			diag("guest %s", text);
+		} else {
+			ok(!strncmp(text, "ok ", 3), "guest: %s", what ? what + 3 : text);
+			tests++;
+		}
+	}
+	return boots;
+}
+
+static void run_guest(const char *parameters, int boots)
+{
+	struct nested guest;
+
+	if (is_errno(nested_run_linux(&nvme, 1, parameters, &guest), 0, "a Linux guest runs"))
+		is_u64(relay(guest.output), boots, "to the end of each boot: %d", boots);
+	is_u64(nested_mmaps(&guest, &nvme.dev, 0), 1, "QEMU mapped the BAR");
+	is_u64(nested_reads(&guest, &nvme.dev, 0) + nested_mapped_reads(&guest), 0,
+	       "and had no register to read for the guest");
+	nested_free(&guest);
+}
+
+static void reset(void)
+{
+	struct vfio vfio;
+	uint32_t value;
+
+	if (!is_errno(vfio_open(&nvme.dev, &vfio), 0, "user space opens the device"))
+		return;
+	is_errno(vfio_write32(&vfio, 0, NVME_CC, NVME_CC_SIZES), 0, "writes a register");
+	vfio_read32(&vfio, 0, NVME_CC, &value);
+	is_u64(value, NVME_CC_SIZES, "which keeps it");
+	is_errno(ioctl(vfio.device, VFIO_DEVICE_RESET) ? -errno : 0, 0, "VFIO_DEVICE_RESET");
+	vfio_read32(&vfio, 0, NVME_CC, &value);
+	is_u64(value, 0, "the register has forgotten it");
+	vfio_close(&vfio);
+}
+
+static void check_drive(int boots)
+{
+	int fd = drive_open(), i, good = 0;
+
+	if (!ok(fd >= 0, "the machine's own driver has the drive again"))
+		return;
+	for (i = 0; i < DRIVE_AREAS; i++) {
+		int boot = i - DRIVE_FIRST_WRITTEN;
+		int want = boot >= 0 && boot < boots ? DRIVE_BOOT + boot : DRIVE_RUNNER;
+		int writer = drive_read_area(fd, i);
+
+		if (writer == want)
+			good++;
+		else
+			diag("area %d: got %d, want %d", i, writer, want);
+	}
+	is_u64(good, DRIVE_AREAS, "on it is what the guest wrote in %d boots, and nothing else has changed", boots);
+	close(fd);
+}
+
+void case_linuxguest(void)
+{
+	if (!is_errno(image_mount(), 0, "the image is mounted") ||
+	    !is_errno(module_load("msix_mmap=isolated"), 0, "the module loads") ||
+	    !is_errno(pci_find(NVME, 0, &nvme.dev), 0, "there is an NVMe") ||
+	    !is_errno(pci_bind(&nvme.dev, "subpage_vfio_pci"), 0, "the driver takes it"))
+		return;
+	diag("after binding; boot 0 ends with a reboot");
+	run_guest("run=guest_nvme reboot_after=0", 2);
+	diag("after a reset from outside");
+	reset();
+	run_guest("run=guest_nvme", 1);
+	is_errno(pci_bind(&nvme.dev, ""), 0, "the device is given back");
+	check_drive(3);
+	is_errno(module_unload(), 0, "the module unloads");
+}
