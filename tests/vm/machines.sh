@@ -18,13 +18,18 @@ machine_names() {
 	awk 'NF { print $1 }' <<<"$machine_table"
 }
 
+# chosen_machines ARCHES KERNELS: words, or regular expressions.
+chosen_machines() {
+	machine_names | grep -xE "(${1// /|})(-[0-9]+k)?-(${2// /|})" | xargs
+}
+
 # machine NAME: set all that is known of it.
 machine() {
 	local row
 	row=$(awk -v name="$1" '$1 == name' <<<"$machine_table")
 	[ -n "$row" ] || die "no machine is called $1" "choose one of: $(machine_names | xargs)"
 	read -r machine arch suite flavour page <<<"$row"
-	kernel_version=${machine##*-}
+	kernel_version=$(sed 's/.*-\([0-9]*\.[0-9]*\).*/\1/' <<<"$machine")
 	# Kernels newer than this suite need their own suite's compiler: see scripts/root.
 	case $suite in
 	bookworm*) own_root='' ;;

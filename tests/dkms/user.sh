@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash disable=SC2317
+#
+# Usage, in a root of a Debian suite: user.sh RELEASE OTHER OLD
+#
+# RELEASE is the kernel that is installed; OTHER one that gets installed, or '';
+# OLD one from before 6.1, or ''. Their header packages are in /out.
+set -u
+release=$1 other=$2 old=$3
+name=subpage_vfio_pci
+tests=0 failed=0
+
+# ok NAME COMMAND...: its output is shown when it fails.
+ok() {
+	local what=$1 output
+	shift
+	tests=$((tests + 1))
+	if output=$("$@" 2>&1); then
+		echo "ok $tests - $what"
+	else
+		echo "not ok $tests - $what"
+		failed=1
+		printf '%s\n' "$output" | sed 's/^/# /'
+	fi
+}
+
+not() {
+	! "$@"
+}
+
+contains() {
+	printf '%s\n' "$2" | grep -F "$1" || {
+		printf 'not in this output: %s\n%s\n' "$1" "$2"
+		return 1
+	}
+}
+
+# DKMS has put a module there that is built for that kernel.
+is_installed() {
+	local vermagic
+	vermagic=$(modinfo -F vermagic "/lib/modules/$1/updates/dkms/$name".ko*) || return
+	[ "${vermagic%% *}" = "$1" ] || { echo "vermagic is $vermagic"; return 1; }
+}
+
+no_alias() {
+	[ -z "$(modinfo -k "$1" -F alias "$name")" ]
+}
+
+no_warning() {
+	test -s "$1" && ! grep -iE 'warning|undefined' "$1"
+}
+
+build_for() {
+	make -C "$1" M=/tmp/source modules 2>&1
+}
+
+cp "/lib/modules/$release/modules.dep" /tmp/modules.dep
+
+ok "make dkms-install" make -C /source dkms-install KERNEL="$release"
+ok "modprobe finds the module and what it needs" \
+	contains vfio-pci-core "$(modprobe --show-depends -S "$release" "$name" 2>&1)"
+ok "it is built for the kernel of this suite" is_installed "$release"
+ok "no PCI device loads it by itself" no_alias "$release"
+ok "the build has no warning" no_warning "/var/lib/dkms/subpage-vfio-pci/"*"/$release/"*/log/make.log
+ok "the same once more says so and does no harm" make -C /source dkms-install KERNEL="$release"
+
+if [ -n "$other" ]; then
+	ok "the headers of another kernel get installed" dpkg --force-depends -i "/out/$other"/*.deb
+	ok "DKMS has built the module for that kernel, $other, by itself" is_installed "$other"
+	ok "and kept the one for $release" is_installed "$release"
+else
+	tests=$((tests + 1))
+	echo "ok $tests - kernel upgrade # skip this suite has one kernel only"
+fi
+
+ok "make dkms-remove" make -C /source dkms-remove
+ok "modprobe no longer finds it" not modprobe --show-depends -S "$release" "$name"
+ok "DKMS no longer knows it" not contains subpage "$(dkms status)"
+ok "modules.dep is as before" cmp "/lib/modules/$release/modules.dep" /tmp/modules.dep
+find / -name '*subpage*vfio*' -not -path '/proc/*' -not -path '/source/*' -not -path '/out/*' >/tmp/left
+ok "no file of it is left" diff /dev/null /tmp/left
+
+# Kernels that will not do.
+make -s -C /source dkms-source DESTDIR=/tmp/dest
+mv /tmp/dest/usr/src/* /tmp/source
+if [ -n "$old" ]; then
+	dpkg --force-depends -i "/out/$old"/*.deb >/dev/null 2>&1
+	ok "a kernel before 6.1 stops the build with what to use" \
+		contains "too old; use 6.1 or newer" "$(build_for "/usr/src/linux-headers-$old")"
+	ok "and nothing was compiled" not test -e /tmp/source/src/main.o
+fi
+headers=/lib/modules/$release/build
+sed -i '/CONFIG_VFIO_PCI_CORE/d' "$headers/include/config/auto.conf"
+ok "a kernel without vfio-pci-core stops the build with what is missing" \
+	contains "lacks vfio-pci-core" "$(build_for "$headers")"
+ok "and nothing was compiled" not test -e /tmp/source/src/main.o
+
+echo "1..$tests"
+exit $failed
