@@ -167,6 +167,16 @@ static void need_root(const struct device *device)
 		fail(CODE_PERMISSION, AS_ROOT, "no permission to bind %s", device->address);
 }
 
+static void refuse_bridges(const struct changes *changes)
+{
+	int i;
+
+	for (i = 0; i < changes->count; i++)
+		if (changes->change[i].device->bridge)
+			fail(CODE_USAGE, "name the devices behind it; \"lspci -tv\" shows them",
+			     "%s is a bridge: VFIO takes none", changes->change[i].device->address);
+}
+
 static void need_idle(const struct changes *changes, const struct options *options)
 {
 	bool busy = false;
@@ -281,8 +291,6 @@ static void print_log(int fd, const char *address)
 
 static const char *why_not(const struct device *device)
 {
-	if (device->bridge)
-		return "it is a bridge: VFIO takes none";
 	if (device->group < 0)
 		return "it has no IOMMU group: switch the IOMMU on in the firmware's set-up and boot with intel_iommu=on (Intel)";
 	return "\"dmesg | tail\" says more";
@@ -405,6 +413,7 @@ int bind_run(const struct options *options)
 
 	bus_scan(&bus);
 	choose(&changes, &bus, options, is_to_bind);
+	refuse_bridges(&changes);
 	need_root(changes.change[0].device);
 	if (options->persist)
 		need_driverctl();

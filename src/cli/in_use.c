@@ -183,8 +183,8 @@ char *in_use(const struct device *device)
 
 	if (device_is_vfio(device))
 		return vfio_in_use(device);
-	if (device_read(device, "boot_vga", text, sizeof(text)) > 0 && *text == '1' &&
-	    *device->driver)
+	/* Whether a PCI driver draws on it or, through the firmware's set-up, another one. */
+	if (device_read(device, "boot_vga", text, sizeof(text)) > 0 && *text == '1')
 		return format("it is the boot display");
 	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s", device->address);
 	return below_in_use(path);

@@ -22,7 +22,9 @@
 	CASE(eeh) \
 	CASE(aligned) \
 	CASE(freeze) \
-	CASE(demo)
+	CASE(demo) \
+	CASE(cli) \
+	CASE(cli_no_iommu)
 
 #define CASE_DECLARE(name) void case_##name(void);
 CASES(CASE_DECLARE)

@@ -20,7 +20,7 @@
 # devices	QEMU arguments
 # limit		seconds until the boot counts as hung
 
-scenario_names='smoke image demo claim zoo cycles faults full hotplug lost region look msix nested relocation linuxguest msix-eeh-off aligned eeh freeze'
+scenario_names='smoke image demo claim zoo cycles faults full hotplug lost region look msix nested relocation linuxguest msix-eeh-off aligned eeh freeze cli cli-no-iommu'
 
 # What a 64K host meets: small BARs behind one bridge, and two functions of one slot. Each host
 # bridge is one slot; all that is below it is one PE and one IOMMU group.
@@ -48,6 +48,16 @@ hotplug_bridge() {
 	devices=(-device pcie-root-port,id=bridgeport,chassis=1,addr=8
 		-device pcie-pci-bridge,id=bridge,bus=bridgeport,msi=on
 		-device sdhci-pci,bus=bridge,addr=1 -device pci-ohci,bus=bridge,addr=2)
+}
+
+# The command and what it needs, for tests/vm/case_cli.c.
+command_line() {
+	local file
+	prepare=(tests/cli/stage "${arch-}")
+	for file in subpage-vfio loader libc.so.6 libpci.so.3 libjson-c.so.5 libz.so.1 libudev.so.1 pci.ids \
+		busybox bash libtinfo.so.6 driverctl; do
+		files+=("build/cli/${arch-}/root/$file=cli/$file")
+	done
 }
 
 scenario() {
@@ -171,6 +181,23 @@ scenario() {
 		machines=ppc64le limit=240
 		power_zoo
 		wants+=' module:nvme'
+		;;
+	cli)
+		# The disk and one SD controller are functions of one slot, and so of one IOMMU group.
+		machines='x86_64 arm64' limit=180
+		wants='drive faults module:nvme module:virtio_net module:virtio_pci'
+		options=(-object 'memory-backend-ram,size=1M,id=shared'
+			-drive "if=none,id=drive,format=raw,file=$scratch/drive.img")
+		devices=(-device ivshmem-plain,memdev=shared -device sdhci-pci -device rtl8139,romfile= -device pci-ohci
+			-device nvme,drive=drive,serial=1,addr=0x18.0,multifunction=on -device sdhci-pci,addr=0x18.1
+			-device virtio-net-pci,disable-legacy=on,romfile=)
+		[ "${arch-}" != amd64 ] || devices+=(-device VGA)
+		command_line
+		;;
+	cli-no-iommu)
+		machines=x86_64 cases=cli_no_iommu parameters=intel_iommu=off
+		devices=(-device sdhci-pci)
+		command_line
 		;;
 	*)
 		die "no scenario is called $1" "choose one of: $scenario_names"

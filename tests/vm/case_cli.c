@@ -1,0 +1,462 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The command subpage-vfio, as an operator uses it, against real devices. */
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cases.h"
+#include "file.h"
+#include "iomem.h"
+#include "kmod.h"
+#include "tap.h"
+#include "vfio.h"
+#include "zoo.h"
+
+#define OURS "subpage_vfio_pci"
+#define NVME 0x1b36, 0x0010
+#define SDHCI 0x1b36, 0x0007
+#define VIRTIO_NET 0x1af4, 0x1041
+#define VGA 0x1234, 0x1111
+
+/* subpage-vfio(8) promises these. */
+enum { OK = 0, FAILED = 1, USAGE = 2, NO_DEVICE = 3, PERMISSION = 4, IN_USE = 5, HOST = 6 };
+
+static char out[1 << 17], err[1 << 14];
+
+static void slurp(const char *path, char *text, size_t size)
+{
+	int fd = open(path, O_RDONLY);
+	ssize_t n = fd < 0 ? 0 : read(fd, text, size - 1);
+
+	text[n < 0 ? 0 : n] = '\0';
+	if (fd >= 0)
+		close(fd);
+}
+
+/* Run the command; what it prints is then in "out" and "err". Returns its exit code. */
+static int run_as(uid_t uid, const char *fmt, va_list args)
+{
+	char line[512] = "subpage-vfio ", *word[32], *rest;
+	int status, n = 0;
+	pid_t pid;
+
+	vsnprintf(line + strlen(line), sizeof(line) - strlen(line), fmt, args);
+	for (word[n] = strtok_r(line, " ", &rest); word[n]; word[n] = strtok_r(NULL, " ", &rest))
+		n++;
+	pid = fork();
+	if (!pid) {
+		dup2(open("/tmp/out", O_WRONLY | O_CREAT | O_TRUNC, 0644), 1);
+		dup2(open("/tmp/err", O_WRONLY | O_CREAT | O_TRUNC, 0644), 2);
+		if (uid && setuid(uid))
+			_exit(126);
+		setenv("LD_LIBRARY_PATH", "/cli", 1);
+		setenv("PATH", "/bin", 1);
+		execv("/cli/subpage-vfio", word);
+		_exit(127);
+	}
+	waitpid(pid, &status, 0);
+	slurp("/tmp/out", out, sizeof(out));
+	slurp("/tmp/err", err, sizeof(err));
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+static int cli(const char *fmt, ...)
+{
+	va_list args;
+	int code;
+
+	va_start(args, fmt);
+	code = run_as(0, fmt, args);
+	va_end(args);
+	return code;
+}
+
+static int cli_unprivileged(const char *fmt, ...)
+{
+	va_list args;
+	int code;
+
+	va_start(args, fmt);
+	code = run_as(65534, fmt, args);
+	va_end(args);
+	return code;
+}
+
+/* Test an exit code; where it is wrong, show what was said. */
+static void exits(int got, int want, const char *what)
+{
+	if (!is_u64(got, want, "%s: exit code", what))
+		diag("%s%s", out, err);
+}
+
+static void says(const char *text, const char *what)
+{
+	if (!ok(strstr(err, text), "%s: the error says \"%s\"", what, text))
+		diag("it says: %s", err);
+}
+
+static void shows(const char *text, const char *what)
+{
+	if (!ok(strstr(out, text), "%s: shows \"%s\"", what, text))
+		diag("it shows: %s", out);
+}
+
+/* What modprobe knows: at first nothing. */
+static void write_module_list(const char *list)
+{
+	struct utsname kernel;
+	char path[128];
+	FILE *dep;
+
+	uname(&kernel);
+	mkdir("/lib/modules", 0755);
+	snprintf(path, sizeof(path), "/lib/modules/%s", kernel.release);
+	mkdir(path, 0755);
+	snprintf(path, sizeof(path), "/lib/modules/%s/modules.dep", kernel.release);
+	dep = fopen(path, "w");
+	if (!dep)
+		bail("%s: %s", path, strerror(errno));
+	fputs(list, dep);
+	fclose(dep);
+}
+
+/* What the command is linked with and calls lies in one directory of the image. */
+static void set_up(void)
+{
+	static const char * const loader[] = {
+		"/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1", "/lib64/ld64.so.2",
+	};
+	static const char * const applet[] = {
+		"sh", "modprobe", "basename", "readlink", "realpath", "cut", "mkdir", "rm",
+	};
+	char path[64];
+	size_t i;
+
+	mkdir("/bin", 0755);
+	mkdir("/sbin", 0755);
+	mkdir("/lib", 0755);
+	mkdir("/lib64", 0755);
+	mkdir("/etc", 0755);
+	mkdir("/usr", 0755);
+	mkdir("/usr/sbin", 0755);
+	mkdir("/usr/share", 0755);
+	mkdir("/usr/share/misc", 0755);
+	for (i = 0; i < sizeof(loader) / sizeof(loader[0]); i++)
+		if (symlink("/cli/loader", loader[i]))
+			diag("%s: %s", loader[i], strerror(errno));
+	for (i = 0; i < sizeof(applet) / sizeof(applet[0]); i++) {
+		snprintf(path, sizeof(path), "/bin/%s", applet[i]);
+		if (symlink("/cli/busybox", path))
+			diag("%s: %s", path, strerror(errno));
+	}
+	if (symlink("/cli/busybox", "/sbin/modprobe") || symlink("/cli/bash", "/bin/bash") ||
+	    symlink("/cli/pci.ids", "/usr/share/misc/pci.ids"))
+		diag("links: %s", strerror(errno));
+	write_module_list("");
+}
+
+static void install_module(void)
+{
+	struct utsname kernel;
+	char path[128];
+
+	uname(&kernel);
+	snprintf(path, sizeof(path), "/lib/modules/%s/" OURS ".ko", kernel.release);
+	if (symlink("/" OURS ".ko", path))
+		bail("%s: %s", path, strerror(errno));
+	write_module_list(OURS ".ko:\n");
+}
+
+static void check_bad_arguments(const struct pci_dev *dev)
+{
+	exits(cli("--help"), OK, "--help");
+	shows("bench", "--help");
+	exits(cli("bind --help"), OK, "bind --help");
+	shows("--persist", "bind --help");
+	exits(cli(""), USAGE, "no command");
+	exits(cli("nonsense"), USAGE, "unknown command");
+	says("nonsense", "unknown command");
+	exits(cli("list --nonsense"), USAGE, "unknown option");
+	exits(cli("list --force"), USAGE, "an option of another command");
+	exits(cli("bind"), USAGE, "bind without a device");
+	exits(cli("list zz:zz.z"), USAGE, "not an address");
+	says("is not a PCI address", "not an address");
+	exits(cli("bind %s trailing", dev->bdf), USAGE, "one good address, one bad");
+	is_str(pci_driver(dev), "", "nothing was bound for it");
+	exits(cli("list 00:1e.7"), NO_DEVICE, "no such device");
+	exits(cli("bench --bar 6 %s", dev->bdf), USAGE, "no such BAR");
+	exits(cli("info %s", dev->bdf), FAILED, "info of an unbound device");
+	says("bind", "info of an unbound device");
+}
+
+/* Each BAR of the list, against config space and /proc/iomem. */
+static void check_list(const struct zoo_bar *bars, int count, bool bound)
+{
+	struct iomem map;
+	int i;
+
+	iomem_read(&map);
+	for (i = 0; i < count; i++) {
+		const struct zoo_bar *at = &bars[i];
+		uint64_t start = zoo_address(at);
+		uint32_t reg = pci_config_read(&at->dev, 0x10 + 4 * at->bar, 4);
+		char text[64];
+
+		exits(cli("list --json %s", at->dev.bdf), OK, "list");
+		snprintf(text, sizeof(text), "\"start\":\"0x%llx\"", (unsigned long long)start);
+		shows(text, at->name);
+		is_u64(reg & ~0xfu, (uint32_t)start, "%s: so says its BAR register", at->name);
+		ok(iomem_range(&map, start, start + at->size - 1), "%s: and /proc/iomem", at->name);
+		if (bound || zoo_stock_maps(at))
+			shows("\"mappable\":\"now\"", at->name);
+		else
+			shows("\"mappable\":\"with_" OURS "\"", at->name);
+		if (!bound && !zoo_alone(at)) {
+			exits(cli("list %s", at->dev.bdf), OK, "list for people");
+			shows("beside it:", at->name);
+		}
+	}
+	iomem_free(&map);
+}
+
+static void check_unprivileged(const struct pci_dev *dev)
+{
+	exits(cli_unprivileged("list"), OK, "list without privilege");
+	shows(dev->bdf, "list without privilege");
+	shows("unknown (needs root)", "list without privilege");
+	exits(cli_unprivileged("bind %s", dev->bdf), PERMISSION, "bind without privilege");
+	says("run it as root", "bind without privilege");
+	is_str(pci_driver(dev), "", "nothing was bound for it");
+}
+
+static void check_bind(const struct zoo_bar *bars, int count)
+{
+	char devices[512] = "";
+	int i;
+
+	for (i = 0; i < count; i++)
+		if (!strstr(devices, bars[i].dev.bdf))
+			snprintf(devices + strlen(devices), sizeof(devices) - strlen(devices), " %s",
+				 bars[i].dev.bdf);
+	exits(cli("bind%s", devices), HOST, "bind without the module");
+	says("dkms", "bind without the module");
+	is_str(pci_driver(&bars[0].dev), "", "nothing was bound for it");
+
+	install_module();
+	exits(cli("bind%s", devices), OK, "bind");
+	shows("page", "bind");
+	for (i = 0; i < count; i++)
+		is_str(pci_driver(&bars[i].dev), OURS, "%s: bound", bars[i].name);
+	exits(cli("bind --json%s", devices), OK, "bind again");
+	shows("\"changed\":false", "bind again");
+}
+
+static void check_info_and_bench(const struct zoo_bar *at)
+{
+	char *ratio;
+
+	exits(cli("info %s", at->dev.bdf), OK, "info");
+	shows("sub-page: BAR", "info");
+	exits(cli("info --json %s", at->dev.bdf), OK, "info as JSON");
+	shows("\"opened_through\":\"group\"", "info as JSON");
+	shows("\"mmap\"", "info as JSON");
+	shows("\"name\":\"subpage\"", "info as JSON");
+	exits(cli("bench --json --bar %d --offset %u %s", at->bar, at->reg, at->dev.bdf), OK, "bench");
+	ratio = strstr(out, "\"ratio\":");
+	diag("ratio %.8s", ratio ? ratio + 8 : "none");
+	ok(ratio && strtod(ratio + 8, NULL) > 4, "bench: the mapped register is faster by far");
+	exits(cli("bench --bar %d --offset 0x10001 %s", at->bar, at->dev.bdf), USAGE,
+	      "bench outside of the BAR");
+}
+
+static void check_open_device(const struct zoo_bar *at)
+{
+	struct vfio vfio;
+
+	if (!is_errno(vfio_open(&at->dev, &vfio), 0, "%s: opened", at->name))
+		return;
+	exits(cli("unbind %s", at->dev.bdf), IN_USE, "unbind of an open device");
+	says("process 1 (init)", "unbind of an open device");
+	exits(cli("info %s", at->dev.bdf), IN_USE, "info of an open device");
+	vfio_close(&vfio);
+}
+
+static void check_unbind(const struct zoo_bar *bars, int count)
+{
+	char override[32];
+	int i;
+
+	for (i = 0; i < count; i++) {
+		exits(cli("unbind %s", bars[i].dev.bdf), OK, "unbind");
+		is_str(pci_driver(&bars[i].dev), "", "%s: unbound", bars[i].name);
+		pci_attr_read(&bars[i].dev, "driver_override", override, sizeof(override));
+		is_str(override, "(null)", "%s: nothing is overridden", bars[i].name);
+	}
+}
+
+/* The disk's driver has it, and somebody has the disk. */
+static void check_disk(const struct pci_dev *disk)
+{
+	int fd = -1, i;
+
+	for (i = 0; i < 50 && fd < 0; i++) {
+		fd = open("/dev/nvme0n1", O_RDONLY | O_EXCL);
+		if (fd < 0)
+			sleep_ms(100);
+	}
+	if (!ok(fd >= 0, "the disk is held, as by a mount"))
+		return;
+	exits(cli("bind %s", disk->bdf), IN_USE, "bind of a disk in use");
+	says("its disk /dev/nvme0n1 is in use", "bind of a disk in use");
+	is_str(pci_driver(disk), "nvme", "the disk keeps its driver");
+	close(fd);
+}
+
+static void check_interface(void)
+{
+	struct ifreq request = { 0 };
+	struct pci_dev net;
+	int sock = socket(AF_INET, SOCK_DGRAM, 0);
+
+	if (!ok(!pci_find(VIRTIO_NET, 0, &net), "there is a network interface"))
+		return;
+	strcpy(request.ifr_name, "eth0");
+	request.ifr_flags = IFF_UP;
+	ok(!ioctl(sock, SIOCSIFFLAGS, &request), "it is up");
+	exits(cli("bind %s", net.bdf), IN_USE, "bind of an interface that is up");
+	says("its interface eth0 is up", "bind of an interface that is up");
+	is_str(pci_driver(&net), "virtio-pci", "the interface keeps its driver");
+	exits(cli("bind --force %s", net.bdf), OK, "bind --force");
+	is_str(pci_driver(&net), OURS, "bind --force takes it");
+	exits(cli("unbind %s", net.bdf), OK, "unbind");
+	is_str(pci_driver(&net), "virtio-pci", "its native driver has it back");
+	close(sock);
+}
+
+static void check_display(void)
+{
+	struct pci_dev vga;
+
+	if (pci_find(VGA, 0, &vga)) {
+		skip(2, "the machine has no display");
+		return;
+	}
+	exits(cli("bind %s", vga.bdf), IN_USE, "bind of the boot display");
+	says("boot display", "bind of the boot display");
+}
+
+/* Two functions of a slot are one IOMMU group; the disk's driver has one of them. */
+static void check_group(const struct pci_dev *disk)
+{
+	struct pci_dev other;
+
+	if (!ok(!pci_find(SDHCI, 1, &other), "the disk has a neighbour in its group"))
+		return;
+	exits(cli("bind %s", other.bdf), OK, "bind of one of a group");
+	says(disk->bdf, "bind of one of a group");
+	exits(cli("info %s", other.bdf), HOST, "info, the group not being viable");
+	says(disk->bdf, "info, the group not being viable");
+	exits(cli("bind --group %s", other.bdf), OK, "bind --group");
+	is_str(pci_driver(disk), OURS, "bind --group takes the disk, too");
+	exits(cli("info %s", other.bdf), OK, "info, the group being viable");
+	exits(cli("info %s", disk->bdf), OK, "info of the disk");
+	exits(cli("bench --bar 0 --offset 0x2000 %s", disk->bdf), USAGE, "bench of the MSI-X table");
+	says("MSI-X table", "bench of the MSI-X table");
+	exits(cli("unbind --group %s", other.bdf), OK, "unbind --group");
+	is_str(pci_driver(disk), "nvme", "the disk's native driver has it back");
+	is_str(pci_driver(&other), "", "its neighbour has none");
+}
+
+/* The test build of the module fails at its last step. */
+static void check_roll_back(const struct pci_dev *disk, const struct zoo_bar *at)
+{
+	char override[32];
+
+	file_write("/sys/module/" OURS "/parameters/fault_point", "8");
+	exits(cli("bind %s %s", disk->bdf, at->dev.bdf), FAILED, "bind that fails");
+	file_write("/sys/module/" OURS "/parameters/fault_point", "0");
+	says("kernel: ", "bind that fails");
+	says("nothing was changed", "bind that fails");
+	is_str(pci_driver(disk), "nvme", "the disk keeps its driver");
+	pci_attr_read(disk, "driver_override", override, sizeof(override));
+	is_str(override, "(null)", "and no override");
+}
+
+static void check_persist(const struct zoo_bar *at)
+{
+	char path[64], driver[64] = "";
+
+	exits(cli("bind --persist %s", at->dev.bdf), HOST, "--persist without driverctl");
+	says("apt-get install driverctl", "--persist without driverctl");
+	if (symlink("/cli/driverctl", "/usr/sbin/driverctl"))
+		diag("driverctl: %s", strerror(errno));
+	exits(cli("bind --persist %s", at->dev.bdf), OK, "--persist");
+	is_str(pci_driver(&at->dev), OURS, "--persist binds");
+	snprintf(path, sizeof(path), "/etc/driverctl.d/pci-%s", at->dev.bdf);
+	file_read(path, driver, sizeof(driver));
+	is_str(driver, OURS, "driverctl has saved it");
+	exits(cli("unbind --persist %s", at->dev.bdf), OK, "unbind --persist");
+	ok(access(path, F_OK), "driverctl has forgotten it");
+	is_str(pci_driver(&at->dev), "", "unbind --persist unbinds");
+}
+
+void case_cli(void)
+{
+	static struct zoo_bar bars[ZOO_MAX];
+	struct pci_dev disk;
+	int count;
+
+	set_up();
+	count = zoo_list(bars);
+	if (count > 4)
+		count = 4;
+	if (!ok(count > 1, "there are sub-page BARs"))
+		return;
+	zoo_repack(bars, count);
+	check_bad_arguments(&bars[0].dev);
+	check_list(bars, count, false);
+	check_unprivileged(&bars[0].dev);
+	check_bind(bars, count);
+	check_list(bars, count, true);
+	check_info_and_bench(&bars[0]);
+	check_open_device(&bars[0]);
+	check_unbind(bars, count);
+
+	kmod_insert("nvme", "");
+	kmod_insert("virtio_net", "");
+	kmod_insert("virtio_pci", "");
+	if (!ok(!pci_find(NVME, 0, &disk), "there is a disk"))
+		return;
+	check_disk(&disk);
+	check_interface();
+	check_display();
+	check_group(&disk);
+	check_roll_back(&disk, &bars[0]);
+	check_persist(&bars[0]);
+}
+
+/* A machine whose IOMMU is off. */
+void case_cli_no_iommu(void)
+{
+	struct pci_dev dev;
+
+	set_up();
+	install_module();
+	if (!ok(!pci_find(SDHCI, 0, &dev), "there is a device"))
+		return;
+	exits(cli("list %s", dev.bdf), OK, "list");
+	shows("IOMMU group: none", "list");
+	exits(cli("bind %s", dev.bdf), HOST, "bind without an IOMMU");
+	says("intel_iommu=on", "bind without an IOMMU");
+	is_str(pci_driver(&dev), "", "nothing was bound");
+}
