@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A whole Linux in the nested guest drives an NVMe of the machine: by DMA, with
- * MSI-X, across a reboot of its own and a reset from outside. What it does is in
- * case_guest_nvme.c.
+ * A whole Linux in the nested guest drives an NVMe and a SATA controller of the
+ * machine: by DMA, with MSIs, across a reboot of its own and a reset from outside.
+ * What it does is in case_guest_drives.c. The controller's BAR of 4K had to move to
+ * a page of its own; the NVMe's shares its page with the MSI-X table.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -18,12 +19,15 @@
 #include "tap.h"
 #include "vfio.h"
 
-#define NVME 0x1b36, 0x0010
+#define NVME 0
 #define NVME_CC 0x14		/* controller configuration */
 #define NVME_CC_SIZES 0x460000	/* of queue entries; the controller stays off */
 
-/* Without a place of its own the table would make QEMU trap the page that it shares. */
-static struct nested_device nvme = { .options = ",x-msix-relocation=bar2" };
+static struct nested_device devices[DRIVES] = {
+	/* Without a place of its own the table would make QEMU trap the page that it shares. */
+	[NVME] = { .options = ",x-msix-relocation=bar2" },
+	{ .options = "" },
+};
 
 /* Each result of the guest becomes one of ours. Returns how many boots ran to their end. */
 static int relay(char *output)
@@ -54,12 +58,17 @@ static int relay(char *output)
 static void run_guest(const char *parameters, int boots)
 {
 	struct nested guest;
+	int i;
 
-	if (is_errno(nested_run_linux(&nvme, 1, parameters, &guest), 0, "a Linux guest runs"))
+	if (is_errno(nested_run_linux(devices, DRIVES, parameters, &guest), 0, "a Linux guest runs"))
 		is_u64(relay(guest.output), boots, "to the end of each boot: %d", boots);
-	is_u64(nested_mmaps(&guest, &nvme.dev, 0), 1, "QEMU mapped the BAR");
-	is_u64(nested_reads(&guest, &nvme.dev, 0) + nested_mapped_reads(&guest), 0,
-	       "and had no register to read for the guest");
+	for (i = 0; i < DRIVES; i++) {
+		is_u64(nested_mmaps(&guest, &devices[i].dev, drives[i].bar), 1, "QEMU mapped BAR %d of %s",
+		       drives[i].bar, devices[i].dev.bdf);
+		is_u64(nested_reads(&guest, &devices[i].dev, drives[i].bar), 0,
+		       "and had no register to read for the guest");
+	}
+	is_u64(nested_mapped_reads(&guest), 0, "nor in its own mappings");
 	nested_free(&guest);
 }
 
@@ -68,7 +77,7 @@ static void reset(void)
 	struct vfio vfio;
 	uint32_t value;
 
-	if (!is_errno(vfio_open(&nvme.dev, &vfio), 0, "user space opens the device"))
+	if (!is_errno(vfio_open(&devices[NVME].dev, &vfio), 0, "user space opens the NVMe"))
 		return;
 	is_errno(vfio_write32(&vfio, 0, NVME_CC, NVME_CC_SIZES), 0, "writes a register");
 	vfio_read32(&vfio, 0, NVME_CC, &value);
@@ -79,11 +88,11 @@ static void reset(void)
 	vfio_close(&vfio);
 }
 
-static void check_drive(int boots)
+static void check_drive(const struct drive *drive, int boots)
 {
-	int fd = drive_open(), i, good = 0;
+	int fd = drive_open(drive), i, good = 0;
 
-	if (!ok(fd >= 0, "the machine's own driver has the drive again"))
+	if (!ok(fd >= 0, "the machine's own driver has %s", drive->path))
 		return;
 	for (i = 0; i < DRIVE_AREAS; i++) {
 		int boot = i - DRIVE_FIRST_WRITTEN;
@@ -101,17 +110,24 @@ static void check_drive(int boots)
 
 void case_linuxguest(void)
 {
+	int i;
+
 	if (!is_errno(image_mount(), 0, "the image is mounted") ||
-	    !is_errno(module_load("msix_mmap=isolated"), 0, "the module loads") ||
-	    !is_errno(pci_find(NVME, 0, &nvme.dev), 0, "there is an NVMe") ||
-	    !is_errno(pci_bind(&nvme.dev, "subpage_vfio_pci"), 0, "the driver takes it"))
+	    !is_errno(module_load("msix_mmap=isolated"), 0, "the module loads"))
 		return;
+	for (i = 0; i < DRIVES; i++)
+		if (!is_errno(pci_find(drives[i].vendor, drives[i].device, 0, &devices[i].dev), 0,
+			      "there is the controller of %s", drives[i].path) ||
+		    !is_errno(pci_bind(&devices[i].dev, "subpage_vfio_pci"), 0, "the driver takes it"))
+			return;
 	diag("after binding; boot 0 ends with a reboot");
-	run_guest("run=guest_nvme reboot_after=0", 2);
+	run_guest("run=guest_drives reboot_after=0", 2);
 	diag("after a reset from outside");
 	reset();
-	run_guest("run=guest_nvme", 1);
-	is_errno(pci_bind(&nvme.dev, ""), 0, "the device is given back");
-	check_drive(3);
+	run_guest("run=guest_drives", 1);
+	for (i = 0; i < DRIVES; i++) {
+		is_errno(pci_bind(&devices[i].dev, ""), 0, "%s is given back", devices[i].dev.bdf);
+		check_drive(&drives[i], 3);
+	}
 	is_errno(module_unload(), 0, "the module unloads");
 }

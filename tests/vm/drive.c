@@ -11,22 +11,30 @@
 #include "file.h"
 #include "kmod.h"
 
-#define DISK "/dev/nvme0n1"
 #define LINE 16
 #define LINES (DRIVE_AREA_SIZE / LINE)
 
 /* O_DIRECT wants aligned memory. */
 static char area_buffer[DRIVE_AREA_SIZE] __attribute__((aligned(65536)));
 
-int drive_open(void)
-{
-	int err = kmod_insert("nvme", ""), fd, i;
+const struct drive drives[DRIVES] = {
+	/* Queue 1 is the first that is not for administration. */
+	{ { "nvme" }, "/dev/nvme0n1", "nvme0q1", 0x1b36, 0x0010, 0 },
+	{ { "sd_mod", "ahci" }, "/dev/sda", "ahci", 0x8086, 0x2922, 5 },
+};
 
-	if (err && err != -EEXIST)
-		return err;
+int drive_open(const struct drive *drive)
+{
+	int err, fd, i;
+
+	for (i = 0; i < 2 && drive->modules[i]; i++) {
+		err = kmod_insert(drive->modules[i], "");
+		if (err && err != -EEXIST)
+			return err;
+	}
 	/* The driver sets the controller up after its probe has returned. */
 	for (i = 0; i < 200; i++) {
-		fd = open(DISK, O_RDWR | O_DIRECT | O_CLOEXEC);
+		fd = open(drive->path, O_RDWR | O_DIRECT | O_CLOEXEC);
 		if (fd >= 0)
 			return fd;
 		sleep_ms(50);
@@ -80,20 +88,18 @@ int drive_write_area(int fd, unsigned int area, unsigned int boot)
 	return fsync(fd) ? -errno : 0;
 }
 
-int drive_interrupts(char *chip, size_t size)
+int drive_interrupts(const struct drive *drive, char *chip, size_t size)
 {
 	char *text = file_slurp("/proc/interrupts", NULL), *line, *rest;
 	int total = -ENOENT;
 
-	/* "NUMBER: COUNT_ON_EACH_CPU CHIP HWIRQ KIND NAME"; queue 0 is the one for administration. */
+	/* "NUMBER: COUNT_ON_EACH_CPU CHIP HWIRQ KIND NAME" */
 	for (line = text ? strtok_r(text, "\n", &rest) : NULL; line; line = strtok_r(NULL, "\n", &rest)) {
-		const char *name = strstr(line, " nvme0q");
-		char *at = strchr(line, ':'), *end;
+		char *name = strrchr(line, ' '), *at = strchr(line, ':'), *end;
 
-		if (!name || !at || !strcmp(name, " nvme0q0"))
+		if (!name || !at || strncmp(name + 1, drive->interrupts, strlen(drive->interrupts)))
 			continue;
-		if (total < 0)
-			total = 0;
+		total = 0;
 		for (at++;; at = end) {
 			total += strtol(at, &end, 10);
 			if (end == at)
@@ -102,6 +108,7 @@ int drive_interrupts(char *chip, size_t size)
 		while (*at == ' ')
 			at++;
 		snprintf(chip, size, "%.*s", (int)strcspn(at, " "), at);
+		break;
 	}
 	free(text);
 	return total;

@@ -3,11 +3,12 @@
 #define DRIVE_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 /*
- * The runner's NVMe drive, through the kernel's own driver, past its cache: each
- * read and write is a DMA transfer of the device. The scenario must want "drive"
- * and "module:nvme". All return -errno when they fail, if not told otherwise.
+ * The runner's drive, as one of NVMe or SATA, through the kernel's own driver, past
+ * its cache: each read and write is a DMA transfer of the device. The scenario must
+ * want "drive" and the modules. All return -errno when they fail.
  *
  * The drive is in areas of 64K. The runner fills them with lines of 16 bytes; the
  * first half of them stays so. Boot N (from 0) of a nested guest writes its own
@@ -17,8 +18,19 @@
 #define DRIVE_AREA_SIZE 65536
 #define DRIVE_FIRST_WRITTEN 8
 
+struct drive {
+	const char *modules[2];		/* to load, the controller's last */
+	const char *path;
+	const char *interrupts;		/* how the name of its interrupts starts */
+	uint16_t vendor, device;	/* of the controller */
+	int bar;			/* with its registers */
+};
+
+#define DRIVES 2
+extern const struct drive drives[DRIVES];
+
 /* Load the driver, wait for the drive, open it; close() it. */
-int drive_open(void);
+int drive_open(const struct drive *drive);
 
 /* Who wrote the area? DRIVE_RUNNER, DRIVE_BOOT + N, or -EILSEQ when it is nobody's. */
 #define DRIVE_RUNNER 0
@@ -27,7 +39,7 @@ int drive_read_area(int fd, unsigned int area);
 
 int drive_write_area(int fd, unsigned int area, unsigned int boot);
 
-/* How often the drive's I/O queues have interrupted, and by what; -ENOENT. */
-int drive_interrupts(char *chip, size_t size);
+/* How often the drive has interrupted, and by what; -ENOENT. */
+int drive_interrupts(const struct drive *drive, char *chip, size_t size);
 
 #endif

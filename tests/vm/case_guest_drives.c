@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Runs in the nested guest: use the NVMe drive that was passed through to it as any
+ * Runs in the nested guest: use the drives that were passed through to it as any
  * Linux would. What earlier boots have written tells which boot this is. With
  * reboot_after=N on the kernel command line, boot N ends with a reboot.
  */
@@ -14,18 +14,18 @@
 #include "drive.h"
 #include "tap.h"
 
-void case_guest_nvme(void)
+/* Returns which boot this is, or -1. */
+static int use(const struct drive *drive)
 {
-	int fd = drive_open(), writer, good = 0, before, after, boot;
-	const char *last = getenv("reboot_after");
+	int fd = drive_open(drive), writer, good = 0, before, after, boot;
 	char chip[32] = "";
 	unsigned int area;
 
-	if (!ok(fd >= 0, "the drive is there"))
-		return;
-	before = drive_interrupts(chip, sizeof(chip));
-	if (!ok(strstr(chip, "MSIX"), "its queue has an MSI-X vector"))
-		diag("it has \"%s\"", chip);
+	if (!ok(fd >= 0, "%s is there", drive->path))
+		return -1;
+	before = drive_interrupts(drive, chip, sizeof(chip));
+	if (!ok(strstr(chip, "PCI-MSI"), "its interrupts are messages"))
+		diag("they come from \"%s\"", chip);
 
 	for (area = 0; area < DRIVE_FIRST_WRITTEN; area++)
 		good += drive_read_area(fd, area) == DRIVE_RUNNER;
@@ -37,11 +37,20 @@ void case_guest_nvme(void)
 	is_errno(drive_write_area(fd, area, boot), 0, "it writes too");
 	is_errno(drive_read_area(fd, area), DRIVE_BOOT + boot, "and reads that back");
 
-	after = drive_interrupts(chip, sizeof(chip));
+	after = drive_interrupts(drive, chip, sizeof(chip));
 	/* Each area read is one command at least, and so are writing one and reading it. */
 	ok(after - before >= (int)area + 3, "%d interrupts came for it", after - before);
 	close(fd);
+	return boot;
+}
 
+void case_guest_drives(void)
+{
+	const char *last = getenv("reboot_after");
+	int boot = -1, i;
+
+	for (i = 0; i < DRIVES; i++)
+		boot = use(&drives[i]);
 	if (last && boot == atoi(last)) {
 		tap_plan();
 		sync();
