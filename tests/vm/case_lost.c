@@ -4,8 +4,10 @@
  * bridge window, under a device that is bound, or even open.
  */
 #include <errno.h>
+#include <linux/pci_regs.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "cases.h"
@@ -151,6 +153,75 @@ static void check_opened_after(void)
 	close(mark);
 	is_str(zoo_sysfs(&at, "state"), "lost", "and so does sysfs");
 	is_errno(pci_bind(&at.dev, ""), 0, "the device is unbound");
+}
+
+static void plug(const char *device)
+{
+	char reply[512];
+
+	is_errno(monitor_cmd(reply, sizeof(reply), "device_add %s", device), 0, "%s", device);
+	is_str(reply, "", "QEMU has no objection");
+}
+
+/* pciehp hears nothing of its slot, then all at once: it takes the slot for empty until then. */
+static void slot_interrupt(const struct pci_dev *port, bool on)
+{
+	int at = pci_capability(port, PCI_CAP_ID_EXP) + PCI_EXP_SLTCTL;
+	uint16_t control = pci_config_read(port, at, 2) & ~PCI_EXP_SLTCTL_HPIE;
+
+	pci_config_write(port, at, 2, control | (on ? PCI_EXP_SLTCTL_HPIE : 0));
+}
+
+/*
+ * shpchp keeps the group from being used while it has the bridge, so it takes
+ * pciehp to lose the window of a device that is open. The device is function 1 of
+ * a slot whose function 0 is a bridge. Out of the kernel's sight function 0 gets
+ * devices for which the port's window is too small, and is then found as if it
+ * had been plugged.
+ */
+void case_lost_open(void)
+{
+	volatile uint32_t *reg;
+	struct pci_dev port;
+	struct vfio vfio;
+	uint32_t value;
+	void *map;
+	int slot;
+
+	if (!is_errno(module_load(""), 0, "the module loads") ||
+	    !is_errno(pci_find(ROOT_PORT, 0, &port), 0, "there is a root port"))
+		return;
+	slot_interrupt(&port, false);
+	plug("sdhci-pci,bus=bridgeport,addr=0.1");
+	plug("pcie-pci-bridge,id=bridge,bus=bridgeport,addr=0.0,multifunction=on");
+	pci_rescan();
+	if (!ok(find(), "there is a sub-page BAR behind it") ||
+	    !is_errno(pci_find(BRIDGE, 0, &bridge), 0, "and beside it a bridge") ||
+	    !is_errno(pci_remove(&bridge), 0, "which is removed"))
+		return;
+	for (slot = 1; slot <= 8; slot++)
+		add(slot);
+
+	is_errno(pci_bind(&at.dev, OURS), 0, "the device is bound");
+	ok(zoo_claimed(&at), "with a page of its own");
+	if (!is_errno(vfio_open(&at.dev, &vfio), 0, "opened"))
+		return;
+	is_errno(vfio_map(&vfio, at.bar, 0, sysconf(_SC_PAGESIZE), &map), 0, "and mapped");
+	reg = (void *)((char *)map + at.reg);
+	is_errno(vfio_read32(&vfio, at.bar, at.reg, &value), 0, "read");
+	is_u64(*reg, value, "and read through the mapping");
+
+	slot_interrupt(&port, true);
+	ok(wait_lost(BUTTON_MS), "pciehp finds the bridge, and the window is gone");
+	pci_rescan();
+	/* Nobody may answer there now; it must not hang or crash. */
+	diag("the mapping reads %#x, it was %#x", *reg, value);
+	vfio_close(&vfio);
+	munmap(map, sysconf(_SC_PAGESIZE));
+	unbind_says_lost();
+	start_over();
+	pci_bind(&at.dev, "");
+	is_errno(module_unload(), 0, "the module unloads");
 }
 
 void case_lost(void)

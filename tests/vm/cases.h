@@ -12,13 +12,14 @@
 	CASE(full) \
 	CASE(hotplug) \
 	CASE(lost) \
+	CASE(lost_open) \
 	CASE(region) \
 	CASE(look) \
 	CASE(msix) \
 	CASE(nested) \
 	CASE(relocation) \
 	CASE(linuxguest) \
-	CASE(guest_drives) \
+	CASE(guest_nvme) \
 	CASE(eeh) \
 	CASE(aligned) \
 	CASE(freeze) \

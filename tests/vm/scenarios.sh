@@ -20,7 +20,7 @@
 # devices	QEMU arguments
 # limit		seconds until the boot counts as hung
 
-scenario_names='smoke image demo claim zoo cycles faults full hotplug lost region look msix nested relocation linuxguest msix-eeh-off aligned eeh freeze cli cli-no-iommu'
+scenario_names='smoke image demo claim zoo cycles faults full hotplug lost lost_open region look msix nested relocation linuxguest msix-eeh-off aligned eeh freeze cli cli-no-iommu'
 
 # What a 64K host meets: small BARs behind one bridge, and two functions of one slot. Each host
 # bridge is one slot; all that is below it is one PE and one IOMMU group.
@@ -133,6 +133,12 @@ scenario() {
 		machines=x86_64 wants=monitor
 		hotplug_bridge
 		;;
+	lost_open)
+		# Without a power controller pciehp brings up whatever it finds in the slot.
+		machines=x86_64 wants=monitor
+		options=(-global ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off)
+		devices=(-device pcie-root-port,id=bridgeport,chassis=1,addr=8,power_controller_present=off,bus-reserve=1)
+		;;
 	region)
 		devices=(-device sdhci-pci)
 		[ "${arch-}" != ppc64el ] || power_zoo
@@ -159,11 +165,9 @@ scenario() {
 		;;
 	linuxguest)
 		# A whole Linux boots in 8 s under KVM, which only this machine has.
-		machines=arm64 wants='nested linux drive module:nvme module:ahci module:sd_mod' limit=400
-		options=(-drive "if=none,id=drive1,format=raw,snapshot=on,file=$scratch/drive.img"
-			-drive "if=none,id=drive2,format=raw,snapshot=on,file=$scratch/drive.img")
-		devices=(-device nvme,drive=drive1,serial=1 -device ahci,id=sata -device ide-hd,bus=sata.0,drive=drive2
-			-device sdhci-pci)
+		machines=arm64 wants='nested linux drive module:nvme' limit=400
+		options=(-drive "if=none,id=drive,format=raw,file=$scratch/drive.img")
+		devices=(-device nvme,drive=drive,serial=1)
 		;;
 	msix-eeh-off)
 		# The counter-case: the same machine, and nothing isolates MSIs.
