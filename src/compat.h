@@ -37,14 +37,21 @@ static inline bool compat_has_isolated_msi(struct device *dev)
  * driver without it. Before, it was one more ioctl, and vfio-pci-core had no
  * function for it: here -ENOTTY stands for "ask vfio_pci_core_ioctl()".
  */
-int region_info(struct vfio_device *core_vdev, struct vfio_region_info *info,
-		struct vfio_info_cap *caps);
+typedef int (*compat_region_info)(struct vfio_device *core_vdev, struct vfio_region_info *info,
+				  struct vfio_info_cap *caps);
 
 #ifdef HAVE_GET_REGION_INFO_CAPS
-#define COMPAT_REGION_INFO_OPS \
-	.ioctl = vfio_pci_core_ioctl, \
-	.get_region_info_caps = region_info,
+#define COMPAT_REGION_INFO_OP(op) \
+	.get_region_info_caps = (op),
+
+static inline long compat_ioctl(struct vfio_device *core_vdev, unsigned int cmd,
+				unsigned long arg, compat_region_info region_info)
+{
+	return vfio_pci_core_ioctl(core_vdev, cmd, arg);
+}
 #else
+#define COMPAT_REGION_INFO_OP(op)
+
 static inline int vfio_pci_ioctl_get_region_info(struct vfio_device *core_vdev,
 						 struct vfio_region_info *info,
 						 struct vfio_info_cap *caps)
@@ -53,7 +60,7 @@ static inline int vfio_pci_ioctl_get_region_info(struct vfio_device *core_vdev,
 }
 
 static inline long compat_ioctl(struct vfio_device *core_vdev, unsigned int cmd,
-				unsigned long arg)
+				unsigned long arg, compat_region_info region_info)
 {
 	struct vfio_region_info __user *uinfo = (void __user *)arg;
 	const size_t min = offsetofend(struct vfio_region_info, offset);
@@ -92,9 +99,6 @@ out:
 	kfree(caps.buf);
 	return ret;
 }
-
-#define COMPAT_REGION_INFO_OPS \
-	.ioctl = compat_ioctl,
 #endif
 
 /* 6.17: the VF token also comes through iommufd's bind. */
@@ -134,16 +138,18 @@ out:
 
 /* 6.19: BARs as dma-bufs; 7.0 renamed the type of their ranges. */
 #ifdef HAVE_VFIO_PCI_DMABUF
-extern const struct vfio_pci_device_ops region_dmabuf_ops;
 #ifdef HAVE_DMA_BUF_PHYS_VEC
 #define phys_vec dma_buf_phys_vec
 #endif
-static inline void compat_set_dmabuf_ops(struct vfio_pci_core_device *core)
+static inline void compat_set_pci_ops(struct vfio_pci_core_device *core,
+				      const struct vfio_pci_device_ops *ops)
 {
-	core->pci_ops = &region_dmabuf_ops;
+	core->pci_ops = ops;
 }
 #else
-static inline void compat_set_dmabuf_ops(struct vfio_pci_core_device *core) { }
+struct vfio_pci_device_ops;
+static inline void compat_set_pci_ops(struct vfio_pci_core_device *core,
+				      const struct vfio_pci_device_ops *ops) { }
 #endif
 
 #endif /* SUBPAGE_COMPAT_H */

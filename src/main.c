@@ -58,6 +58,11 @@ static void subpage_close_device(struct vfio_device *core_vdev)
 		page_claim_close(&sdev->claim[bar]);
 }
 
+static long subpage_ioctl(struct vfio_device *core_vdev, unsigned int cmd, unsigned long arg)
+{
+	return compat_ioctl(core_vdev, cmd, arg, region_info);
+}
+
 static const struct vfio_device_ops subpage_ops = {
 	/* vfio-pci-core gives it to a PF's VFs as their driver_override. */
 	.name		= KBUILD_MODNAME,
@@ -65,7 +70,8 @@ static const struct vfio_device_ops subpage_ops = {
 	.release	= vfio_pci_core_release_dev,
 	.open_device	= subpage_open_device,
 	.close_device	= subpage_close_device,
-	COMPAT_REGION_INFO_OPS
+	.ioctl		= subpage_ioctl,
+	COMPAT_REGION_INFO_OP(region_info)
 	.device_feature	= vfio_pci_core_ioctl_feature,
 	.read		= vfio_pci_core_read,
 	.write		= vfio_pci_core_write,
@@ -103,7 +109,7 @@ static int subpage_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	if (IS_ERR(sdev))
 		return PTR_ERR(sdev);
 
-	compat_set_dmabuf_ops(&sdev->core);
+	compat_set_pci_ops(&sdev->core, REGION_DMABUF_OPS);
 	msix_table_init(&sdev->msix, pdev, msix_mmap);
 	make_claims(sdev);
 

@@ -4,7 +4,6 @@
 
 #include <linux/vfio_pci_core.h>
 
-#include "compat.h"
 #include "msix.h"
 #include "page_claim.h"
 
@@ -63,5 +62,13 @@ int region_info(struct vfio_device *core_vdev, struct vfio_region_info *info,
  * must not be mapped, when the mapping would show a hidden MSI-X table.
  */
 int region_mmap(struct vfio_device *core_vdev, struct vm_area_struct *vma);
+
+/* The third door, under region_mmap()'s rule. */
+#ifdef HAVE_VFIO_PCI_DMABUF
+extern const struct vfio_pci_device_ops region_dmabuf_ops;
+#define REGION_DMABUF_OPS (&region_dmabuf_ops)
+#else
+#define REGION_DMABUF_OPS NULL
+#endif
 
 #endif /* SUBPAGE_REGION_H */

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2317
 #
 # Usage, in a root of a Debian suite: user.sh RELEASE
 #
 # RELEASE is the kernel that is installed there; the packages are in /out.
 set -u
+# shellcheck source=SCRIPTDIR/../tap.sh
 . /source/tests/tap.sh
 release=$1
 module=/lib/modules/$release/updates/dkms/subpage_vfio_pci.ko
