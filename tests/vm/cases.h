@@ -19,7 +19,7 @@
 	CASE(nested) \
 	CASE(relocation) \
 	CASE(linuxguest) \
-	CASE(guest_nvme) \
+	CASE(guest_drives) \
 	CASE(eeh) \
 	CASE(aligned) \
 	CASE(freeze) \

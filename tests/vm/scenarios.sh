@@ -165,9 +165,11 @@ scenario() {
 		;;
 	linuxguest)
 		# A whole Linux boots in 8 s under KVM, which only this machine has.
-		machines=arm64 wants='nested linux drive module:nvme' limit=400
-		options=(-drive "if=none,id=drive,format=raw,file=$scratch/drive.img")
-		devices=(-device nvme,drive=drive,serial=1)
+		machines=arm64 wants='nested linux drive module:nvme module:ahci module:sd_mod' limit=400
+		options=(-drive "if=none,id=drive1,format=raw,snapshot=on,file=$scratch/drive.img"
+			-drive "if=none,id=drive2,format=raw,snapshot=on,file=$scratch/drive.img")
+		devices=(-device nvme,drive=drive1,serial=1 -device ahci,id=sata -device ide-hd,bus=sata.0,drive=drive2
+			-device sdhci-pci)
 		;;
 	msix-eeh-off)
 		# The counter-case: the same machine, and nothing isolates MSIs.
