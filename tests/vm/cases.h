@@ -13,6 +13,7 @@
 	CASE(hotplug) \
 	CASE(lost) \
 	CASE(lost_open) \
+	CASE(native) \
 	CASE(region) \
 	CASE(look) \
 	CASE(msix) \

@@ -20,7 +20,7 @@
 # devices	QEMU arguments
 # limit		seconds until the boot counts as hung
 
-scenario_names='smoke image demo claim zoo cycles faults full hotplug lost lost_open region look msix nested relocation linuxguest msix-eeh-off aligned eeh freeze cli cli-no-iommu'
+scenario_names='smoke image demo claim zoo cycles faults full hotplug lost lost_open native region look msix nested relocation linuxguest msix-eeh-off aligned eeh freeze cli cli-no-iommu'
 
 # What a 64K host meets: small BARs behind one bridge, and two functions of one slot. Each host
 # bridge is one slot; all that is below it is one PE and one IOMMU group.
@@ -138,6 +138,14 @@ scenario() {
 		machines=x86_64 wants=monitor
 		options=(-global ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off)
 		devices=(-device pcie-root-port,id=bridgeport,chassis=1,addr=8,power_controller_present=off,bus-reserve=1)
+		;;
+	native)
+		machines='x86_64 arm64' wants='drive module:nvme module:ahci module:sd_mod module:e1000e module:8139cp'
+		options=(-drive "if=none,id=drive1,format=raw,snapshot=on,file=$scratch/drive.img"
+			-drive "if=none,id=drive2,format=raw,snapshot=on,file=$scratch/drive.img"
+			-netdev user,id=net2,net=10.0.2.0/24 -netdev user,id=net3,net=10.0.3.0/24)
+		devices=(-device nvme,drive=drive1,serial=1 -device ahci,id=sata -device ide-hd,bus=sata.0,drive=drive2
+			-device sdhci-pci -device e1000e,netdev=net2,romfile= -device rtl8139,netdev=net3,romfile=)
 		;;
 	region)
 		devices=(-device sdhci-pci)

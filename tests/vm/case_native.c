@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Drives and NICs that their own drivers use, are given to this driver, used by a
+ * user there, and given back: they work as before.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "cases.h"
+#include "drive.h"
+#include "file.h"
+#include "kmod.h"
+#include "link.h"
+#include "tap.h"
+#include "zoo.h"
+
+#define OURS "subpage_vfio_pci"
+
+static const struct {
+	const char *driver;
+	uint16_t vendor, device;
+	uint8_t network;
+} nics[] = {
+	{ "e1000e", 0x8086, 0x10d3, 2 },
+	{ "8139cp", 0x10ec, 0x8139, 3 },
+};
+
+#define NICS (sizeof(nics) / sizeof(nics[0]))
+
+static struct zoo_bar bars[ZOO_MAX];
+static int count;
+
+static void check_drive(const struct drive *drive, const char *when)
+{
+	int fd = drive_open(drive), area, wrong = 0;
+
+	if (!ok(fd >= 0, "%s: %s is there", when, drive->path)) {
+		diag("%s", strerror(-fd));
+		return;
+	}
+	for (area = 0; area < DRIVE_AREAS; area++)
+		wrong += drive_read_area(fd, area) != DRIVE_RUNNER;
+	close(fd);
+	is_u64(wrong, 0, "%s: what is read is what was put on it", when);
+}
+
+static void check_nic(int nic, const struct pci_dev *dev, const char *when)
+{
+	is_errno(link_up(dev, nics[nic].network), 0, "%s: the link is up", when);
+	is_errno(link_ping(dev, nics[nic].network), 0, "%s: the gateway answers", when);
+}
+
+/* Not by driver_override: as after a boot, by the device's id. */
+static void give_back(const struct pci_dev *dev, const char *driver)
+{
+	is_errno(pci_bind(dev, ""), 0, "%s is unbound", dev->bdf);
+	is_errno(file_write("/sys/bus/pci/drivers_probe", dev->bdf), 0, "and probed");
+	is_str(pci_driver(dev), driver, "%s has it again", driver);
+}
+
+static void use_as_user(const struct pci_dev *dev)
+{
+	struct vfio vfio;
+	int i;
+
+	is_errno(pci_bind(dev, OURS), 0, "%s is bound", dev->bdf);
+	if (!is_errno(vfio_open(dev, &vfio), 0, "opened"))
+		return;
+	for (i = 0; i < count; i++) {
+		uint32_t value;
+
+		if (strcmp(bars[i].dev.bdf, dev->bdf))
+			continue;
+		ok(zoo_claimed(&bars[i]), "%s BAR %d, %s, has its page", bars[i].name, bars[i].bar,
+		   zoo_sysfs(&bars[i], "state"));
+		is_errno(vfio_read32(&vfio, bars[i].bar, bars[i].reg, &value), 0, "and is read");
+	}
+	/* As QEMU does for each guest. */
+	ioctl(vfio.device, VFIO_DEVICE_RESET);
+	vfio_close(&vfio);
+}
+
+void case_native(void)
+{
+	struct pci_dev dev;
+	size_t i;
+
+	if (!is_errno(module_load(""), 0, "the module loads"))
+		return;
+	count = zoo_list(bars);
+#ifdef __x86_64__
+	zoo_repack(bars, count);
+	count = zoo_list(bars);
+#endif
+	for (i = 0; i < DRIVES; i++) {
+		const struct drive *drive = &drives[i];
+		const char *driver = drive->modules[1] ? drive->modules[1] : drive->modules[0];
+
+		if (!is_errno(pci_find(drive->vendor, drive->device, 0, &dev), 0, "there is a drive"))
+			continue;
+		check_drive(drive, "before");
+		is_str(pci_driver(&dev), driver, "%s has it", driver);
+		use_as_user(&dev);
+		give_back(&dev, driver);
+		check_drive(drive, "after");
+	}
+	for (i = 0; i < NICS; i++) {
+		if (!is_errno(kmod_insert(nics[i].driver, ""), 0, "%s is loaded", nics[i].driver) ||
+		    !is_errno(pci_find(nics[i].vendor, nics[i].device, 0, &dev), 0, "there is a NIC"))
+			continue;
+		is_str(pci_driver(&dev), nics[i].driver, "%s has it", nics[i].driver);
+		check_nic(i, &dev, "before");
+		use_as_user(&dev);
+		give_back(&dev, nics[i].driver);
+		check_nic(i, &dev, "after");
+	}
+	is_errno(module_unload(), 0, "the module unloads");
+}
