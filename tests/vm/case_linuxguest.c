@@ -6,8 +6,6 @@
  * a page of its own; the NVMe's shares its page with the MSI-X table.
  */
 #include <errno.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -29,39 +27,13 @@ static struct nested_device devices[DRIVES] = {
 	{ .options = "" },
 };
 
-/* Each result of the guest becomes one of ours. Returns how many boots ran to their end. */
-static int relay(char *output)
-{
-	int boots = 0, tests = 0;
-	char *line, *rest;
-
-	for (line = strtok_r(output, "\r\n", &rest); line; line = strtok_r(NULL, "\r\n", &rest)) {
-		const char *text = strstr(line, "TAP| "), *what;
-
-		if (!text)
-			continue;
-		text += strlen("TAP| ");
-		what = strstr(text, " - ");
-		if (!strncmp(text, "1..", 3)) {
-			boots += atoi(text + 3) == tests;
-			tests = 0;
-		} else if (*text == '#') {
-			diag("guest %s", text);
-		} else {
-			ok(!strncmp(text, "ok ", 3), "guest: %s", what ? what + 3 : text);
-			tests++;
-		}
-	}
-	return boots;
-}
-
 static void run_guest(const char *parameters, int boots)
 {
 	struct nested guest;
 	int i;
 
 	if (is_errno(nested_run_linux(devices, DRIVES, parameters, &guest), 0, "a Linux guest runs"))
-		is_u64(relay(guest.output), boots, "to the end of each boot: %d", boots);
+		is_u64(nested_relay(&guest), boots, "to the end of each boot: %d", boots);
 	for (i = 0; i < DRIVES; i++) {
 		is_u64(nested_mmaps(&guest, &devices[i].dev, drives[i].bar), 1, "QEMU mapped BAR %d of %s",
 		       drives[i].bar, devices[i].dev.bdf);

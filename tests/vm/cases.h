@@ -24,6 +24,8 @@
 	CASE(eeh) \
 	CASE(aligned) \
 	CASE(freeze) \
+	CASE(guest_eeh) \
+	CASE(pseries) \
 	CASE(demo) \
 	CASE(cli) \
 	CASE(cli_no_iommu)

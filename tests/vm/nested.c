@@ -20,7 +20,16 @@
 
 /* A busy host makes an emulated machine many times slower. */
 #define SECONDS 60
+#ifdef __powerpc__
+#define LINUX_MEMORY "768"
+#define LINUX_APPEND "console=hvc0"
+/* An emulated machine in an emulated machine. */
+#define LINUX_SECONDS 900
+#else
+#define LINUX_MEMORY "256"
+#define LINUX_APPEND "console=ttyAMA0 kpti=off mitigations=off"
 #define LINUX_SECONDS 180
+#endif
 #define GUEST_ARGUMENTS_MAX 8
 #define DEVICES_MAX 24
 
@@ -30,8 +39,8 @@ static const char * const command[] = {
 	"qemu-system-x86_64", "-M", "q35", "-accel", "tcg",
 #elif defined(__aarch64__)
 	"qemu-system-aarch64", "-M", "virt,gic-version=3", "-accel", "kvm", "-cpu", "host",
-#else
-	"qemu-system-ppc64",
+#elif defined(__powerpc__)
+	"qemu-system-ppc64", "-M", "pseries", "-accel", "tcg", "-cpu", "power9",
 #endif
 	"-nodefaults", "-display", "none", "-serial", "stdio",
 };
@@ -139,13 +148,47 @@ int nested_run_linux(const struct nested_device *devices, int count, const char 
 {
 	char append[256];
 	const char *const guest[GUEST_ARGUMENTS_MAX + 1] = {
-		"-m", "256", "-kernel", FILES "/vmlinuz", "-initrd", FILES "/initrd", "-append", append,
+		"-m", LINUX_MEMORY, "-kernel", FILES "/vmlinuz", "-initrd", FILES "/initrd", "-append", append,
 	};
 
 	/* Each byte on its console is a trap: hear no more of the kernel than must be. */
-	snprintf(append, sizeof(append), "console=ttyAMA0 loglevel=4 printk.devkmsg=on kpti=off mitigations=off %s",
+	snprintf(append, sizeof(append), LINUX_APPEND " loglevel=4 printk.devkmsg=on %s",
 		 parameters);
 	return run_qemu(guest, "TAP| 1..", LINUX_SECONDS, devices, count, true, nested);
+}
+
+bool nested_has_said(const char *text)
+{
+	char *output = file_slurp(OUTPUT, NULL);
+	bool said = output && strstr(output, text);
+
+	free(output);
+	return said;
+}
+
+int nested_relay(struct nested *nested)
+{
+	int boots = 0, tests = 0;
+	char *line, *rest;
+
+	for (line = strtok_r(nested->output, "\r\n", &rest); line; line = strtok_r(NULL, "\r\n", &rest)) {
+		const char *text = strstr(line, "TAP| "), *what;
+
+		if (!text)
+			continue;
+		text += strlen("TAP| ");
+		what = strstr(text, " - ");
+		if (!strncmp(text, "1..", 3)) {
+			boots += atoi(text + 3) == tests;
+			tests = 0;
+		} else if (*text == '#') {
+			diag("guest %s", text);
+		} else {
+			ok(!strncmp(text, "ok ", 3), "guest: %s", what ? what + 3 : text);
+			tests++;
+		}
+	}
+	return boots;
 }
 
 void nested_free(struct nested *nested)

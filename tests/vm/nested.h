@@ -44,11 +44,19 @@ int nested_run(const struct nested_device *devices, int count, bool trace, struc
 /*
  * The same, with trace, for a guest that is this machine once more: its kernel and
  * its PID 1. The parameters are more of its kernel command line, "run=CASE" among
- * them. On arm64; the scenario must want "linux".
+ * them. On arm64 and ppc64le; the scenario must want "linux".
  */
 int nested_run_linux(const struct nested_device *devices, int count, const char *parameters,
 		     struct nested *nested);
 void nested_free(struct nested *nested);
+
+/* For another process, while a guest runs: has it, or QEMU, printed that yet? */
+bool nested_has_said(const char *text);
+/*
+ * Each result of a Linux guest becomes one of ours; uses nested->output up. Returns
+ * how many boots ran to their end.
+ */
+int nested_relay(struct nested *nested);
 
 /* What the guest said of that BAR of device N, or NULL. */
 const struct nested_bar *nested_bar(const struct nested *nested, int n, int bar);

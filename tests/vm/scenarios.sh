@@ -21,6 +21,8 @@
 # limit		seconds until the boot counts as hung
 
 scenario_names='smoke image demo claim zoo cycles faults full hotplug lost lost_open native region look msix nested relocation linuxguest msix-eeh-off aligned eeh freeze cli cli-no-iommu'
+# Too slow for each run: minutes
+slow_scenario_names=pseries
 
 # What a 64K host meets: small BARs behind one bridge, and two functions of one slot. Each host
 # bridge is one slot; all that is below it is one PE and one IOMMU group.
@@ -198,6 +200,11 @@ scenario() {
 		power_zoo
 		wants+=' module:nvme'
 		;;
+	pseries)
+		machines=ppc64le wants='nested linux' limit=1000
+		devices=(-device pcie-pci-bridge,id=bridge,bus=pcie.0 -device pci-testdev,bus=bridge,addr=1
+			-device sdhci-pci,bus=bridge,addr=2)
+		;;
 	cli)
 		# The disk and one SD controller are functions of one slot, and so of one IOMMU group.
 		machines='x86_64 arm64' limit=180
@@ -216,7 +223,7 @@ scenario() {
 		command_line
 		;;
 	*)
-		die "no scenario is called $1" "choose one of: $scenario_names"
+		die "no scenario is called $1" "choose one of: $scenario_names $slow_scenario_names"
 		;;
 	esac
 }
