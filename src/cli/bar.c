@@ -126,18 +126,22 @@ static void judge_claimed(const struct device *device, int bar, struct verdict *
 	set(verdict, stands ? MAPPABLE_NOW : MAPPABLE_NO, format("%s", reason));
 }
 
-/* Bound to this driver: does the hidden MSI-X table leave nothing of the BAR? */
+/* Does the MSI-X table, where it is hidden, leave nothing of the BAR? */
 static bool is_all_table(const struct device *device, int bar)
 {
 	uint64_t mask = page_size() - 1;
-	char state[32] = "";
 
-	if (device->msix_bar != bar || !device->msix_size)
-		return false;
-	device_read(device, OURS "/msix_state", state, sizeof(state));
-	return !strcmp(state, "hidden") && device->msix_offset <= mask &&
+	return device->msix_bar == bar && device->msix_size && device->msix_offset <= mask &&
 	       ((device->msix_offset + device->msix_size + mask) & ~mask) >=
 	       device->resource[bar].size;
+}
+
+static bool hides_table(const struct device *device)
+{
+	char state[32] = "";
+
+	device_read(device, OURS "/msix_state", state, sizeof(state));
+	return !strcmp(state, "hidden");
 }
 
 static bool is_claim_candidate(const struct device *device, int bar)
@@ -161,7 +165,7 @@ void bar_judge(const struct bus *bus, const struct device *device, int bar, stru
 
 	if (device->bridge)
 		set(verdict, MAPPABLE_NO, format("a bridge: VFIO takes none"));
-	else if (is_all_table(device, bar))
+	else if (is_all_table(device, bar) && hides_table(device))
 		set(verdict, MAPPABLE_NO, format("the MSI-X table is in all of its pages"));
 	else if (is_claim_candidate(device, bar))
 		judge_claimed(device, bar, verdict);
@@ -175,10 +179,10 @@ void bar_judge(const struct bus *bus, const struct device *device, int bar, stru
 		set(verdict, MAPPABLE_NO, format("a virtual function: the physical function places it"));
 	else if (res->flags & (RESOURCE_FIXED | RESOURCE_ENHANCED))
 		set(verdict, MAPPABLE_NO, format("the device cannot move it"));
-	else if (verdict->neighbours.count)
-		set(verdict, MAPPABLE_WITH_OURS, format("shares its page"));
 	else
-		set(verdict, MAPPABLE_WITH_OURS, format("does not start on a page"));
+		set(verdict, MAPPABLE_WITH_OURS, format("%s%s", verdict->neighbours.count ?
+		    "shares its page" : "does not start on a page", is_all_table(device, bar) ?
+		    "; holds the MSI-X table, which msix_mmap must allow" : ""));
 }
 
 void bar_verdict_free(struct verdict *verdict)
