@@ -14,6 +14,8 @@
 	CASE(lost) \
 	CASE(lost_open) \
 	CASE(native) \
+	CASE(badinput) \
+	CASE(noiommu) \
 	CASE(region) \
 	CASE(look) \
 	CASE(msix) \

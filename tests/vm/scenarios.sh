@@ -20,7 +20,7 @@
 # devices	QEMU arguments
 # limit		seconds until the boot counts as hung
 
-scenario_names='smoke image demo claim zoo cycles faults full hotplug lost lost_open native region look msix nested relocation linuxguest msix-eeh-off aligned eeh freeze cli cli-no-iommu'
+scenario_names='smoke image demo claim zoo cycles faults full hotplug lost lost_open native badinput noiommu region look msix nested relocation linuxguest msix-eeh-off aligned eeh freeze cli cli-no-iommu'
 # Too slow for each run: minutes
 slow_scenario_names=pseries
 
@@ -148,6 +148,16 @@ scenario() {
 			-netdev user,id=net2,net=10.0.2.0/24 -netdev user,id=net3,net=10.0.3.0/24)
 		devices=(-device nvme,drive=drive1,serial=1 -device ahci,id=sata -device ide-hd,bus=sata.0,drive=drive2
 			-device sdhci-pci -device e1000e,netdev=net2,romfile= -device rtl8139,netdev=net3,romfile=)
+		;;
+	badinput)
+		machines=x86_64 wants=module:nvme
+		devices=(-device sdhci-pci -device pci-ohci -device pcie-root-port,id=port1,chassis=1
+			-device nvme-subsys,id=subsystem
+			-device nvme,serial=1,bus=port1,subsys=subsystem,sriov_max_vfs=1,sriov_vq_flexible=2,sriov_vi_flexible=1)
+		;;
+	noiommu)
+		machines=x86_64 parameters=intel_iommu=off
+		devices=(-device sdhci-pci -device pci-ohci)
 		;;
 	region)
 		devices=(-device sdhci-pci)

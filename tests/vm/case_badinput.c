@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What users get wrong: the error says what, and nothing has changed. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cases.h"
+#include "file.h"
+#include "kmod.h"
+#include "log.h"
+#include "snapshot.h"
+#include "tap.h"
+#include "zoo.h"
+
+#define OURS "subpage_vfio_pci"
+#define BIND "/sys/bus/pci/drivers/" OURS "/bind"
+#define MSIX_MMAP "/sys/module/" OURS "/parameters/msix_mmap"
+#define ROOT_PORT 0x1b36, 0x000c
+#define NVME 0x1b36, 0x0010
+
+static struct zoo_bar bars[ZOO_MAX];
+static char *before;
+
+static void unchanged(const char *what)
+{
+	char *after = snapshot();
+
+	ok(snapshot_same(before, after), "%s: nothing has changed", what);
+	free(after);
+}
+
+/* A snapshot of what is to stay, and a mark in the log. */
+static int start(void)
+{
+	free(before);
+	before = snapshot();
+	return log_mark();
+}
+
+/* The log says it, in one line. */
+static void said(int mark, const char *text)
+{
+	char *log = log_since(mark);
+
+	if (!is_u64(log_count(log, text), 1, "the log says \"%s\"", text))
+		diag("%s", log);
+	free(log);
+	close(mark);
+}
+
+static void check_parameter(const char *parameter, const char *text)
+{
+	int mark = start();
+
+	is_errno(module_load(parameter), -EINVAL, "%s: the module does not load", parameter);
+	said(mark, text);
+	ok(access("/sys/module/" OURS, F_OK), "%s: it is not there", parameter);
+	unchanged(parameter);
+}
+
+static void check_parameter_later(void)
+{
+	char value[16] = "";
+
+	is_errno(file_write(MSIX_MMAP, "foo"), -EINVAL, "msix_mmap does not take foo later, either");
+	file_read(MSIX_MMAP, value, sizeof(value));
+	is_str(value, "eeh", "and is what it was");
+	ok(access("/sys/module/" OURS "/parameters/fault_point", F_OK),
+	   "fault points are for test builds only");
+}
+
+/* Only what driver_override names is bound. */
+static void check_not_asked(const struct pci_dev *dev)
+{
+	start();
+	is_str(pci_driver(dev), "", "loading the module binds nothing");
+	is_errno(file_write(BIND, dev->bdf), -ENODEV, "no driver_override: not bound");
+	pci_attr_write(dev, "driver_override", "vfio-pci");
+	is_errno(file_write(BIND, dev->bdf), -ENODEV, "driver_override names another: not bound");
+	pci_attr_write(dev, "driver_override", "\n");
+	is_errno(file_write(BIND, "0000:ff:1f.7"), -ENODEV, "no such device");
+	is_errno(file_write(BIND, "eth0"), -ENODEV, "not even an address");
+	unchanged("asked wrongly");
+}
+
+static void check_has_driver(const struct pci_dev *dev)
+{
+	pci_bind(dev, "vfio-pci");
+	start();
+	pci_attr_write(dev, "driver_override", OURS);
+	is_errno(file_write(BIND, dev->bdf), -EBUSY, "a device that has a driver is not taken from it");
+	is_str(pci_driver(dev), "vfio-pci", "it keeps its driver");
+	unchanged("has a driver");
+	pci_bind(dev, "");
+}
+
+static void check_bridge(void)
+{
+	struct pci_dev port;
+
+	if (!is_errno(pci_find(ROOT_PORT, 0, &port), 0, "there is a root port"))
+		return;
+	pci_unbind(&port);
+	start();
+	is_errno(pci_bind(&port, OURS), -EINVAL, "a bridge is refused");
+	unchanged("bridge");
+	is_errno(pci_bind(&port, "pcieport"), 0, "its own driver takes it");
+	pci_attr_write(&port, "driver_override", "\n");
+}
+
+static void check_busy(const struct zoo_bar *at)
+{
+	struct vfio vfio, second;
+	uint32_t value;
+	int status;
+	pid_t child;
+
+	is_errno(pci_bind(&at->dev, OURS), 0, "bound");
+	if (!is_errno(vfio_open(&at->dev, &vfio), 0, "opened"))
+		return;
+	is_errno(vfio_open(&at->dev, &second), -EBUSY, "not a second time");
+	is_errno(module_unload(), -EAGAIN, "the module does not unload");
+
+	child = fork();
+	if (!child) {
+		/* The user is the parent alone. */
+		vfio_close(&vfio);
+		_exit(!!pci_unbind(&at->dev));
+	}
+	sleep_ms(1500);
+	is_u64(waitpid(child, &status, WNOHANG), 0, "an unbind waits for the user");
+	ok(zoo_claimed(at), "the claim stands");
+	is_errno(vfio_read32(&vfio, at->bar, at->reg, &value), 0, "the user still reads");
+	vfio_close(&vfio);
+	is_u64(waitpid(child, &status, 0), child, "it ends when the user closes the device");
+	is_u64(status, 0, "without an error");
+	is_str(pci_driver(&at->dev), "", "the device is unbound");
+	ok(!zoo_claimed(at), "the claim is gone");
+	pci_bind(&at->dev, "");
+}
+
+/* Virtual functions come and go with a driver of the physical one that knows them. */
+static void check_has_vfs(void)
+{
+	struct pci_dev dev;
+	int mark;
+
+	if (!is_errno(kmod_insert("nvme", ""), 0, "nvme is loaded") ||
+	    !is_errno(pci_find(NVME, 0, &dev), 0, "there is a physical function") ||
+	    !is_errno(pci_attr_write(&dev, "sriov_numvfs", "1"), 0, "it has a virtual function"))
+		return;
+	pci_unbind(&dev);
+	mark = start();
+	is_errno(pci_bind(&dev, OURS), -EBUSY, "it is refused with that");
+	said(mark, "write 0 to sriov_numvfs");
+	unchanged("virtual functions");
+	is_errno(pci_bind(&dev, "nvme"), 0, "nvme takes it");
+	is_errno(pci_attr_write(&dev, "sriov_numvfs", "0"), 0, "without the virtual function");
+	is_errno(pci_bind(&dev, OURS), 0, "it is bound");
+	pci_bind(&dev, "");
+}
+
+static void check_unload(const struct zoo_bar *at)
+{
+	is_errno(pci_bind(&at->dev, OURS), 0, "bound");
+	is_errno(module_unload(), 0, "the module unloads under a device that nobody has open");
+	is_str(pci_driver(&at->dev), "", "which then has no driver");
+	pci_attr_write(&at->dev, "driver_override", "\n");
+}
+
+static bool pack(void)
+{
+	int count = zoo_list(bars);
+
+	zoo_repack(bars, count);
+	count = zoo_list(bars);
+	return ok(count >= 2 && !zoo_alone(&bars[0]), "two BARs share a page");
+}
+
+void case_badinput(void)
+{
+	if (!pack())
+		return;
+	check_parameter("msix_mmap=foo", "msix_mmap: expected eeh, isolated, always or never");
+	check_parameter("realign=x", "`x' invalid for parameter `realign'");
+	if (!is_errno(module_load(""), 0, "without them it loads"))
+		return;
+	check_parameter_later();
+	check_not_asked(&bars[0].dev);
+	check_has_driver(&bars[0].dev);
+	check_bridge();
+	check_busy(&bars[0]);
+	check_has_vfs();
+	check_unload(&bars[0]);
+}
+
+/* The kernel was booted without its IOMMU. */
+void case_noiommu(void)
+{
+	int mark;
+
+	if (!pack() || !is_errno(module_load(""), 0, "the module loads"))
+		return;
+	mark = start();
+	is_errno(pci_bind(&bars[0].dev, OURS), -EINVAL, "the bind fails");
+	said(mark, "it has no IOMMU group, is the IOMMU switched on?");
+	unchanged("no IOMMU");
+	is_errno(module_unload(), 0, "the module unloads");
+}
