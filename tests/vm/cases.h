@@ -30,6 +30,7 @@
 	CASE(pseries) \
 	CASE(demo) \
 	CASE(cli) \
+	CASE(cli_in_use) \
 	CASE(cli_no_iommu)
 
 #define CASE_DECLARE(name) void case_##name(void);

@@ -217,14 +217,18 @@ scenario() {
 		;;
 	cli)
 		# The disk and one SD controller are functions of one slot, and so of one IOMMU group.
-		machines='x86_64 arm64' limit=180
-		wants='drive faults module:nvme module:virtio_net module:virtio_pci'
+		limit=180
+		cases=cli,cli_in_use wants='drive faults module:nvme module:virtio_net module:virtio_pci'
 		options=(-object 'memory-backend-ram,size=1M,id=shared'
 			-drive "if=none,id=drive,format=raw,file=$scratch/drive.img")
 		devices=(-device ivshmem-plain,memdev=shared -device sdhci-pci -device rtl8139,romfile= -device pci-ohci
 			-device nvme,drive=drive,serial=1,addr=0x18.0,multifunction=on -device sdhci-pci,addr=0x18.1
 			-device virtio-net-pci,disable-legacy=on,romfile=)
 		[ "${arch-}" != amd64 ] || devices+=(-device VGA)
+		[ "${arch-}" != ppc64el ] || {
+			cases=cli
+			power_zoo
+		}
 		command_line
 		;;
 	cli-no-iommu)
