@@ -309,9 +309,6 @@ void page_claim_undo(struct page_claim *claim, struct pci_dev *pdev, int bar)
 {
 	u16 command;
 
-	if (!page_claim_stands(claim))
-		return;
-
 	leave_tree(&claim->page);
 	if (claim->state == SUBPAGE_BAR_MOVED) {
 		command = decode_off(pdev);
@@ -327,10 +324,12 @@ static void check(struct page_claim *claim, struct pci_dev *pdev, int bar)
 {
 	struct resource *res = &pdev->resource[bar];
 
-	if (!page_claim_stands(claim) ||
-	    (claim->page.parent && res->parent == &claim->page))
+	if (claim->state != SUBPAGE_BAR_IN_PLACE && claim->state != SUBPAGE_BAR_MOVED)
+		return;
+	if (page_claim_stands(claim) && res->parent == &claim->page)
 		return;
 
+	leave_tree(&claim->page);
 	claim->state = SUBPAGE_BAR_LOST;
 	trace_subpage_lost(pdev, bar, claim);
 	pci_warn(pdev, "BAR %d %pR: %s; remove the device and rescan to have it placed anew\n",

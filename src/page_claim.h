@@ -97,12 +97,11 @@ void page_claim_drop(struct page_claim *claim, struct pci_dev *pdev, int bar);
  * page_claim_stands() - does the BAR have its page
  * @claim: the claim
  *
- * Return: true when the page was claimed and, as of the last page_claim_open(),
- * is still in the resource tree.
+ * Return: true when the page was claimed and has not gone with its bridge window.
  */
 static inline bool page_claim_stands(const struct page_claim *claim)
 {
-	return claim->state == SUBPAGE_BAR_IN_PLACE || claim->state == SUBPAGE_BAR_MOVED;
+	return claim->page.parent;
 }
 
 /* The claim's state in lower case, as in sysfs, and as a sentence, as in the log. */
