@@ -98,8 +98,10 @@ static int subpage_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	int bar, ret;
 
 	/* vfio-pci-core refuses these too, but only after the BARs have moved. */
-	if (pdev->hdr_type != PCI_HEADER_TYPE_NORMAL)
+	if (pdev->hdr_type != PCI_HEADER_TYPE_NORMAL) {
+		pci_err(pdev, "is a bridge; VFIO takes endpoints only\n");
 		return -EINVAL;
+	}
 	if (pci_num_vf(pdev)) {
 		pci_err(pdev, "has virtual functions; write 0 to sriov_numvfs, then bind again\n");
 		return -EBUSY;

@@ -29,7 +29,7 @@ machine() {
 	row=$(awk -v name="$1" '$1 == name' <<<"$machine_table")
 	[ -n "$row" ] || die "no machine is called $1" "choose one of: $(machine_names | xargs)"
 	read -r machine arch suite flavour page <<<"$row"
-	kernel_version=$(sed 's/.*-\([0-9]*\.[0-9]*\).*/\1/' <<<"$machine")
+	kernel_version=$(grep -o '[0-9]*\.[0-9]*' <<<"$machine")
 	# Kernels newer than this suite need their own suite's compiler: see scripts/root.
 	case $suite in
 	bookworm*) own_root='' ;;
