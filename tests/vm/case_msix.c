@@ -11,46 +11,17 @@
 #include <unistd.h>
 
 #include "cases.h"
+#include "eeh.h"
 #include "file.h"
 #include "kmod.h"
 #include "log.h"
+#include "msix_table.h"
 #include "tap.h"
 #include "vfio.h"
 
 #define PARAMETER "/sys/module/subpage_vfio_pci/parameters/msix_mmap"
 
 static uint64_t page;
-
-struct table {
-	int bar;
-	uint64_t offset, size;
-	uint64_t hole_start, hole_end;	/* in whole pages */
-};
-
-static bool find_table(const struct pci_dev *dev, struct table *table)
-{
-	int cap = pci_capability(dev, 0x11);
-	uint32_t location;
-
-	if (!cap)
-		return false;
-	location = pci_config_read(dev, cap + 4, 4);
-	table->bar = location & 7;
-	table->offset = location & ~7u;
-	table->size = ((pci_config_read(dev, cap + 2, 2) & 0x7ff) + 1) * 16;
-	table->hole_start = table->offset / page * page;
-	table->hole_end = (table->offset + table->size + page - 1) / page * page;
-	return true;
-}
-
-static bool eeh_is_on(void)
-{
-	char *text = file_slurp("/proc/powerpc/eeh", NULL);
-	bool on = text && strstr(text, "is enabled");
-
-	free(text);
-	return on;
-}
 
 /* On these machines: VT-d with interrupt remapping, SMMUv3 with an ITS; none on POWER. */
 static bool msis_are_isolated(void)
@@ -66,7 +37,7 @@ static enum subpage_msix_state expected(const char *policy)
 {
 	if (!strcmp(policy, "never"))
 		return SUBPAGE_MSIX_HIDDEN;
-	if (eeh_is_on())
+	if (eeh_enabled())
 		return SUBPAGE_MSIX_EEH;
 	if (!strcmp(policy, "eeh"))
 		return SUBPAGE_MSIX_HIDDEN;
@@ -120,7 +91,7 @@ static void check_sparse(const struct vfio_region_info *info)
 }
 
 static void check_pages(const struct vfio *vfio, const struct vfio_region_info *info,
-			const struct table *table, bool hidden)
+			const struct msix_table *table, bool hidden)
 {
 	uint64_t size = (info->size + page - 1) / page * page, at;
 	int wrong = 0, outside = 0;
@@ -154,13 +125,13 @@ static void check_device(const struct pci_dev *dev, const char *policy)
 	enum subpage_msix_state want = expected(policy);
 	bool hidden = want == SUBPAGE_MSIX_HIDDEN, nothing_left;
 	struct vfio_region_info *info;
-	struct table table;
+	struct msix_table table;
 	struct vfio vfio;
 	uint32_t value;
 	char *log;
 	int mark = log_mark();
 
-	if (!find_table(dev, &table))
+	if (!msix_table_find(dev, &table))
 		return;
 	is_errno(pci_bind(dev, "subpage_vfio_pci"), 0, "%s, msix_mmap=%s: bound", dev->bdf, policy);
 	log = log_since(mark);

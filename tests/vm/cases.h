@@ -19,6 +19,7 @@
 	CASE(region) \
 	CASE(look) \
 	CASE(msix) \
+	CASE(dmabuf) \
 	CASE(nested) \
 	CASE(relocation) \
 	CASE(linuxguest) \

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The third door to a BAR: a dma-buf of it (VFIO_DEVICE_FEATURE_DMA_BUF, 6.19 and
+ * newer). What is hidden from mmap must not leave through it; all else is as with
+ * stock vfio-pci.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "cases.h"
+#include "file.h"
+#include "kmod.h"
+#include "msix_table.h"
+#include "tap.h"
+#include "vfio.h"
+
+#define PARAMETER "/sys/module/subpage_vfio_pci/parameters/msix_mmap"
+#define FEATURE_DMA_BUF 11	/* the headers of Debian 12 do not have it */
+#define MAX_PAGES 16
+#define BEYOND (~0ull / 65536 * 65536)	/* its end wraps around */
+
+static uint64_t page;
+
+struct range {
+	uint64_t offset, length;
+};
+
+struct request {
+	struct vfio_device_feature feature;
+	uint32_t region, open_flags, flags, count;
+	struct range ranges[2];
+};
+
+/* A dma-buf of these ranges; closed again. */
+static int try_dmabuf(const struct vfio *vfio, uint32_t bar, int count, struct range first,
+		      struct range second)
+{
+	struct request request = {
+		.feature.argsz = sizeof(request),
+		.feature.flags = VFIO_DEVICE_FEATURE_GET | FEATURE_DMA_BUF,
+		.region = bar,
+		.open_flags = O_RDWR | O_CLOEXEC,
+		.count = count,
+		.ranges = { first, second },
+	};
+	int fd = ioctl(vfio->device, VFIO_DEVICE_FEATURE, &request);
+
+	if (fd < 0)
+		return -errno;
+	close(fd);
+	return 0;
+}
+
+/* What one driver answers for a BAR: each run of pages, and a page with each other page. */
+struct answers {
+	int run[MAX_PAGES][MAX_PAGES + 2];
+	int pair[MAX_PAGES][MAX_PAGES];
+	int part, beyond;
+};
+
+static void ask(const struct vfio *vfio, int bar, int pages, struct answers *answers)
+{
+	const struct range none = {};
+	int i, j;
+
+	for (i = 0; i < pages; i++) {
+		for (j = 1; i + j <= pages + 1; j++)
+			answers->run[i][j] = try_dmabuf(vfio, bar, 1,
+							(struct range){ i * page, j * page }, none);
+		for (j = 0; j < pages; j++)
+			answers->pair[i][j] = try_dmabuf(vfio, bar, 2, (struct range){ i * page, page },
+							 (struct range){ j * page, page });
+	}
+	answers->part = try_dmabuf(vfio, bar, 1, (struct range){ 0, page / 2 }, none);
+	answers->beyond = try_dmabuf(vfio, bar, 1, (struct range){ BEYOND, 2 * 65536 }, none);
+}
+
+static bool answers_of(const struct pci_dev *dev, const char *driver, int bar, int pages,
+		       struct answers *answers)
+{
+	struct vfio vfio;
+	bool opened;
+
+	memset(answers, 0, sizeof(*answers));
+	opened = is_errno(pci_bind(dev, driver), 0, "%s: %s takes it", dev->bdf, driver) &&
+		 is_errno(vfio_open(dev, &vfio), 0, "opened");
+	if (opened) {
+		ask(&vfio, bar, pages, answers);
+		vfio_close(&vfio);
+	}
+	pci_bind(dev, "");
+	return opened;
+}
+
+static void check_table(const struct pci_dev *dev, const char *policy)
+{
+	struct answers ours, stock;
+	struct msix_table table;
+	struct pci_bar bar;
+	bool hidden = !strcmp(policy, "never");
+	int pages, i, j, wrong = 0, refused = 0, exported = 0;
+
+	if (!ok(msix_table_find(dev, &table) && !pci_bar(dev, table.bar, &bar), "%s has a table", dev->bdf))
+		return;
+	pages = bar.size / page < MAX_PAGES ? bar.size / page : MAX_PAGES;
+	file_write(PARAMETER, policy);
+	if (!answers_of(dev, "vfio-pci", table.bar, pages, &stock) ||
+	    !answers_of(dev, "subpage_vfio_pci", table.bar, pages, &ours))
+		return;
+
+	for (i = 0; i < pages; i++) {
+		for (j = 1; i + j <= pages + 1; j++) {
+			bool hole = hidden && i * page < table.hole_end && (i + j) * page > table.hole_start;
+
+			wrong += ours.run[i][j] != (hole ? -EINVAL : stock.run[i][j]);
+			refused += hole;
+			exported += !ours.run[i][j];
+		}
+		for (j = 0; j < pages; j++) {
+			bool hole = hidden &&
+				    ((i * page < table.hole_end && (i + 1) * page > table.hole_start) ||
+				     (j * page < table.hole_end && (j + 1) * page > table.hole_start));
+
+			wrong += ours.pair[i][j] != (hole ? -EINVAL : stock.pair[i][j]);
+		}
+	}
+	is_u64(wrong, 0, "msix_mmap=%s, BAR %d of %d pages, table on %llu to %llu: none over a hidden page, else as stock",
+	       policy, table.bar, pages, (unsigned long long)(table.hole_start / page),
+	       (unsigned long long)(table.hole_end / page - 1));
+	is_u64(!!refused, hidden, "some are refused if it is hidden");
+	is_u64(!!exported, !hidden || table.hole_start || table.hole_end < bar.size,
+	       "some are exported if anything is left");
+	is_errno(stock.run[0][pages], 0, "stock vfio-pci exports all of the BAR");
+	is_errno(ours.run[0][pages + 1], -EINVAL, "a page more than the BAR is refused");
+	is_errno(ours.part, stock.part, "part of a page: as stock");
+	ok(ours.beyond < 0, "a range that wraps around is refused");
+}
+
+/* A dma-buf is of whole pages, and ends with the BAR: there is none of a smaller BAR. */
+static void check_subpage(const struct pci_dev *dev)
+{
+	struct answers ours, stock;
+
+	if (!answers_of(dev, "vfio-pci", 0, 1, &stock) ||
+	    !answers_of(dev, "subpage_vfio_pci", 0, 1, &ours))
+		return;
+	is_errno(ours.run[0][1], stock.run[0][1], "the page of a claimed BAR: as stock vfio-pci");
+	is_errno(ours.part, stock.part, "the BAR itself: as stock vfio-pci");
+	is_errno(ours.run[0][1], -EINVAL, "nothing of it leaves as a dma-buf");
+}
+
+void case_dmabuf(void)
+{
+	static const struct { uint16_t vendor, device; } models[] = {
+		{ 0x1b36, 0x0010 },	/* nvme */
+		{ 0x8086, 0x10d3 },	/* e1000e: nothing but table and PBA */
+		{ 0x1b36, 0x000d },	/* qemu-xhci */
+	};
+	struct pci_dev dev;
+	size_t m;
+
+	page = sysconf(_SC_PAGESIZE);
+	if (!is_errno(module_load(""), 0, "the module loads"))
+		return;
+	for (m = 0; m < sizeof(models) / sizeof(models[0]); m++) {
+		if (!is_errno(pci_find(models[m].vendor, models[m].device, 0, &dev), 0, "the device is there"))
+			continue;
+		check_table(&dev, "never");
+		check_table(&dev, "always");
+	}
+	if (is_errno(pci_find(0x1b36, 0x0007, 0, &dev), 0, "sdhci is there"))
+		check_subpage(&dev);
+	is_errno(module_unload(), 0, "the module unloads");
+}
