@@ -25,7 +25,7 @@
 #define OURS "subpage_vfio_pci"
 #define NVME 0x1b36, 0x0010
 #define SDHCI 0x1b36, 0x0007
-#define VIRTIO_NET 0x1af4, 0x1041
+#define E1000E 0x8086, 0x10d3
 #define VGA 0x1234, 0x1111
 
 /* subpage-vfio(8) promises these. */
@@ -320,6 +320,36 @@ static void check_open_device(const struct zoo_bar *at)
 	vfio_close(&vfio);
 }
 
+/* The other way to open a device, on kernels that have it; with no group in sight. */
+static void check_cdev(const struct zoo_bar *at)
+{
+	char path[64], attr[32];
+	int i, fd;
+
+	if (access("/dev/vfio/devices", F_OK)) {
+		skip(7, "this kernel opens devices by their groups only");
+		return;
+	}
+	snprintf(path, sizeof(path), "/dev/vfio/%d", pci_iommu_group(&at->dev));
+	unlink(path);
+	exits(cli("info --json %s", at->dev.bdf), OK, "info through the cdev");
+	shows("\"opened_through\":\"cdev\"", "info through the cdev");
+	shows("\"mmap\"", "info through the cdev");
+	exits(cli("bench --bar %d --offset %u %s", at->bar, at->reg, at->dev.bdf), OK,
+	      "bench through the cdev");
+	for (i = 0; i < 64; i++) {
+		snprintf(attr, sizeof(attr), "vfio-dev/vfio%d/dev", i);
+		if (pci_attr_read(&at->dev, attr, path, sizeof(path)) >= 0)
+			break;
+	}
+	snprintf(path, sizeof(path), "/dev/vfio/devices/vfio%d", i);
+	fd = open(path, O_RDWR);
+	ok(fd >= 0, "%s is held", path);
+	exits(cli("unbind %s", at->dev.bdf), IN_USE, "unbind of a device whose cdev is open");
+	says(path, "unbind of a device whose cdev is open");
+	close(fd);
+}
+
 static void check_unbind(const struct zoo_bar *bars, int count)
 {
 	char override[32];
@@ -357,27 +387,28 @@ static void check_interface(void)
 	struct pci_dev net;
 	int sock = socket(AF_INET, SOCK_DGRAM, 0);
 
-	if (!ok(!pci_find(VIRTIO_NET, 0, &net), "there is a network interface"))
+	if (!ok(!pci_find(E1000E, 0, &net), "there is a network interface"))
 		return;
 	strcpy(request.ifr_name, "eth0");
 	request.ifr_flags = IFF_UP;
 	ok(!ioctl(sock, SIOCSIFFLAGS, &request), "it is up");
 	exits(cli("bind %s", net.bdf), IN_USE, "bind of an interface that is up");
 	says("its interface eth0 is up", "bind of an interface that is up");
-	is_str(pci_driver(&net), "virtio-pci", "the interface keeps its driver");
+	is_str(pci_driver(&net), "e1000e", "the interface keeps its driver");
 	exits(cli("bind --force %s", net.bdf), OK, "bind --force");
 	is_str(pci_driver(&net), OURS, "bind --force takes it");
 	exits(cli("unbind %s", net.bdf), OK, "unbind");
-	is_str(pci_driver(&net), "virtio-pci", "its native driver has it back");
+	is_str(pci_driver(&net), "e1000e", "its native driver has it back");
 	close(sock);
 }
 
 static void check_display(void)
 {
 	struct pci_dev vga;
+	char boot[8];
 
-	if (pci_find(VGA, 0, &vga)) {
-		skip(2, "the machine has no display");
+	if (pci_find(VGA, 0, &vga) || pci_attr_read(&vga, "boot_vga", boot, sizeof(boot)) < 0) {
+		skip(2, "the machine has no boot display");
 		return;
 	}
 	exits(cli("bind %s", vga.bdf), IN_USE, "bind of the boot display");
@@ -468,6 +499,7 @@ void case_cli(void)
 	check_info_and_bench(&bars[0]);
 	check_example(&bars[0]);
 	check_open_device(&bars[0]);
+	check_cdev(&bars[0]);
 	check_unbind(bars, count);
 	check_persist(&bars[0]);
 }
@@ -479,8 +511,7 @@ void case_cli_in_use(void)
 	struct pci_dev disk;
 
 	kmod_insert("nvme", "");
-	kmod_insert("virtio_net", "");
-	kmod_insert("virtio_pci", "");
+	kmod_insert("e1000e", "");
 	if (!ok(!pci_find(NVME, 0, &disk), "there is a disk") ||
 	    !ok(idle_bars(bars), "there is a device without a driver"))
 		return;

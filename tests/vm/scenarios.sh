@@ -223,12 +223,12 @@ scenario() {
 	cli)
 		# The disk and one SD controller are functions of one slot, and so of one IOMMU group.
 		limit=180
-		cases=cli,cli_in_use wants='drive faults module:nvme module:virtio_net module:virtio_pci'
+		cases=cli,cli_in_use wants='drive faults module:nvme module:e1000e'
 		options=(-object 'memory-backend-ram,size=1M,id=shared'
 			-drive "if=none,id=drive,format=raw,file=$scratch/drive.img")
 		devices=(-device ivshmem-plain,memdev=shared -device sdhci-pci -device rtl8139,romfile= -device pci-ohci
 			-device nvme,drive=drive,serial=1,addr=0x18.0,multifunction=on -device sdhci-pci,addr=0x18.1
-			-device virtio-net-pci,disable-legacy=on,romfile=)
+			-device e1000e,romfile=)
 		[ "${arch-}" != amd64 ] || devices+=(-device VGA)
 		[ "${arch-}" != ppc64el ] || {
 			cases=cli
