@@ -72,7 +72,8 @@ static bool is_of_a_device(const struct bus *bus, uint64_t start, uint64_t end)
 		for (n = 0; n < RESOURCES; n++) {
 			const struct resource *res = &bus->device[i].resource[n];
 
-			if (res->size && start >= res->start && end < res->start + res->size)
+			if (res->size && (res->flags & RESOURCE_MEMORY) &&
+			    start >= res->start && end < res->start + res->size)
 				return true;
 		}
 	return false;
@@ -172,7 +173,8 @@ void bar_judge(const struct bus *bus, const struct device *device, int bar, stru
 	else if (!has_address(res))
 		set(verdict, MAPPABLE_NO, format("it has no address"));
 	else if (res->size >= page_size())
-		set(verdict, MAPPABLE_NOW, format("a page or more"));
+		set(verdict, MAPPABLE_NOW, format("a page or more%s", is_all_table(device, bar) ?
+		    "; the MSI-X table is in all of its pages" : ""));
 	else if (res->start == page && !verdict->neighbours.count)
 		set(verdict, MAPPABLE_NOW, format("alone on its page, as long as nothing is placed beside it"));
 	else if (device->virtfn)
