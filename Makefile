@@ -44,6 +44,9 @@ demo: ## See what it does, in a virtual machine (needs root or sudo, about 3 min
 check: ## Run all the tests (needs root or sudo for packages)
 	scripts/check
 
+check-slow: ## Run the boots that take minutes each: a guest's own EEH on POWER
+	scripts/check slow
+
 static: ## Run the static checks alone: W=1, sparse, checkpatch, kernel-doc, shellcheck
 	scripts/static
 
@@ -58,4 +61,4 @@ clean: ## Remove what was built here; the cache of kernels stays
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
-.PHONY: all module cli install dkms-source dkms-install dkms-remove demo check static deb clean help
+.PHONY: all module cli install dkms-source dkms-install dkms-remove demo check check-slow static deb clean help

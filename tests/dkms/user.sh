@@ -8,32 +8,8 @@
 set -u
 release=$1 other=$2 old=$3
 name=subpage_vfio_pci
-tests=0 failed=0
-
-# ok NAME COMMAND...: its output is shown when it fails.
-ok() {
-	local what=$1 output
-	shift
-	tests=$((tests + 1))
-	if output=$("$@" 2>&1); then
-		echo "ok $tests - $what"
-	else
-		echo "not ok $tests - $what"
-		failed=1
-		printf '%s\n' "$output" | sed 's/^/# /'
-	fi
-}
-
-not() {
-	! "$@"
-}
-
-contains() {
-	printf '%s\n' "$2" | grep -F "$1" || {
-		printf 'not in this output: %s\n%s\n' "$1" "$2"
-		return 1
-	}
-}
+# shellcheck source=SCRIPTDIR/../tap.sh
+. /source/tests/tap.sh
 
 # DKMS has put a module there that is built for that kernel.
 is_installed() {
@@ -69,8 +45,7 @@ if [ -n "$other" ]; then
 	ok "DKMS has built the module for that kernel, $other, by itself" is_installed "$other"
 	ok "and kept the one for $release" is_installed "$release"
 else
-	tests=$((tests + 1))
-	echo "ok $tests - kernel upgrade # skip this suite has one kernel only"
+	skip "kernel upgrade" "this suite has one kernel only"
 fi
 
 ok "make dkms-remove" make -C /source dkms-remove
@@ -95,5 +70,4 @@ ok "a kernel without vfio-pci-core stops the build with what is missing" \
 	contains "lacks vfio-pci-core" "$(build_for "$headers")"
 ok "and nothing was compiled" not test -e /tmp/source/src/main.o
 
-echo "1..$tests"
-exit $failed
+finish
