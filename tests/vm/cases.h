@@ -20,6 +20,7 @@
 	CASE(look) \
 	CASE(msix) \
 	CASE(dmabuf) \
+	CASE(golden) \
 	CASE(nested) \
 	CASE(relocation) \
 	CASE(linuxguest) \

@@ -20,7 +20,7 @@
 # devices	QEMU arguments
 # limit		seconds until the boot counts as hung
 
-scenario_names='smoke image demo claim zoo cycles faults full hotplug lost lost_open native badinput noiommu region look msix dmabuf nested relocation linuxguest msix-eeh-off aligned eeh freeze cli cli-no-iommu'
+scenario_names='smoke image demo claim zoo cycles faults full hotplug lost lost_open native badinput noiommu region look msix dmabuf golden nested relocation linuxguest msix-eeh-off aligned eeh freeze cli cli-no-iommu'
 # Too slow for each run: minutes
 slow_scenario_names=pseries
 
@@ -195,6 +195,12 @@ scenario() {
 		machines='x86_64-7' wants=drive
 		options=(-drive "if=none,id=drive,format=raw,file=$scratch/drive.img")
 		devices=(-device nvme,drive=drive,serial=1 -device e1000e,romfile= -device qemu-xhci -device sdhci-pci)
+		;;
+	golden)
+		wants=drive files=("tests/vm/golden/${arch-}=golden")
+		options=(-drive "if=none,id=drive,format=raw,file=$scratch/drive.img")
+		devices=(-device nvme,drive=drive,serial=1 -device e1000e,romfile= -device qemu-xhci -device sdhci-pci)
+		[ "${arch-}" != ppc64el ] || power_zoo
 		;;
 	msix-eeh-off)
 		# The counter-case: the same machine, and nothing isolates MSIs.
