@@ -44,7 +44,7 @@ demo: ## See what it does, in a virtual machine (needs root or sudo, about 3 min
 check: ## Run all the tests (needs root or sudo for packages)
 	scripts/check
 
-check-slow: ## Run the boots that take minutes each: a guest's own EEH on POWER
+check-slow: ## Run the boots that take minutes each: a guest's own EEH on POWER; driverctl, libvirt, DPDK
 	scripts/check slow
 
 static: ## Run the static checks alone: W=1, sparse, checkpatch, kernel-doc, shellcheck
