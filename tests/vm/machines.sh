@@ -13,6 +13,7 @@ machine_table='
 	arm64-16k-6.12		arm64	bookworm-backports	arm64-16k	16384
 	arm64-16k-7.2		arm64	sid			arm64-16k	16384
 	ppc64le-64k-6.12	ppc64el	bookworm-backports	powerpc64le-64k	65536
+	ppc64le-64k-7.2		ppc64el	sid			powerpc64le-64k	65536
 '
 
 machine_names() {
