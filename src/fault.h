@@ -10,8 +10,8 @@
  * @FAULT_ASSIGN: the PCI core finds it a page
  * @FAULT_ALIGNMENT: that page is one
  * @FAULT_READBACK: the BAR register took the address
- * @FAULT_PAGE: the page is nested around the BAR
  * @FAULT_SHRINK: the BAR gets its true size back
+ * @FAULT_REST: the rest of the page is held
  * @FAULT_REGISTER: VFIO takes the device
  *
  * In the order in which a bind takes them; the values are those of the module
@@ -23,8 +23,8 @@ enum fault_point {
 	FAULT_ASSIGN,
 	FAULT_ALIGNMENT,
 	FAULT_READBACK,
-	FAULT_PAGE,
 	FAULT_SHRINK,
+	FAULT_REST,
 	FAULT_REGISTER,
 };
 

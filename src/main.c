@@ -32,30 +32,15 @@ static int subpage_open_device(struct vfio_device *core_vdev)
 	int bar, ret;
 
 	for (bar = 0; bar < PCI_STD_NUM_BARS; bar++)
-		page_claim_open(&sdev->claim[bar], sdev->core.pdev, bar);
+		page_claim_check(&sdev->claim[bar], sdev->core.pdev, bar);
 
 	ret = vfio_pci_core_enable(&sdev->core);
 	if (ret)
-		goto err_claims;
+		return ret;
 
 	vfio_pci_core_finish_enable(&sdev->core);
 	region_open(sdev);
 	return 0;
-
-err_claims:
-	for (bar = 0; bar < PCI_STD_NUM_BARS; bar++)
-		page_claim_close(&sdev->claim[bar]);
-	return ret;
-}
-
-static void subpage_close_device(struct vfio_device *core_vdev)
-{
-	struct subpage_device *sdev = to_subpage_device(core_vdev);
-	int bar;
-
-	vfio_pci_core_close_device(core_vdev);
-	for (bar = 0; bar < PCI_STD_NUM_BARS; bar++)
-		page_claim_close(&sdev->claim[bar]);
 }
 
 static long subpage_ioctl(struct vfio_device *core_vdev, unsigned int cmd, unsigned long arg)
@@ -69,7 +54,7 @@ static const struct vfio_device_ops subpage_ops = {
 	.init		= vfio_pci_core_init_dev,
 	.release	= vfio_pci_core_release_dev,
 	.open_device	= subpage_open_device,
-	.close_device	= subpage_close_device,
+	.close_device	= vfio_pci_core_close_device,
 	.ioctl		= subpage_ioctl,
 	COMPAT_REGION_INFO_OP(region_info)
 	.device_feature	= vfio_pci_core_ioctl_feature,

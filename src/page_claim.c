@@ -80,21 +80,23 @@ static void refresh_saved_bar(struct pci_dev *pdev, int bar)
 	eeh_save_bar(pdev, bar);
 }
 
-/* Nest the page between the window and the BAR, if it then holds nothing else. */
-static int insert_page(struct page_claim *claim, struct resource *res)
+/*
+ * Hold what follows the BAR on its page. This fails where anything else lies there.
+ *
+ * The claim lies beside the BAR, not around it: the PCI core takes the parent of
+ * an assigned BAR for its bridge window (pbus_select_window(), 7.x) and indexes
+ * an array with it.
+ */
+static int hold_rest(struct page_claim *claim, struct resource *res)
 {
-	set_range(&claim->page, res->start, PAGE_SIZE);
-	claim->page.flags = IORESOURCE_MEM;
-	claim->page.name = claim->name;
+	claim->rest = (struct resource) {
+		.name = claim->name,
+		.start = res->end + 1,
+		.end = res->start + PAGE_SIZE - 1,
+		.flags = IORESOURCE_MEM,
+	};
 
-	if (insert_resource(res->parent, &claim->page))
-		return -EBUSY;
-
-	if (claim->page.child == res && !res->sibling)
-		return 0;
-
-	remove_resource(&claim->page);
-	return -EBUSY;
+	return request_resource(res->parent, &claim->rest);
 }
 
 /*
@@ -179,21 +181,20 @@ static int move(struct page_claim *claim, struct pci_dev *pdev, int bar)
 	if (ret)
 		goto err_put_back;
 
-	ret = fault(FAULT_PAGE) ?: insert_page(claim, res);
-	if (ret)
-		goto err_put_back;
-
 	/* The BAR is as long as it ever was; its page is longer. */
 	ret = fault(FAULT_SHRINK) ?:
 	      adjust_resource(res, res->start, resource_size(&claim->was));
 	if (ret)
-		goto err_page;
+		goto err_put_back;
+
+	/* Somebody may have been quick and taken it: then all goes back. */
+	ret = fault(FAULT_REST) ?: hold_rest(claim, res);
+	if (ret)
+		goto err_put_back;
 
 	res->flags = claim->was.flags & ~IORESOURCE_STARTALIGN;
 	goto out_decode;
 
-err_page:
-	remove_resource(&claim->page);
 err_put_back:
 	put_back(claim, pdev, bar);
 out_decode:
@@ -222,7 +223,7 @@ static enum subpage_bar_state make(struct page_claim *claim, struct pci_dev *pde
 		return SUBPAGE_BAR_VIRTFN;
 	if (!res->parent || (res->flags & (IORESOURCE_UNSET | IORESOURCE_DISABLED)))
 		return SUBPAGE_BAR_UNASSIGNED;
-	if (PAGE_ALIGNED(res->start) && !insert_page(claim, res))
+	if (PAGE_ALIGNED(res->start) && !hold_rest(claim, res))
 		return SUBPAGE_BAR_IN_PLACE;
 	if (must_stay(pdev, bar))
 		return SUBPAGE_BAR_FIXED;
@@ -309,7 +310,7 @@ void page_claim_undo(struct page_claim *claim, struct pci_dev *pdev, int bar)
 {
 	u16 command;
 
-	leave_tree(&claim->page);
+	leave_tree(&claim->rest);
 	if (claim->state == SUBPAGE_BAR_MOVED) {
 		command = decode_off(pdev);
 		put_back(claim, pdev, bar);
@@ -320,16 +321,17 @@ void page_claim_undo(struct page_claim *claim, struct pci_dev *pdev, int bar)
 	claim->state = SUBPAGE_BAR_NONE;
 }
 
-static void check(struct page_claim *claim, struct pci_dev *pdev, int bar)
+void page_claim_check(struct page_claim *claim, struct pci_dev *pdev, int bar)
 {
 	struct resource *res = &pdev->resource[bar];
 
 	if (claim->state != SUBPAGE_BAR_IN_PLACE && claim->state != SUBPAGE_BAR_MOVED)
 		return;
-	if (page_claim_stands(claim) && res->parent == &claim->page)
+	if (page_claim_stands(claim) && res->parent == claim->rest.parent &&
+	    res->end + 1 == claim->rest.start)
 		return;
 
-	leave_tree(&claim->page);
+	leave_tree(&claim->rest);
 	claim->state = SUBPAGE_BAR_LOST;
 	trace_subpage_lost(pdev, bar, claim);
 	pci_warn(pdev, "BAR %d %pR: %s; remove the device and rescan to have it placed anew\n",
@@ -338,29 +340,6 @@ static void check(struct page_claim *claim, struct pci_dev *pdev, int bar)
 
 void page_claim_drop(struct page_claim *claim, struct pci_dev *pdev, int bar)
 {
-	check(claim, pdev, bar);
-	leave_tree(&claim->page);
-}
-
-void page_claim_open(struct page_claim *claim, struct pci_dev *pdev, int bar)
-{
-	struct resource *res = &pdev->resource[bar];
-
-	check(claim, pdev, bar);
-	if (!page_claim_stands(claim))
-		return;
-
-	claim->rest = (struct resource) {
-		.name = "rest of page",
-		.start = res->end + 1,
-		.end = claim->page.end,
-		.flags = IORESOURCE_MEM,
-	};
-	/* Cannot fail: the page holds the BAR alone. */
-	request_resource(&claim->page, &claim->rest);
-}
-
-void page_claim_close(struct page_claim *claim)
-{
+	page_claim_check(claim, pdev, bar);
 	leave_tree(&claim->rest);
 }

@@ -9,21 +9,19 @@
 /**
  * struct page_claim - the exclusive page held for one sub-page BAR
  * @state: how the BAR stands; SUBPAGE_BAR_NONE until the claim is made
- * @page: the page, in the resource tree as the parent of the BAR's own resource
- *	while the claim stands
  * @was: where the BAR was when it was claimed; for a BAR that moved it also
  *	keeps that range reserved, so that the BAR can return, until
  *	page_claim_settle()
- * @rest: what follows the BAR on the page, in the resource tree while the
- *	device is open
+ * @rest: what follows the BAR on the page, in the resource tree beside the BAR
+ *	while the claim stands: nothing else can be placed there
  * @words: the BAR registers as they were at @was
- * @name: name of @page in /proc/iomem
+ * @name: name of @rest in /proc/iomem
  *
  * page_claim_make(), page_claim_settle(), page_claim_undo() and
  * page_claim_drop() are called from probe and remove, under the device lock;
- * page_claim_open() and page_claim_close() from the VFIO operations of the same
- * name, under the device set's lock. VFIO itself keeps the two apart: a device
- * is opened only while it is registered.
+ * page_claim_check() also when a user opens the device, under the device set's
+ * lock. VFIO itself keeps the two apart: a device is opened only while it is
+ * registered.
  *
  * The PCI core may take a bridge window away, with all that is in it, at any
  * time while a device below it is bound (a hot-added device that does not fit is
@@ -33,7 +31,6 @@
  */
 struct page_claim {
 	enum subpage_bar_state state;
-	struct resource page;
 	struct resource was;
 	struct resource rest;
 	u32 words[2];
@@ -101,7 +98,7 @@ void page_claim_drop(struct page_claim *claim, struct pci_dev *pdev, int bar);
  */
 static inline bool page_claim_stands(const struct page_claim *claim)
 {
-	return claim->page.parent;
+	return claim->rest.parent;
 }
 
 /* The claim's state in lower case, as in sysfs, and as a sentence, as in the log. */
@@ -109,24 +106,14 @@ const char *page_claim_state_name(const struct page_claim *claim);
 const char *page_claim_reason(const struct page_claim *claim);
 
 /**
- * page_claim_open() - check the claim and reserve the rest of its page
+ * page_claim_check() - is the claim still there
  * @claim: the claim
  * @pdev: the device
  * @bar: number of the BAR
  *
- * To be called before vfio_pci_core_finish_enable(), which would reserve the
- * rest of the page itself and, at close, release a resource that may have gone
- * with its bridge window: an oops. With the rest taken it passes this BAR over.
- *
- * A claim whose page is gone from the resource tree turns into
- * SUBPAGE_BAR_LOST, with a line in the log.
+ * A claim that has gone from the resource tree turns into SUBPAGE_BAR_LOST, with
+ * a line in the log.
  */
-void page_claim_open(struct page_claim *claim, struct pci_dev *pdev, int bar);
-
-/**
- * page_claim_close() - give up the rest of the page
- * @claim: the claim
- */
-void page_claim_close(struct page_claim *claim);
+void page_claim_check(struct page_claim *claim, struct pci_dev *pdev, int bar);
 
 #endif /* SUBPAGE_PAGE_CLAIM_H */

@@ -41,7 +41,8 @@ static ssize_t bar_show(struct device *dev, struct device_attribute *attr, char 
 
 	if (!page_claim_stands(claim))
 		return sysfs_emit(buf, "none\n");
-	return sysfs_emit(buf, "%#llx\n", (u64)claim->page.start);
+	return sysfs_emit(buf, "%#llx\n",
+			  (u64)pci_resource_start(to_pci_dev(dev), file->bar));
 }
 
 #define BAR_FILE(_bar, _name, _value) \

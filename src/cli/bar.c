@@ -98,7 +98,7 @@ static void find_others(const struct bus *bus, uint64_t page, struct neighbours 
 		    !overlap(page, page_end, start, end) || (start <= page && end >= page_end) ||
 		    is_of_a_device(bus, start, end) ||
 		    /* What vfio-pci and this driver lay over the rest of a page. */
-		    !strcmp(line + name, "rest of page") ||
+		    !strncmp(line + name, "subpage_vfio_pci ", strlen("subpage_vfio_pci ")) ||
 		    !strcmp(line + name, "vfio sub-page reserved"))
 			continue;
 		add_neighbour(found, format("%s", line + name));
