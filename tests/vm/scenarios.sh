@@ -228,7 +228,7 @@ scenario() {
 		;;
 	cli)
 		# The disk and one SD controller are functions of one slot, and so of one IOMMU group.
-		limit=180
+		limit=400
 		cases=cli,cli_in_use wants='drive faults module:nvme module:e1000e'
 		options=(-object 'memory-backend-ram,size=1M,id=shared'
 			-drive "if=none,id=drive,format=raw,file=$scratch/drive.img")
