@@ -172,7 +172,7 @@ static int move(struct page_claim *claim, struct pci_dev *pdev, int bar)
 
 	read_bar(pdev, bar, claim->words);
 
-	/* Insert, not request: the placeholder goes around the BAR. */
+	/* Insert, not request: the placeholder goes around the BAR, which then leaves it. */
 	ret = fault(FAULT_PLACEHOLDER) ?: insert_resource(res->parent, &claim->was);
 	if (ret)
 		goto out_decode;
