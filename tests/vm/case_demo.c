@@ -174,11 +174,7 @@ void case_demo(void)
 	uname(&kernel);
 	if (!is_errno(module_load("msix_mmap=isolated"), 0, "the module loads"))
 		return;
-	count = zoo_list(bars);
-#ifdef __x86_64__
-	zoo_repack(bars, count);
-	count = zoo_list(bars);
-#endif
+	count = zoo_list_packed(bars);
 	say(" ");
 	say("A machine with Linux %s, pages of %ldK, and %d devices whose BARs share a page.", kernel.release,
 	    sysconf(_SC_PAGESIZE) / 1024, count);

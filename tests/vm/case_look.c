@@ -170,11 +170,7 @@ void case_look(void)
 
 	if (!is_errno(module_load(""), 0, "the module loads"))
 		return;
-	count = zoo_list(bars);
-#ifdef __x86_64__
-	zoo_repack(bars, count);
-	count = zoo_list(bars);
-#endif
+	count = zoo_list_packed(bars);
 	/* One without MSI-X, which its own files are for, and with a neighbour. */
 	for (i = 0; i < count; i++)
 		if (zoo_other_device(&bars[i]) && !pci_capability(&bars[i].dev, 0x11))

@@ -90,11 +90,7 @@ void case_native(void)
 
 	if (!is_errno(module_load(""), 0, "the module loads"))
 		return;
-	count = zoo_list(bars);
-#ifdef __x86_64__
-	zoo_repack(bars, count);
-	count = zoo_list(bars);
-#endif
+	count = zoo_list_packed(bars);
 	for (i = 0; i < DRIVES; i++) {
 		const struct drive *drive = &drives[i];
 		const char *driver = drive->modules[1] ? drive->modules[1] : drive->modules[0];

@@ -138,11 +138,7 @@ void case_nested(void)
 	if (!is_errno(image_mount(), 0, "there is a QEMU in the machine") ||
 	    !is_errno(module_load(""), 0, "the module loads"))
 		return;
-	count = zoo_list(bars);
-#ifdef __x86_64__
-	zoo_repack(bars, count);
-	count = zoo_list(bars);
-#endif
+	count = zoo_list_packed(bars);
 	list_devices();
 	for (i = 0; i < count; i++) {
 		/* Asked now: once moved, stock vfio-pci maps them too. */

@@ -122,6 +122,17 @@ void zoo_repack(const struct zoo_bar *bars, int count)
 	pci_rescan();
 }
 
+int zoo_list_packed(struct zoo_bar *bars)
+{
+	int count = zoo_list(bars);
+
+#ifdef __x86_64__
+	zoo_repack(bars, count);
+	count = zoo_list(bars);
+#endif
+	return count;
+}
+
 uint64_t zoo_address(const struct zoo_bar *at)
 {
 	struct pci_bar res;

@@ -33,6 +33,9 @@ int zoo_list(struct zoo_bar *bars);
  */
 void zoo_repack(const struct zoo_bar *bars, int count);
 
+/* Both: the list of those that share pages as far as the machine lets them. */
+int zoo_list_packed(struct zoo_bar *bars);
+
 uint64_t zoo_address(const struct zoo_bar *at);
 
 /* Does no other BAR of any device lie on the page where this one starts? */
