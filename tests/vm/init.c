@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "cases.h"
+#include "file.h"
 #include "kmod.h"
 #include "tap.h"
 
@@ -45,6 +46,26 @@ static void run_case(const char *name)
 	ok(false, "there is a case \"%s\"", name);
 }
 
+/* A kernel with kmemleak says what nobody points to any more; fresh memory only counts at a second scan. */
+static void check_leaks(void)
+{
+	static const char path[] = "/sys/kernel/debug/kmemleak";
+	char *leaks = NULL, *line, *rest;
+	int scan;
+
+	if (access(path, F_OK))
+		return;
+	for (scan = 0; scan < 3; scan++) {
+		sleep_ms(2000);
+		file_write(path, "scan");
+	}
+	leaks = file_slurp(path, NULL);
+	if (!ok(leaks && !*leaks, "no memory was lost"))
+		for (line = strtok_r(leaks, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
+			diag("%s", line);
+	free(leaks);
+}
+
 int main(void)
 {
 	char *run = getenv("run"), *name, *rest;
@@ -69,6 +90,7 @@ int main(void)
 		bail("the kernel command line has no run=CASE");
 	for (name = strtok_r(run, ",", &rest); name; name = strtok_r(NULL, ",", &rest))
 		run_case(name);
+	check_leaks();
 	tap_plan();
 	sync();
 	reboot(RB_POWER_OFF);

@@ -10,6 +10,7 @@ machine_table='
 	x86_64-6.12		amd64	trixie			amd64		4096
 	x86_64-7.2		amd64	sid			amd64		4096
 	x86_64-7.3		amd64	trixie-backports	amd64		4096
+	x86_64-7.2-debug	amd64	sid			debug		4096
 	arm64-16k-6.12		arm64	bookworm-backports	arm64-16k	16384
 	arm64-16k-7.2		arm64	sid			arm64-16k	16384
 	ppc64le-64k-6.12	ppc64el	bookworm-backports	powerpc64le-64k	65536

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <dirent.h>
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -22,12 +23,87 @@ static int set_iommu(int container)
 	return -ENODEV;
 }
 
+/* Of the kernel's headers since 6.2 and 6.6; Debian 12's are older. */
+struct ioas_alloc {
+	uint32_t size, flags, id;
+};
+
+struct bind_iommufd {
+	uint32_t argsz, flags;
+	int32_t iommufd;
+	uint32_t id;
+};
+
+struct attach_pt {
+	uint32_t argsz, flags, id;
+};
+
+#define IOAS_ALLOC	_IO(';', 0x81)
+#define BIND_IOMMUFD	_IO(VFIO_TYPE, VFIO_BASE + 18)
+#define ATTACH_PT	_IO(VFIO_TYPE, VFIO_BASE + 19)
+
+/* The device's own file, "vfioN" below /dev/vfio/devices; sysfs tells N. */
+static int open_cdev(const struct pci_dev *dev)
+{
+	char path[300];
+	struct dirent *entry;
+	int fd = -ENOENT;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/vfio-dev", dev->bdf);
+	dir = opendir(path);
+	if (!dir)
+		return -errno;
+	while (fd == -ENOENT && (entry = readdir(dir))) {
+		if (strncmp(entry->d_name, "vfio", 4))
+			continue;
+		snprintf(path, sizeof(path), "/dev/vfio/devices/%s", entry->d_name);
+		fd = open(path, O_RDWR | O_CLOEXEC);
+		if (fd < 0)
+			fd = -errno;
+	}
+	closedir(dir);
+	return fd;
+}
+
+static int open_with_iommufd(const struct pci_dev *dev, struct vfio *vfio)
+{
+	struct ioas_alloc ioas = { .size = sizeof(ioas) };
+	struct bind_iommufd bind = { .argsz = sizeof(bind) };
+	struct attach_pt attach = { .argsz = sizeof(attach) };
+	int err;
+
+	vfio->group = -1;
+	vfio->device = open_cdev(dev);
+	vfio->container = open("/dev/iommu", O_RDWR | O_CLOEXEC);
+	if (vfio->device < 0) {
+		err = vfio->device;
+		goto err;
+	}
+	bind.iommufd = vfio->container;
+	if (vfio->container < 0 || ioctl(vfio->device, BIND_IOMMUFD, &bind) ||
+	    ioctl(vfio->container, IOAS_ALLOC, &ioas))
+		goto err_errno;
+	attach.id = ioas.id;
+	if (!ioctl(vfio->device, ATTACH_PT, &attach))
+		return 0;
+
+err_errno:
+	err = -errno;
+err:
+	vfio_close(vfio);
+	return err;
+}
+
 int vfio_open(const struct pci_dev *dev, struct vfio *vfio)
 {
+	const char *door = getenv("vfio");
 	struct vfio_group_status status = { .argsz = sizeof(status) };
 	int number = pci_iommu_group(dev), err;
 	char path[64];
 
+	if (door && !strcmp(door, "cdev"))
+		return open_with_iommufd(dev, vfio);
 	vfio->container = vfio->group = vfio->device = -1;
 	if (number < 0)
 		return number;

@@ -16,7 +16,11 @@ struct vfio {
 
 /* All that return int return -errno when they fail. */
 
-/* The device must be bound to a vfio driver, and so must the rest of its group. */
+/*
+ * The device must be bound to a vfio driver, and so must the rest of its group. It
+ * is opened through group and container, or, when the machine was booted with
+ * "vfio=cdev", through its own file and iommufd, which is "container" then.
+ */
 int vfio_open(const struct pci_dev *dev, struct vfio *vfio);
 void vfio_close(struct vfio *vfio);
 /* Another device of the same group, which can be opened only once: its file, close() it. */
