@@ -21,6 +21,7 @@
 	CASE(msix) \
 	CASE(dmabuf) \
 	CASE(golden) \
+	CASE(sriov) \
 	CASE(nested) \
 	CASE(relocation) \
 	CASE(linuxguest) \

@@ -9,6 +9,7 @@
 # cases		in order, with commas
 # wants		monitor		the case talks to QEMU's monitor ($monitor)
 #		faults		the module is the test build with fault points
+#		new-qemu	QEMU 10 in place of Debian 12's 7.2; x86_64 only
 #		nested		a QEMU of the machine's own architecture at /nested
 #		linux		the machine's own kernel and initial files in /guest, for a guest
 #		drive		$scratch/drive.img: 1 MiB; the 16 bytes at N*16 are "line %010d\n"
@@ -22,7 +23,7 @@
 # limit		seconds until the boot counts as hung
 
 oldest='x86_64-6.1 arm64-16k-6.12 ppc64le-64k-6.12'
-scenario_names='smoke image demo claim zoo cycles faults full hotplug lost lost_open native badinput noiommu region look msix dmabuf cdev golden nested relocation linuxguest msix-eeh-off aligned eeh freeze cli cli-no-iommu'
+scenario_names='smoke image demo claim zoo cycles faults full hotplug lost lost_open native badinput noiommu region look msix dmabuf cdev golden sriov nested relocation linuxguest msix-eeh-off aligned eeh freeze cli cli-no-iommu'
 # Too slow for each run: minutes
 slow_scenario_names=pseries
 
@@ -207,6 +208,11 @@ scenario() {
 		devices=(-device ivshmem-plain,memdev=shared -device rtl8139,romfile= -device sdhci-pci
 			-device pci-ohci -device sdhci-pci -device nvme,drive=drive,serial=1 -device e1000e,romfile=
 			-device qemu-xhci)
+		;;
+	sriov)
+		machines=x86_64 wants=new-qemu
+		# A root port has ACS: each function is alone in its IOMMU group.
+		devices=(-device pcie-root-port,id=pcie1,chassis=1,hotplug=off -device igb,bus=pcie1,romfile=)
 		;;
 	golden)
 		wants=drive files=("tests/vm/golden/${arch-}=golden")

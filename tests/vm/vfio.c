@@ -97,10 +97,15 @@ err:
 
 int vfio_open(const struct pci_dev *dev, struct vfio *vfio)
 {
+	return vfio_open_vf(dev, "", vfio);
+}
+
+int vfio_open_vf(const struct pci_dev *dev, const char *token, struct vfio *vfio)
+{
 	const char *door = getenv("vfio");
 	struct vfio_group_status status = { .argsz = sizeof(status) };
 	int number = pci_iommu_group(dev), err;
-	char path[64];
+	char path[64], name[80];
 
 	if (door && !strcmp(door, "cdev"))
 		return open_with_iommufd(dev, vfio);
@@ -124,7 +129,8 @@ int vfio_open(const struct pci_dev *dev, struct vfio *vfio)
 	errno = -set_iommu(vfio->container);
 	if (errno)
 		goto err;
-	vfio->device = ioctl(vfio->group, VFIO_GROUP_GET_DEVICE_FD, dev->bdf);
+	snprintf(name, sizeof(name), *token ? "%s vf_token=%s" : "%s%s", dev->bdf, token);
+	vfio->device = ioctl(vfio->group, VFIO_GROUP_GET_DEVICE_FD, name);
 	if (vfio->device < 0)
 		goto err;
 	return 0;

@@ -22,6 +22,8 @@ struct vfio {
  * "vfio=cdev", through its own file and iommufd, which is "container" then.
  */
 int vfio_open(const struct pci_dev *dev, struct vfio *vfio);
+/* A virtual function, with the token (a UUID) that the user of its physical function has set. */
+int vfio_open_vf(const struct pci_dev *dev, const char *token, struct vfio *vfio);
 void vfio_close(struct vfio *vfio);
 /* Another device of the same group, which can be opened only once: its file, close() it. */
 int vfio_device(const struct vfio *vfio, const struct pci_dev *dev);
