@@ -9,106 +9,125 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include "file.h"
 #include "monitor.h"
 
-#define PROMPT "(qemu) "
 #define REPLY_MS 10000
+
+static int send_text(int fd, const char *text)
+{
+	size_t len = strlen(text);
+
+	return write(fd, text, len) == (ssize_t)len ? 0 : -EIO;
+}
+
+/* Read until a whole line has the text; what came before is of no interest. */
+static int read_line_with(int fd, const char *want, char *line, size_t size)
+{
+	size_t got = 0;
+
+	for (;;) {
+		struct pollfd wait = { .fd = fd, .events = POLLIN };
+		char c;
+
+		if (poll(&wait, 1, REPLY_MS) <= 0)
+			return -ETIMEDOUT;
+		if (read(fd, &c, 1) != 1)
+			return -EPIPE;
+		if (c == '\r')
+			continue;
+		if (c != '\n') {
+			if (got < size - 1)
+				line[got++] = c;
+			continue;
+		}
+		line[got] = '\0';
+		got = 0;
+		if (strstr(line, want))
+			return 0;
+	}
+}
 
 static int open_monitor(void)
 {
 	static int fd = -1;
 	const char *tty = getenv("monitor");
 	struct termios raw;
+	char line[4096];
+	int err;
 
 	if (fd >= 0)
 		return fd;
 	if (!tty)
 		return -ENODEV;
-	fd = open(tty, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	/* Nothing on this line says that there is a carrier. */
+	fd = open(tty, O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0)
 		return -errno;
 	if (!tcgetattr(fd, &raw)) {
 		cfmakeraw(&raw);
+		raw.c_cflag |= CLOCAL | CREAD;
 		tcsetattr(fd, TCSANOW, &raw);
 	}
-	/* Until now the line echoed the monitor's greeting back to it: end that "command". */
-	if (write(fd, "\n", 1) != 1)
-		return -errno;
+	fcntl(fd, F_SETFL, 0);
+	/* Until now the line echoed the monitor's greeting back to it: this byte makes it forget that. */
+	err = send_text(fd, "\xff\n{\"execute\": \"qmp_capabilities\", \"id\": \"start\"}\n");
+	if (!err)
+		err = read_line_with(fd, "\"id\": \"start\"", line, sizeof(line));
+	if (err) {
+		close(fd);
+		fd = -1;
+		return err;
+	}
 	return fd;
 }
 
-/*
- * The monitor echoes each key as a terminal's line editor does: it steps back and
- * writes the whole line again. Leave what a terminal would show.
- */
-static void show(const char *in, char *out)
+/* The text of a JSON string, up to its closing quote. */
+static void unescape(const char *in, char *out, size_t size)
 {
-	char *first = out;
+	char *first = out, *end = out + size - 1;
 
-	for (; *in; in++) {
-		if (in[0] == '\033' && in[1] == '[') {
-			in += 2;
-			if (*in == 'D' && out > first)
-				out--;
-		} else if (*in != '\r') {
+	for (; *in && *in != '"' && out < end; in++) {
+		if (*in == '\\' && in[1]) {
+			in++;
+			if (*in == 'r')
+				continue;
+			*out++ = *in == 'n' ? '\n' : *in;
+		} else {
 			*out++ = *in;
 		}
 	}
+	while (out > first && out[-1] == '\n')
+		out--;
 	*out = '\0';
 }
 
 int monitor_cmd(char *reply, size_t size, const char *fmt, ...)
 {
-	static char text[65536], shown[65536];
-	int empty = 0;
-	size_t got = 0;
-	char command[512], *start, *end;
-	int fd = open_monitor(), len;
+	static const char returned[] = "\"return\": \"";
+	static int count;
+	char command[512], text[768], id[32];
+	static char line[65536];
+	int fd = open_monitor(), err;
+	char *start;
 	va_list args;
 
 	if (fd < 0)
 		return fd;
 	va_start(args, fmt);
-	len = vsnprintf(command, sizeof(command) - 1, fmt, args);
+	vsnprintf(command, sizeof(command), fmt, args);
 	va_end(args);
-	if (len >= (int)sizeof(command) - 1)
-		return -E2BIG;
-	command[len++] = '\n';
-	command[len] = '\0';
-	if (write(fd, command, len) != len)
-		return -errno;
-	for (;;) {
-		struct pollfd wait = { .fd = fd, .events = POLLIN };
-		ssize_t n;
-
-		if (poll(&wait, 1, REPLY_MS) <= 0)
-			return -ETIMEDOUT;
-		n = read(fd, text + got, sizeof(text) - 1 - got);
-		if (n < 0)
-			return -errno;
-		/* Seen once, right after the tty was made raw. */
-		if (!n && empty++ < REPLY_MS / 10) {
-			sleep_ms(10);
-			continue;
-		}
-		if (!n)
-			return -EPIPE;
-		got += n;
-		text[got] = '\0';
-		show(text, shown);
-		/* The reply is between the echo, before which may be a greeting, and the next prompt. */
-		start = strstr(shown, command);
-		if (!start)
-			continue;
-		start += len;
-		end = strstr(start, PROMPT);
-		if (end)
-			break;
-	}
-	while (end > start && end[-1] == '\n')
-		end--;
-	*end = '\0';
-	snprintf(reply, size, "%s", start);
+	snprintf(id, sizeof(id), "\"id\": \"%d\"", ++count);
+	snprintf(text, sizeof(text),
+		 "{\"execute\": \"human-monitor-command\", \"arguments\": {\"command-line\": \"%s\"}, %s}\n",
+		 command, id);
+	err = send_text(fd, text);
+	if (!err)
+		err = read_line_with(fd, id, line, sizeof(line));
+	if (err)
+		return err;
+	start = strstr(line, returned);
+	if (!start)
+		return -EPROTO;
+	unescape(start + strlen(returned), reply, size);
 	return 0;
 }
