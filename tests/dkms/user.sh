@@ -3,8 +3,8 @@
 #
 # Usage, in a root of a Debian suite: user.sh RELEASE OTHER OLD
 #
-# RELEASE is the kernel that is installed; OTHER one that gets installed, or '';
-# OLD one from before 6.1, or ''. Their header packages are in /out.
+# RELEASE is the kernel that is installed; OTHER one that gets installed; OLD one
+# from before 6.1, or ''. The packages of these two are in /out, of OLD the headers.
 set -u
 release=$1 other=$2 old=$3
 name=subpage_vfio_pci
@@ -26,8 +26,9 @@ no_warning() {
 	test -s "$1" && ! grep -iE 'warning|undefined' "$1"
 }
 
+# build_for HEADERS [VARIABLE=VALUE]...
 build_for() {
-	make -C "$1" M=/tmp/source modules 2>&1
+	make -C "$1" M=/tmp/source "${@:2}" modules 2>&1
 }
 
 cp "/lib/modules/$release/modules.dep" /tmp/modules.dep
@@ -40,13 +41,17 @@ ok "no PCI device loads it by itself" no_alias "$release"
 ok "the build has no warning" no_warning "/var/lib/dkms/subpage-vfio-pci/"*"/$release/"*/log/make.log
 ok "the same once more says so and does no harm" make -C /source dkms-install KERNEL="$release"
 
-if [ -n "$other" ]; then
-	ok "the headers of another kernel get installed" dpkg --force-depends -i "/out/$other"/*.deb
-	ok "DKMS has built the module for that kernel, $other, by itself" is_installed "$other"
-	ok "and kept the one for $release" is_installed "$release"
-else
-	skip "kernel upgrade" "this suite has one kernel only"
-fi
+# As apt does on an upgrade: image and headers in one go, old ones kept.
+ok "another kernel gets installed" dpkg --force-depends -i "/out/$other"/*.deb
+ok "its image is there" contains vmlinuz "$(find /boot /usr/lib/modules -name "vmlinuz*" -path "*$other*")"
+ok "DKMS has built the module for it, $other, by itself" is_installed "$other"
+ok "modprobe finds that" contains "updates/dkms/$name" "$(modprobe --show-depends -S "$other" "$name" 2>&1)"
+ok "and the one for $release is still there" is_installed "$release"
+packages=$(dpkg-query -W -f '${Package}\n' | grep -F -e "-$other")
+# shellcheck disable=SC2086
+ok "that kernel is removed" dpkg --force-depends --purge $packages
+ok "DKMS has removed its module with it" not test -e "/lib/modules/$other/updates"
+ok "and the one for $release is still there" is_installed "$release"
 
 ok "make dkms-remove" make -C /source dkms-remove
 ok "modprobe no longer finds it" not modprobe --show-depends -S "$release" "$name"
@@ -55,16 +60,20 @@ ok "modules.dep is as before" cmp "/lib/modules/$release/modules.dep" /tmp/modul
 find / -name '*subpage*vfio*' -not -path '/proc/*' -not -path '/source/*' -not -path '/out/*' >/tmp/left
 ok "no file of it is left" diff /dev/null /tmp/left
 
-# Kernels that will not do.
 make -s -C /source dkms-source DESTDIR=/tmp/dest
 mv /tmp/dest/usr/src/* /tmp/source
+headers=/lib/modules/$release/build
+build_for "$headers" W=1 >/tmp/W1.log
+ok "W=1 has no warning either" no_warning /tmp/W1.log
+rm -f /tmp/source/src/*.o
+
+# Kernels that will not do.
 if [ -n "$old" ]; then
 	dpkg --force-depends -i "/out/$old"/*.deb >/dev/null 2>&1
 	ok "a kernel before 6.1 stops the build with what to use" \
 		contains "too old; use 6.1 or newer" "$(build_for "/usr/src/linux-headers-$old")"
 	ok "and nothing was compiled" not test -e /tmp/source/src/main.o
 fi
-headers=/lib/modules/$release/build
 sed -i '/CONFIG_VFIO_PCI_CORE/d' "$headers/include/config/auto.conf"
 ok "a kernel without vfio-pci-core stops the build with what is missing" \
 	contains "lacks vfio-pci-core" "$(build_for "$headers")"
