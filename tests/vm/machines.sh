@@ -33,9 +33,10 @@ machine() {
 	[ -n "$row" ] || die "no machine is called $1" "choose one of: $(machine_names | xargs)"
 	read -r machine arch suite flavour page <<<"$row"
 	kernel_version=$(grep -o '[0-9]*\.[0-9]*' <<<"$machine")
-	# Kernels newer than this suite need their own suite's compiler: see scripts/root.
-	case $suite in
-	bookworm*) own_root='' ;;
+	# In a root of its suite the module is built as users build it, with DKMS, and with the suite's
+	# compiler, which kernels newer than Debian 12's need: see scripts/root.
+	case $arch-$suite in
+	*-bookworm-backports) own_root='' ;;
 	*) own_root=yes ;;
 	esac
 	case $arch in
