@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * SR-IOV: a physical function's user has virtual functions made, which come to
- * this driver by themselves. System Page Size places their BARs, not the driver.
+ * this driver by themselves. System Page Size places their BARs, not the driver,
+ * whatever it has done with the physical function's own.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -11,16 +12,29 @@
 #include <unistd.h>
 
 #include "cases.h"
+#include "iomem.h"
 #include "kmod.h"
 #include "tap.h"
 #include "vfio.h"
+#include "zoo.h"
 
 #define OURS "subpage_vfio_pci"
 #define TOKEN "00112233-4455-6677-8899-aabbccddeeff"
 #define VFS 3
+#define FIRST_VF_BAR 7
 
 static const unsigned char token[16] = {
 	0x00, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff,
+};
+
+/* In BAR 0 of a virtual function, a register that is not all ones before anybody sets it up. */
+static const struct model {
+	const char *name;
+	uint16_t vendor, device;
+	uint32_t vf_status;
+} models[] = {
+	{ "igb", 0x8086, 0x10c9, 0x08 },
+	{ "nvme", 0x1b36, 0x0010, 0x1c },
 };
 
 static int set_token(const struct vfio *vfio)
@@ -37,19 +51,38 @@ static int set_token(const struct vfio *vfio)
 	return ioctl(vfio->device, VFIO_DEVICE_FEATURE, &request) ? -errno : 0;
 }
 
-/* Each memory BAR is where SR-IOV put it, and its registers are the same both ways. */
-static void check_vf(const struct pci_dev *vf)
+/* The same both ways, and not what is read where nothing is. */
+static void check_register(const struct vfio *vfio, const char *whose, int bar, uint32_t reg)
 {
-	struct pci_bar before[6], after;
-	struct vfio_region_info *info;
+	size_t page = sysconf(_SC_PAGESIZE);
 	uint32_t trapped, mapped;
-	struct vfio vfio;
-	int bar, moved = 0;
 	void *map;
 
+	if (!is_errno(vfio_map(vfio, bar, 0, page, &map), 0, "%s BAR %d: mapped", whose, bar))
+		return;
+	mapped = *(volatile uint32_t *)((char *)map + reg);
+	is_errno(vfio_read32(vfio, bar, reg, &trapped), 0, "%s BAR %d: read", whose, bar);
+	is_u64(mapped, trapped, "%s BAR %d: a register reads the same both ways", whose, bar);
+	ok(mapped != ~0u, "%s BAR %d: and is there", whose, bar);
+	munmap(map, page);
+}
+
+/* Each memory BAR is where SR-IOV puts it, and can be mapped. */
+static void check_vf(const struct model *model, const struct pci_bar *vf_bars, int nth,
+		     const struct pci_dev *vf)
+{
+	struct vfio_region_info *info;
+	struct pci_bar before[6], after;
+	int bar, astray = 0, moved = 0;
+	struct vfio vfio;
+
 	is_str(pci_driver(vf), OURS, "%s came to the driver by itself", vf->bdf);
-	for (bar = 0; bar < 6; bar++)
+	for (bar = 0; bar < 6; bar++) {
 		pci_bar(vf, bar, &before[bar]);
+		astray += before[bar].size &&
+			  before[bar].start != vf_bars[bar].start + nth * before[bar].size;
+	}
+	is_u64(astray, 0, "its BARs are number %d of those that the physical function has for all", nth);
 	is_errno(pci_unbind(vf), 0, "unbound");
 	is_errno(pci_bind(vf, OURS), 0, "and bound again");
 	for (bar = 0; bar < 6; bar++)
@@ -59,48 +92,129 @@ static void check_vf(const struct pci_dev *vf)
 	is_errno(vfio_open(vf, &vfio), -EACCES, "it is not opened without the token");
 	if (!is_errno(vfio_open_vf(vf, TOKEN, &vfio), 0, "it is opened with it"))
 		return;
-	if (ok(!vfio_region(&vfio, 0, &info), "region info")) {
-		is_u64(info->size, before[0].size, "BAR 0 has its size");
+	for (bar = 0; bar < 6; bar++) {
+		if (!before[bar].size || !ok(!vfio_region(&vfio, bar, &info), "region info"))
+			continue;
+		is_u64(info->size, before[bar].size, "BAR %d has its size", bar);
 		ok(info->flags & VFIO_REGION_INFO_FLAG_MMAP, "and is mappable");
 		free(info);
 	}
-	/* STATUS: the same whoever reads it, and not all ones. */
-	if (is_errno(vfio_map(&vfio, 0, 0, before[0].size, &map), 0, "it is mapped")) {
-		mapped = *(volatile uint32_t *)((char *)map + 8);
-		is_errno(vfio_read32(&vfio, 0, 8, &trapped), 0, "and read");
-		is_u64(mapped, trapped, "a register reads the same both ways");
-		ok(mapped != ~0u, "and is there");
-		munmap(map, before[0].size);
-	}
+	check_register(&vfio, vf->bdf, 0, model->vf_status);
 	vfio_close(&vfio);
 }
 
-void case_sriov(void)
+/* The physical function's own sub-page BARs. */
+static int list_own(const struct pci_dev *pf, struct zoo_bar *own)
 {
-	struct pci_dev pf, vf;
-	struct vfio vfio;
+	struct zoo_bar all[ZOO_MAX];
+	int count = zoo_list(all), n = 0, i;
+
+	for (i = 0; i < count; i++)
+		if (!strcmp(all[i].dev.bdf, pf->bdf))
+			own[n++] = all[i];
+	return n;
+}
+
+static void check_claimed(const struct zoo_bar *own, int count)
+{
 	int i;
 
-	if (!is_errno(module_load(""), 0, "the module loads") ||
-	    !is_errno(pci_find(0x8086, 0x10c9, 0, &pf), 0, "there is an igb") ||
-	    !is_errno(pci_bind(&pf, OURS), 0, "the driver takes the physical function"))
-		return;
-	is_errno(pci_attr_write(&pf, "sriov_numvfs", "1"), -ENOENT, "no virtual function by default");
-	pci_unbind(&pf);
-	module_unload();
+	for (i = 0; i < count; i++)
+		ok(zoo_claimed(&own[i]), "BAR %d is claimed, %s, and alone on its page", own[i].bar,
+		   zoo_sysfs(&own[i], "state"));
+}
 
-	is_errno(module_load("enable_sriov=1"), 0, "the module loads with enable_sriov=1");
-	is_errno(pci_bind(&pf, OURS), 0, "bound again");
+static void read_vf_bars(const struct pci_dev *pf, struct pci_bar *vf_bars)
+{
+	int bar;
+
+	memset(vf_bars, 0, 6 * sizeof(*vf_bars));
+	for (bar = 0; bar < 6; bar++)
+		pci_bar(pf, FIRST_VF_BAR + bar, &vf_bars[bar]);
+}
+
+static void check_vf_bars(const struct pci_dev *pf, const struct pci_bar *before)
+{
+	struct pci_bar now[6];
+
+	read_vf_bars(pf, now);
+	ok(!memcmp(now, before, sizeof(now)), "what it has for the BARs of virtual functions is where it was");
+}
+
+/* Claims are made and dropped; virtual functions are not made. Returns how many claims. */
+static int check_default(const struct model *model)
+{
+	struct pci_bar vf_bars[6];
+	struct zoo_bar own[6];
+	struct pci_dev pf;
+	int count;
+
+	if (!is_errno(pci_find(model->vendor, model->device, 0, &pf), 0, "there is an %s", model->name))
+		return 0;
+	count = list_own(&pf, own);
+	read_vf_bars(&pf, vf_bars);
+	ok(vf_bars[0].start, "it has addresses for the BARs of virtual functions");
+	is_errno(pci_bind(&pf, OURS), 0, "the driver takes the physical function");
+	check_claimed(own, count);
+	check_vf_bars(&pf, vf_bars);
+	is_errno(pci_attr_write(&pf, "sriov_numvfs", "1"), -ENOENT, "no virtual function by default");
+	pci_bind(&pf, "");
+	return count;
+}
+
+static void check_pf(const struct model *model)
+{
+	struct iomem before, after;
+	struct pci_bar vf_bars[6];
+	struct zoo_bar own[6];
+	struct pci_dev pf, vf;
+	struct vfio vfio;
+	int count, i;
+
+	if (pci_find(model->vendor, model->device, 0, &pf))
+		return;
+	count = list_own(&pf, own);
+	read_vf_bars(&pf, vf_bars);
+	iomem_read(&before);
+	is_errno(pci_bind(&pf, OURS), 0, "%s: bound again", model->name);
 	if (!is_errno(vfio_open(&pf, &vfio), 0, "a user opens the physical function"))
 		return;
 	is_errno(set_token(&vfio), 0, "and sets the token");
 	is_errno(pci_attr_write(&pf, "sriov_numvfs", "3"), 0, "%d virtual functions are made", VFS);
 	for (i = 0; i < VFS; i++)
-		if (is_errno(pci_find(0x8086, 0x10ca, i, &vf), 0, "virtual function %d", i))
-			check_vf(&vf);
+		if (is_errno(pci_virtfn(&pf, i, &vf), 0, "virtual function %d", i))
+			check_vf(model, vf_bars, i, &vf);
+	check_vf_bars(&pf, vf_bars);
+	check_claimed(own, count);
+	for (i = 0; i < count; i++)
+		check_register(&vfio, pf.bdf, own[i].bar, own[i].reg);
 	is_errno(pci_attr_write(&pf, "sriov_numvfs", "0"), 0, "they go");
-	is_errno(pci_find(0x8086, 0x10ca, 0, &vf), -ENODEV, "none is left");
+	is_errno(pci_virtfn(&pf, 0, &vf), -ENOENT, "none is left");
+	check_claimed(own, count);
 	vfio_close(&vfio);
 	pci_bind(&pf, "");
+	iomem_read(&after);
+	ok(iomem_same(&before, &after), "unbound, it leaves nothing in /proc/iomem");
+	iomem_free(&before);
+	iomem_free(&after);
+}
+
+void case_sriov(void)
+{
+	int claims = 0;
+	size_t i;
+
+	/* Where the default hides an MSI-X table, that is no matter of pages: case msix. */
+	if (!is_errno(module_load("msix_mmap=isolated"), 0, "the module loads"))
+		return;
+	for (i = 0; i < sizeof(models) / sizeof(models[0]); i++)
+		claims += check_default(&models[i]);
+	if (sysconf(_SC_PAGESIZE) > 4096)
+		ok(claims > 0, "%d BARs of physical functions are smaller than a page", claims);
+	module_unload();
+
+	is_errno(module_load("msix_mmap=isolated enable_sriov=1"), 0, "the module loads with enable_sriov=1");
+	for (i = 0; i < sizeof(models) / sizeof(models[0]); i++)
+		check_pf(&models[i]);
 	is_errno(module_unload(), 0, "the module unloads");
 }

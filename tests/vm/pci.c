@@ -223,6 +223,16 @@ int pci_iommu_group(const struct pci_dev *dev)
 	return err ? err : atoi(name);
 }
 
+int pci_virtfn(const struct pci_dev *pf, int nth, struct pci_dev *vf)
+{
+	char link[16], bdf[sizeof(vf->bdf)];
+	int err;
+
+	snprintf(link, sizeof(link), "virtfn%d", nth);
+	err = link_name(pf, link, bdf, sizeof(bdf));
+	return err ? err : pci_at(bdf, vf);
+}
+
 int pci_remove(const struct pci_dev *dev)
 {
 	return pci_attr_write(dev, "remove", "1");

@@ -31,7 +31,10 @@ int pci_wait(uint16_t vendor, uint16_t device, int nth, struct pci_dev *dev, uns
 int pci_attr_read(const struct pci_dev *dev, const char *name, char *text, size_t size);
 int pci_attr_write(const struct pci_dev *dev, const char *name, const char *text);
 
-/* What the kernel says of a BAR (0 to 5; 6 is the ROM). */
+/*
+ * What the kernel says of a BAR (0 to 5; 6 is the ROM; from 7 on, the BARs of all virtual
+ * functions together).
+ */
 int pci_bar(const struct pci_dev *dev, int bar, struct pci_bar *out);
 
 /* Config space. Returns the number of bytes read: 256 or 4096. */
@@ -51,6 +54,9 @@ int pci_unbind(const struct pci_dev *dev);
 const char *pci_driver(const struct pci_dev *dev);
 /* The group's number or -ENOENT. On device tree machines there is none before the first probe. */
 int pci_iommu_group(const struct pci_dev *dev);
+
+/* The nth (from 0) virtual function of a physical one; -ENOENT. */
+int pci_virtfn(const struct pci_dev *pf, int nth, struct pci_dev *vf);
 
 int pci_remove(const struct pci_dev *dev);
 int pci_rescan(void);

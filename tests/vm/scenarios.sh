@@ -9,7 +9,7 @@
 # cases		in order, with commas
 # wants		monitor		the case talks to QEMU's monitor ($monitor)
 #		faults		the module is the test build with fault points
-#		new-qemu	QEMU 10 in place of Debian 12's 7.2; x86_64 only
+#		new-qemu	QEMU 10 in place of Debian 12's 7.2
 #		nested		a QEMU of the machine's own architecture at /nested
 #		linux		the machine's own kernel and initial files in /guest, for a guest
 #		drive		$scratch/drive.img: 1 MiB; the 16 bytes at N*16 are "line %010d\n"
@@ -210,9 +210,14 @@ scenario() {
 			-device qemu-xhci)
 		;;
 	sriov)
-		machines=x86_64 wants=new-qemu
-		# A root port has ACS: each function is alone in its IOMMU group.
-		devices=(-device pcie-root-port,id=pcie1,chassis=1,hotplug=off -device igb,bus=pcie1,romfile=)
+		machines='x86_64 arm64' wants=new-qemu
+		# A root port has ACS: each function is alone in its IOMMU group. No BAR of igb is smaller
+		# than 16K; those of the disk are 8K and, with a BAR for MSI-X alone, 4K.
+		devices=(-device pcie-root-port,id=pcie1,chassis=1,hotplug=off -device igb,bus=pcie1,romfile=
+			-device pcie-root-port,id=pcie2,chassis=2,hotplug=off -device nvme-subsys,id=subsystem
+			-device nvme,serial=1,bus=pcie2,subsys=subsystem,msix-exclusive-bar=on,sriov_max_vfs=3,sriov_vq_flexible=6,sriov_vi_flexible=3)
+		# QEMU drops the upper half of a virtual function's BAR: no window above 4 GiB.
+		[ "${arch-}" != arm64 ] || options=(-machine highmem-mmio=off)
 		;;
 	golden)
 		wants=drive files=("tests/vm/golden/${arch-}=golden")
