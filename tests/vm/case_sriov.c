@@ -22,6 +22,7 @@
 #define TOKEN "00112233-4455-6677-8899-aabbccddeeff"
 #define VFS 3
 #define FIRST_VF_BAR 7
+#define VF_BAR_SIZE 0x4000
 
 static const unsigned char token[16] = {
 	0x00, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff,
@@ -124,6 +125,15 @@ static void check_claimed(const struct zoo_bar *own, int count)
 		   zoo_sysfs(&own[i], "state"));
 }
 
+static void check_own(const struct zoo_bar *own, int count, const struct vfio *vfio)
+{
+	int i;
+
+	check_claimed(own, count);
+	for (i = 0; i < count; i++)
+		check_register(vfio, own[i].dev.bdf, own[i].bar, own[i].reg);
+}
+
 static void read_vf_bars(const struct pci_dev *pf, struct pci_bar *vf_bars)
 {
 	int bar;
@@ -153,7 +163,11 @@ static int check_default(const struct model *model)
 		return 0;
 	count = list_own(&pf, own);
 	read_vf_bars(&pf, vf_bars);
-	ok(vf_bars[0].start, "it has addresses for the BARs of virtual functions");
+	/* Hardware makes them as long as System Page Size says; QEMU does not, and the kernel refuses that. */
+	if (sysconf(_SC_PAGESIZE) > VF_BAR_SIZE)
+		is_u64(vf_bars[0].start, 0, "it has no virtual functions: their BARs are smaller than a page");
+	else
+		ok(vf_bars[0].start, "it has addresses for the BARs of virtual functions");
 	is_errno(pci_bind(&pf, OURS), 0, "the driver takes the physical function");
 	check_claimed(own, count);
 	check_vf_bars(&pf, vf_bars);
@@ -162,35 +176,43 @@ static int check_default(const struct model *model)
 	return count;
 }
 
+static void check_vfs(const struct model *model, const struct pci_dev *pf, const struct vfio *vfio,
+		      const struct zoo_bar *own, int count)
+{
+	struct pci_bar vf_bars[6];
+	struct pci_dev vf;
+	int i;
+
+	read_vf_bars(pf, vf_bars);
+	is_errno(set_token(vfio), 0, "and sets the token");
+	is_errno(pci_attr_write(pf, "sriov_numvfs", "3"), 0, "%d virtual functions are made", VFS);
+	for (i = 0; i < VFS; i++)
+		if (is_errno(pci_virtfn(pf, i, &vf), 0, "virtual function %d", i))
+			check_vf(model, vf_bars, i, &vf);
+	check_vf_bars(pf, vf_bars);
+	check_own(own, count, vfio);
+	is_errno(pci_attr_write(pf, "sriov_numvfs", "0"), 0, "they go");
+	is_errno(pci_virtfn(pf, 0, &vf), -ENOENT, "none is left");
+}
+
 static void check_pf(const struct model *model)
 {
 	struct iomem before, after;
-	struct pci_bar vf_bars[6];
 	struct zoo_bar own[6];
-	struct pci_dev pf, vf;
+	struct pci_dev pf;
 	struct vfio vfio;
-	int count, i;
+	int count;
 
 	if (pci_find(model->vendor, model->device, 0, &pf))
 		return;
 	count = list_own(&pf, own);
-	read_vf_bars(&pf, vf_bars);
 	iomem_read(&before);
 	is_errno(pci_bind(&pf, OURS), 0, "%s: bound again", model->name);
 	if (!is_errno(vfio_open(&pf, &vfio), 0, "a user opens the physical function"))
 		return;
-	is_errno(set_token(&vfio), 0, "and sets the token");
-	is_errno(pci_attr_write(&pf, "sriov_numvfs", "3"), 0, "%d virtual functions are made", VFS);
-	for (i = 0; i < VFS; i++)
-		if (is_errno(pci_virtfn(&pf, i, &vf), 0, "virtual function %d", i))
-			check_vf(model, vf_bars, i, &vf);
-	check_vf_bars(&pf, vf_bars);
-	check_claimed(own, count);
-	for (i = 0; i < count; i++)
-		check_register(&vfio, pf.bdf, own[i].bar, own[i].reg);
-	is_errno(pci_attr_write(&pf, "sriov_numvfs", "0"), 0, "they go");
-	is_errno(pci_virtfn(&pf, 0, &vf), -ENOENT, "none is left");
-	check_claimed(own, count);
+	if (sysconf(_SC_PAGESIZE) <= VF_BAR_SIZE)
+		check_vfs(model, &pf, &vfio, own, count);
+	check_own(own, count, &vfio);
 	vfio_close(&vfio);
 	pci_bind(&pf, "");
 	iomem_read(&after);

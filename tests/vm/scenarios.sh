@@ -210,12 +210,14 @@ scenario() {
 			-device qemu-xhci)
 		;;
 	sriov)
-		machines='x86_64 arm64' wants=new-qemu
-		# A root port has ACS: each function is alone in its IOMMU group. No BAR of igb is smaller
-		# than 16K; those of the disk are 8K and, with a BAR for MSI-X alone, 4K.
-		devices=(-device pcie-root-port,id=pcie1,chassis=1,hotplug=off -device igb,bus=pcie1,romfile=
-			-device pcie-root-port,id=pcie2,chassis=2,hotplug=off -device nvme-subsys,id=subsystem
-			-device nvme,serial=1,bus=pcie2,subsys=subsystem,msix-exclusive-bar=on,sriov_max_vfs=3,sriov_vq_flexible=6,sriov_vi_flexible=3)
+		wants=new-qemu
+		# A root port has ACS: each function is alone in its IOMMU group. powernv has a host bridge of
+		# that name for each slot.
+		[ "${arch-}" = ppc64el ] || devices=(-device pcie-root-port,id=pcie.1,chassis=1,hotplug=off
+			-device pcie-root-port,id=pcie.2,chassis=2,hotplug=off)
+		# No BAR of igb is smaller than 16K; those of the disk are 8K and, with a BAR for MSI-X alone, 4K.
+		devices+=(-device igb,bus=pcie.1,romfile= -device nvme-subsys,id=subsystem
+			-device nvme,serial=1,bus=pcie.2,subsys=subsystem,msix-exclusive-bar=on,sriov_max_vfs=3,sriov_vq_flexible=6,sriov_vi_flexible=3)
 		# QEMU drops the upper half of a virtual function's BAR: no window above 4 GiB.
 		[ "${arch-}" != arm64 ] || options=(-machine highmem-mmio=off)
 		;;

@@ -38,6 +38,7 @@ static const struct {
 	{ 0x15ad, 0x07b0, "vmxnet3", 1, 0x00, false },		/* version */
 	/* These BARs hold the MSI-X table, which read() does not show: between it and the PBA. */
 	{ 0x8086, 0x10d3, "e1000e", 3, 0x1000, false },
+	{ 0x8086, 0x10c9, "igb", 3, 0x2000, false },
 	{ 0x15ad, 0x07b0, "vmxnet3", 2, 0x800, false },
 	{ 0x1b36, 0x0010, "nvme", 4, 0x800, false },		/* the PBA; in QEMU 10, msix-exclusive-bar */
 	{ 0x1af4, 0x1110, "ivshmem", 1, 0x400, false },
