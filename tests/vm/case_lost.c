@@ -107,8 +107,11 @@ static void unbind_says_lost(void)
 	close(mark);
 }
 
-/* shpchp shares the group with the devices behind its bridge, which then cannot be opened. */
-static void free_group(void)
+/*
+ * shpchp shares the group with the devices behind its bridge, which then cannot be opened. And as
+ * it goes it waits for work that takes the lock under which its port would be removed: lockdep tells.
+ */
+static void free_bridge(void)
 {
 	is_errno(pci_unbind(&bridge), 0, "the bridge has no driver any more");
 }
@@ -140,7 +143,7 @@ static void check_opened_after(void)
 	add(5);
 	ok(wait_lost(BUTTON_MS), "the window is gone");
 	pci_rescan();
-	free_group();
+	free_bridge();
 	mark = log_mark();
 	if (is_errno(vfio_open(&at.dev, &vfio), 0, "it can be opened")) {
 		is_errno(vfio_region(&vfio, at.bar, &info), 0, "region info");
@@ -234,6 +237,7 @@ void case_lost(void)
 	ok(zoo_claimed(&at), "it has a page of its own");
 
 	check_closed();
+	free_bridge();
 	start_over();
 	check_opened_after();
 	start_over();

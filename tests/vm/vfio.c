@@ -23,7 +23,7 @@ static int set_iommu(int container)
 	return -ENODEV;
 }
 
-/* Of the kernel's headers since 6.2 and 6.6; Debian 12's are older. */
+/* Of the kernel's headers since 6.2 and 6.6, the token later; Debian 12's are older. */
 struct ioas_alloc {
 	uint32_t size, flags, id;
 };
@@ -32,6 +32,7 @@ struct bind_iommufd {
 	uint32_t argsz, flags;
 	int32_t iommufd;
 	uint32_t id;
+	uint64_t token;
 };
 
 struct attach_pt {
@@ -40,6 +41,7 @@ struct attach_pt {
 
 #define IOAS_ALLOC	_IO(';', 0x81)
 #define BIND_IOMMUFD	_IO(VFIO_TYPE, VFIO_BASE + 18)
+#define BIND_TOKEN	1
 #define ATTACH_PT	_IO(VFIO_TYPE, VFIO_BASE + 19)
 
 /* The device's own file, "vfioN" below /dev/vfio/devices; sysfs tells N. */
@@ -66,8 +68,21 @@ static int open_cdev(const struct pci_dev *dev)
 	return fd;
 }
 
-static int open_with_iommufd(const struct pci_dev *dev, struct vfio *vfio)
+static int parse_uuid(const char *text, unsigned char uuid[16])
 {
+	int i;
+
+	for (i = 0; i < 16; i++, text += 2) {
+		text += *text == '-';
+		if (sscanf(text, "%2hhx", &uuid[i]) != 1)
+			return 0;
+	}
+	return 1;
+}
+
+static int open_with_iommufd(const struct pci_dev *dev, const char *token, struct vfio *vfio)
+{
+	unsigned char uuid[16];
 	struct ioas_alloc ioas = { .size = sizeof(ioas) };
 	struct bind_iommufd bind = { .argsz = sizeof(bind) };
 	struct attach_pt attach = { .argsz = sizeof(attach) };
@@ -79,6 +94,14 @@ static int open_with_iommufd(const struct pci_dev *dev, struct vfio *vfio)
 	if (vfio->device < 0) {
 		err = vfio->device;
 		goto err;
+	}
+	if (*token) {
+		if (!parse_uuid(token, uuid)) {
+			err = -EINVAL;
+			goto err;
+		}
+		bind.flags = BIND_TOKEN;
+		bind.token = (uintptr_t)uuid;
 	}
 	bind.iommufd = vfio->container;
 	if (vfio->container < 0 || ioctl(vfio->device, BIND_IOMMUFD, &bind) ||
@@ -108,7 +131,7 @@ int vfio_open_vf(const struct pci_dev *dev, const char *token, struct vfio *vfio
 	char path[64], name[80];
 
 	if (door && !strcmp(door, "cdev"))
-		return open_with_iommufd(dev, vfio);
+		return open_with_iommufd(dev, token, vfio);
 	vfio->container = vfio->group = vfio->device = -1;
 	if (number < 0)
 		return number;
