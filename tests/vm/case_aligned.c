@@ -23,12 +23,7 @@ static int count;
 
 static const struct zoo_bar *named(const char *name)
 {
-	int i;
-
-	for (i = 0; i < count; i++)
-		if (!strcmp(bars[i].name, name))
-			return &bars[i];
-	return NULL;
+	return zoo_named(bars, count, name);
 }
 
 static bool is_claimed(const struct zoo_bar *at)

@@ -41,12 +41,7 @@ static uint32_t bar_word(const struct zoo_bar *at)
 
 static const struct zoo_bar *named(const char *name)
 {
-	int i;
-
-	for (i = 0; i < count; i++)
-		if (!strcmp(bars[i].name, name))
-			return &bars[i];
-	return NULL;
+	return zoo_named(bars, count, name);
 }
 
 static uint32_t read_mapped(const struct zoo_bar *at, const struct vfio *vfio)

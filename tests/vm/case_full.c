@@ -52,18 +52,14 @@ static int count_free_pages(const struct zoo_bar *at)
 	return n;
 }
 
-static bool find(struct zoo_bar *found)
+static bool find(struct zoo_bar *at)
 {
 	static struct zoo_bar bars[ZOO_MAX];
-	int count = zoo_list(bars), i;
+	const struct zoo_bar *found = zoo_named(bars, zoo_list(bars), "sdhci");
 
-	for (i = 0; i < count; i++) {
-		if (bars[i].dev.device != 0x0007)
-			continue;
-		*found = bars[i];
-		return true;
-	}
-	return false;
+	if (found)
+		*at = *found;
+	return found;
 }
 
 void case_full(void)

@@ -31,14 +31,11 @@ static struct pci_dev bridge;
 static bool find(void)
 {
 	static struct zoo_bar bars[ZOO_MAX];
-	int count = zoo_list(bars), i;
+	const struct zoo_bar *found = zoo_named(bars, zoo_list(bars), "sdhci");
 
-	for (i = 0; i < count; i++)
-		if (!strcmp(bars[i].name, "sdhci")) {
-			at = bars[i];
-			return true;
-		}
-	return false;
+	if (found)
+		at = *found;
+	return found;
 }
 
 static bool is_claimed(void)

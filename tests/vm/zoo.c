@@ -135,6 +135,16 @@ int zoo_list_packed(struct zoo_bar *bars)
 	return count;
 }
 
+const struct zoo_bar *zoo_named(const struct zoo_bar *bars, int count, const char *name)
+{
+	int i;
+
+	for (i = 0; i < count; i++)
+		if (!strcmp(bars[i].name, name))
+			return &bars[i];
+	return NULL;
+}
+
 uint64_t zoo_address(const struct zoo_bar *at)
 {
 	struct pci_bar res;

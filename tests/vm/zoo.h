@@ -36,6 +36,9 @@ void zoo_repack(const struct zoo_bar *bars, int count);
 /* Both: the list of those that share pages as far as the machine lets them. */
 int zoo_list_packed(struct zoo_bar *bars);
 
+/* The first of a device model in such a list, or NULL. */
+const struct zoo_bar *zoo_named(const struct zoo_bar *bars, int count, const char *name);
+
 uint64_t zoo_address(const struct zoo_bar *at);
 
 /* Does no other BAR of any device lie on the page where this one starts? */
@@ -48,8 +51,8 @@ bool zoo_other_device(const struct zoo_bar *at);
 bool zoo_stock_maps(const struct zoo_bar *at);
 
 /*
- * Is it on a claimed page of its own, as /proc/iomem shows it to a person? While
- * the device is open, the driver itself reserves the rest of that page.
+ * Is it on a page of its own, as /proc/iomem shows it to a person: the BAR, and the
+ * driver's claim over the rest of the page?
  */
 bool zoo_claimed(const struct zoo_bar *at);
 
