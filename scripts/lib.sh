@@ -65,11 +65,14 @@ debian_sources() {
 
 # debian_apt SUITE ARCH COMMAND...: an apt command that sees one suite of one
 # architecture (and this machine's own, for tools), and nothing of what this
-# machine has installed.
+# machine has installed. While the lists are read nobody updates them.
 debian_apt() {
-	local suite=$1 arch=$2 root=$cache/apt/$1-$2
+	local config=$cache/apt/$1-$2/apt.conf lock=$cache/locks/apt-$1-$2
 	shift 2
-	APT_CONFIG=$root/apt.conf "$@"
+	(
+		flock -s 9
+		APT_CONFIG=$config "$@" 9>&-
+	) 9>"$lock"
 }
 
 debian_root_make() {
@@ -99,15 +102,16 @@ debian_root_make() {
 
 debian_root_update() {
 	# By default apt-get calls it a success when it could reach nothing.
-	debian_apt "$1" "$2" apt-get -q -o APT::Update::Error-Mode=any update >"$cache/apt/$1-$2/update.log" 2>&1
+	APT_CONFIG=$cache/apt/$1-$2/apt.conf apt-get -q -o APT::Update::Error-Mode=any update \
+		>"$cache/apt/$1-$2/update.log" 2>&1
 }
 
-# A day-old list is good enough; without a network an old one is better than none.
+# A day-old list is good enough, and with "force" one of five minutes, which another job has
+# made; without a network an old one is better than none.
 debian_root_refresh() {
-	local suite=$1 arch=$2 force=${3-} root=$cache/apt/$1-$2
-	if [ -z "$force" ] && [ -n "$(find "$root/refreshed" -mmin -1440 2>/dev/null)" ]; then
-		return
-	fi
+	local suite=$1 arch=$2 age=1440 root=$cache/apt/$1-$2
+	[ "${3-}" != force ] || age=5
+	[ -z "$(find "$root/refreshed" -mmin "-$age" 2>/dev/null)" ] || return 0
 	debian_root_make "$suite" "$arch"
 	# A mirror may be half-way through a copy of one list: the main one alone will do.
 	if debian_root_update "$suite" "$arch" || {
