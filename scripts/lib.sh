@@ -145,7 +145,7 @@ fetch_debs() {
 		die "cannot download $* ($suite, $arch)" "is the mirror that \"apt-get update\" uses reachable?"
 }
 
-# field SUITE ARCH PACKAGE FIELD: of the version that apt would take.
+# package_field SUITE ARCH PACKAGE FIELD: of the version that apt would take.
 package_field() {
 	debian_apt "$1" "$2" apt-cache show --no-all-versions "$3" | sed -n "s/^$4: //p" | head -n 1
 }
