@@ -10,7 +10,6 @@
 
 #include "cases.h"
 #include "file.h"
-#include "iomem.h"
 #include "kmod.h"
 #include "tap.h"
 #include "vfio.h"
@@ -28,13 +27,7 @@ static const struct zoo_bar *named(const char *name)
 
 static bool is_claimed(const struct zoo_bar *at)
 {
-	struct iomem map;
-	bool any;
-
-	iomem_read(&map);
-	any = iomem_named(&map, OURS, 0);
-	iomem_free(&map);
-	return any && zoo_claimed(at);
+	return zoo_any_claim() && zoo_claimed(at);
 }
 
 static void check_bar(const struct zoo_bar *at)

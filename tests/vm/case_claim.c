@@ -97,17 +97,6 @@ close:
 	vfio_close(&vfio);
 }
 
-static bool any_claim(void)
-{
-	struct iomem map;
-	bool any;
-
-	iomem_read(&map);
-	any = iomem_named(&map, OURS, 0);
-	iomem_free(&map);
-	return any;
-}
-
 /* As the firmware of a PC leaves them: one BAR a page. */
 static void check_in_place(void)
 {
@@ -190,7 +179,7 @@ void case_claim(void)
 		check_register(&bars[i], stock[i]);
 
 	bind_all("");
-	ok(!any_claim(), "no claim is left when all are unbound");
+	ok(!zoo_any_claim(), "no claim is left when all are unbound");
 	bind_all("vfio-pci");
 	is_u64(ask_reported(reported), count, "given to stock vfio-pci, all stay mappable");
 	bind_all("");
@@ -248,6 +237,6 @@ void case_cycles(void)
 	iomem_free(&first);
 	iomem_free(&last);
 	pci_bind(&at->dev, "");
-	ok(!any_claim(), "no claim is left");
+	ok(!zoo_any_claim(), "no claim is left");
 	module_unload();
 }

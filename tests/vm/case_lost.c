@@ -12,7 +12,6 @@
 
 #include "cases.h"
 #include "file.h"
-#include "iomem.h"
 #include "kmod.h"
 #include "log.h"
 #include "monitor.h"
@@ -38,20 +37,9 @@ static bool find(void)
 	return found;
 }
 
-static bool is_claimed(void)
-{
-	struct iomem map;
-	bool claimed;
-
-	iomem_read(&map);
-	claimed = iomem_named(&map, OURS, 0);
-	iomem_free(&map);
-	return claimed;
-}
-
 static bool wait_lost(unsigned int ms)
 {
-	while (is_claimed()) {
+	while (zoo_any_claim()) {
 		if (ms < 100)
 			return false;
 		sleep_ms(100);

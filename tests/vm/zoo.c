@@ -223,6 +223,17 @@ bool zoo_claimed(const struct zoo_bar *at)
 	return good;
 }
 
+bool zoo_any_claim(void)
+{
+	struct iomem map;
+	bool any;
+
+	iomem_read(&map);
+	any = iomem_named(&map, "subpage_vfio_pci", 0);
+	iomem_free(&map);
+	return any;
+}
+
 const char *zoo_sysfs(const struct zoo_bar *at, const char *name)
 {
 	static char text[256];

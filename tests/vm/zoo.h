@@ -55,6 +55,8 @@ bool zoo_stock_maps(const struct zoo_bar *at);
  * driver's claim over the rest of the page?
  */
 bool zoo_claimed(const struct zoo_bar *at);
+/* Has any BAR of this machine a claim? */
+bool zoo_any_claim(void);
 
 /* sysfs value "barN_NAME" of this BAR, "" if there is none. */
 const char *zoo_sysfs(const struct zoo_bar *at, const char *name);
