@@ -30,8 +30,8 @@ static const struct {
 	{ "the PCI core finds a page", "no_space" },
 	{ "the page is aligned", "no_space" },
 	{ "the BAR register takes the address", "failed" },
-	{ "the page is nested around the BAR", "failed" },
 	{ "the BAR gets its size back", "failed" },
+	{ "the rest of the page is held", "failed" },
 };
 
 #define POINT_REGISTER 8

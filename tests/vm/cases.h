@@ -9,6 +9,7 @@
 	CASE(claim) \
 	CASE(cycles) \
 	CASE(faults) \
+	CASE(nomem) \
 	CASE(full) \
 	CASE(hotplug) \
 	CASE(lost) \
