@@ -77,15 +77,6 @@ static bool fault_injection_ready(void)
 	       ok(fail_nth >= 0, "this process can choose which");
 }
 
-static bool same_as(const char *before)
-{
-	char *after = snapshot();
-	bool same = snapshot_same(before, after);
-
-	free(after);
-	return same;
-}
-
 /*
  * The other BAR is on the device's page, and its function in the device's IOMMU group,
  * which stays with VFIO for as long as that function does: without it a bind also
@@ -121,7 +112,7 @@ static void check_bind(const struct zoo_bar *at, const struct zoo_bar *other)
 			pci_remove(&at->dev);
 			pci_rescan();
 		}
-		if (!same_as(before)) {
+		if (!snapshot_unchanged(before)) {
 			diag("allocation %d: bind says %d, and this is left", nth, err);
 			wrong++;
 		}
@@ -144,7 +135,7 @@ static void check_unbind(const struct zoo_bar *at)
 	for (nth = 1; nth < MANY; nth++) {
 		wrong += !!pci_bind(&at->dev, OURS);
 		arm(nth);
-		pci_attr_write(&at->dev, "driver/unbind", at->dev.bdf);
+		pci_unbind(&at->dev);
 		hit = disarm();
 		wrong += zoo_any_claim() != !!*pci_driver(&at->dev);
 		pci_bind(&at->dev, "");

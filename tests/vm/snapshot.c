@@ -90,11 +90,15 @@ static void diag_missing(const char *from, const char *in, const char *what)
 	}
 }
 
-bool snapshot_same(const char *before, const char *after)
+bool snapshot_unchanged(const char *before)
 {
-	if (!strcmp(before, after))
-		return true;
-	diag_missing(before, after, "only before");
-	diag_missing(after, before, "only after");
-	return false;
+	char *after = snapshot();
+	bool same = !strcmp(before, after);
+
+	if (!same) {
+		diag_missing(before, after, "only before");
+		diag_missing(after, before, "only after");
+	}
+	free(after);
+	return same;
 }

@@ -10,7 +10,7 @@
  */
 char *snapshot(void);
 
-/* Are two snapshots equal? Says which lines differ. */
-bool snapshot_same(const char *before, const char *after);
+/* Is everything still as it was then? Says which lines differ. */
+bool snapshot_unchanged(const char *before);
 
 #endif
