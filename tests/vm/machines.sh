@@ -46,7 +46,7 @@ machine() {
 		console=ttyS0 monitor_tty=ttyS1
 		# split: interrupt remapping cannot be had with the in-kernel chip. Four levels of page tables: with
 		# five, KASAN reports good addresses if the timer ticks while identify_cpu() has the features cleared.
-		qemu=(qemu-system-x86_64 -M 'q35,kernel-irqchip=split' -cpu max,la57=off -m 1G -nodefaults
+		qemu=(qemu-system-x86_64 -M 'q35,kernel-irqchip=split' -cpu 'max,la57=off' -m 1G -nodefaults
 			-device 'intel-iommu,intremap=on,caching-mode=on')
 		# On a busy host the emulated timer can miss the kernel's check of it, which then panics.
 		append='intel_iommu=on iommu=nopt no_timer_check'
