@@ -368,7 +368,7 @@ static void check_disk(const struct pci_dev *disk)
 {
 	int fd = -1, i;
 
-	for (i = 0; i < 50 && fd < 0; i++) {
+	for (i = 0; i < 300 && fd < 0; i++) {
 		fd = open("/dev/nvme0n1", O_RDONLY | O_EXCL);
 		if (fd < 0)
 			sleep_ms(100);

@@ -193,7 +193,7 @@ static void check_native(struct before *nvme, const struct pci_dev *sibling)
 	is_errno(pci_remove(sibling), 0, "its sibling is removed");
 	is_errno(kmod_insert("nvme", ""), 0, "its native driver is there");
 	is_errno(pci_bind(&nvme->at->dev, "nvme"), 0, "nvme: given back to it");
-	for (i = 0; i < 100 && !drive_reads(); i++)
+	for (i = 0; i < 300 && !drive_reads(); i++)
 		sleep_ms(100);
 	ok(drive_reads(), "nvme: a block is read");
 	is_u64(zoo_address(nvme->at), nvme->start, "nvme: at the address that we gave it");
@@ -202,7 +202,7 @@ static void check_native(struct before *nvme, const struct pci_dev *sibling)
 	is_u64(bar_word(nvme->at), nvme->word, "nvme: the BAR register is as before the reset");
 	is_u64(zoo_address(nvme->at), nvme->start, "nvme: and so is the resource");
 	is_str(pci_driver(&nvme->at->dev), "nvme", "nvme: still bound to its native driver");
-	for (i = 0; i < 100 && !drive_reads(); i++)
+	for (i = 0; i < 300 && !drive_reads(); i++)
 		sleep_ms(100);
 	ok(drive_reads(), "nvme: a block is read");
 

@@ -25,7 +25,7 @@ void case_image(void)
 
 	if (!is_errno(image_mount(), 0, "the image is mounted"))
 		return;
-	is_errno(image_run(argv, "/tmp/output", 30), 0, "%s --version succeeds", argv[0]);
+	is_errno(image_run(argv, "/tmp/output", 120), 0, "%s --version succeeds", argv[0]);
 	file_read("/tmp/output", text, sizeof(text));
 	if (!ok(!strncmp(text, "QEMU emulator version", 21), "and says which it is"))
 		diag("it says: %s", text);

@@ -33,7 +33,7 @@ int drive_open(const struct drive *drive)
 			return err;
 	}
 	/* The driver sets the controller up after its probe has returned. */
-	for (i = 0; i < 200; i++) {
+	for (i = 0; i < 600; i++) {
 		fd = open(drive->path, O_RDWR | O_DIRECT | O_CLOEXEC);
 		if (fd >= 0)
 			return fd;

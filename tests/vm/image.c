@@ -41,7 +41,7 @@ int image_mount(void)
 
 	if (err && err != -EEXIST)
 		return err;
-	for (i = 0; !(disk = find_disk()) && i < 100; i++)
+	for (i = 0; !(disk = find_disk()) && i < 600; i++)
 		sleep_ms(50);
 	if (!disk)
 		return -ENODEV;

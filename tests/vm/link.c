@@ -79,7 +79,7 @@ int link_up(const struct pci_dev *nic, uint8_t network)
 	err = configure(fd, name, network);
 	close(fd);
 	snprintf(path, sizeof(path), "/sys/class/net/%s/carrier", name);
-	for (i = 0; !err && i < 100; i++) {
+	for (i = 0; !err && i < 300; i++) {
 		if (file_read(path, carrier, sizeof(carrier)) > 0 && *carrier == '1')
 			return 0;
 		sleep_ms(100);

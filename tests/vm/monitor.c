@@ -11,7 +11,7 @@
 
 #include "monitor.h"
 
-#define REPLY_MS 10000
+#define REPLY_MS 60000
 
 static int send_text(int fd, const char *text)
 {

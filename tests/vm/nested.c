@@ -19,7 +19,7 @@
 #define OUTPUT "/tmp/nested-output"
 
 /* A busy host makes an emulated machine many times slower. */
-#define SECONDS 60
+#define SECONDS 180
 #ifdef __powerpc__
 #define LINUX_MEMORY "768"
 #define LINUX_APPEND "console=hvc0"
@@ -28,7 +28,7 @@
 #else
 #define LINUX_MEMORY "256"
 #define LINUX_APPEND "console=ttyAMA0 kpti=off mitigations=off"
-#define LINUX_SECONDS 180
+#define LINUX_SECONDS 300
 #endif
 #define GUEST_ARGUMENTS_MAX 8
 #define DEVICES_MAX 24
