@@ -14,7 +14,6 @@
 #include "zoo.h"
 
 #define OURS "subpage_vfio_pci"
-#define BUTTON_MS 60000	/* SHPC waits 5 s after its button, in case it is pressed again */
 
 static struct zoo_bar bars[ZOO_MAX];
 static int count;

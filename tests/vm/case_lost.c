@@ -22,7 +22,6 @@
 #define ROOT_PORT 0x1b36, 0x000c
 #define BRIDGE 0x1b36, 0x000e
 #define EDU 0x1234, 0x11e8
-#define BUTTON_MS 60000	/* SHPC waits 5 s after its button, in case it is pressed again */
 
 static struct zoo_bar at;
 static struct pci_dev bridge;

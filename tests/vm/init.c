@@ -81,9 +81,9 @@ static void forget_handed_out(void)
 }
 
 /*
- * A kernel with kmemleak says what nobody points to any more: of memory that is 5 s old, at the
- * second scan that finds its content the same. stock_leak=FUNCTION on the command line: what that function of the kernel's own allocated is
- * lost with stock vfio-pci too.
+ * A kernel with kmemleak says what nobody points to any more: of memory that is 5 s old,
+ * at the second scan that finds its content the same. stock_leak=FUNCTION on the command
+ * line: what that function of the kernel's own allocated is lost with stock vfio-pci too.
  */
 static void check_leaks(void)
 {

@@ -13,4 +13,10 @@
  */
 int monitor_cmd(char *reply, size_t size, const char *fmt, ...) PRINTF(3, 4);
 
+/*
+ * How long the kernel may take to follow when a device is plugged: SHPC waits 5 s after
+ * its button, in case it is pressed again.
+ */
+#define BUTTON_MS 60000
+
 #endif
