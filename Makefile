@@ -25,9 +25,9 @@ install: all ## Install both; DESTDIR= and PREFIX= as usual, KERNEL= for another
 	$(MAKE) -C src/cli install DESTDIR=$(DESTDIR) PREFIX=$(PREFIX)
 
 dkms-source:
-	install -d $(dkms_source)/src $(dkms_source)/include/uapi/linux
+	install -d $(dkms_source)/src/driver $(dkms_source)/include/uapi/linux
 	install -m 644 Kbuild dkms.conf LICENSE $(dkms_source)
-	install -m 644 $(wildcard src/*.c src/*.h) $(dkms_source)/src
+	install -m 644 $(wildcard src/driver/*.[ch]) $(dkms_source)/src/driver
 	install -m 644 include/uapi/linux/subpage_vfio_pci.h $(dkms_source)/include/uapi/linux
 
 dkms-install: dkms-source ## Have DKMS build and install the module, now and after each kernel upgrade

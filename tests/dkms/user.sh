@@ -65,18 +65,18 @@ mv /tmp/dest/usr/src/* /tmp/source
 headers=/lib/modules/$release/build
 build_for "$headers" W=1 >/tmp/W1.log
 ok "W=1 has no warning either" no_warning /tmp/W1.log
-rm -f /tmp/source/src/*.o
+rm -f /tmp/source/src/driver/*.o
 
 # Kernels that will not do.
 if [ -n "$old" ]; then
 	dpkg --force-depends -i "/out/$old"/*.deb >/dev/null 2>&1
 	ok "a kernel before 6.1 stops the build with what to use" \
 		contains "too old; use 6.1 or newer" "$(build_for "/usr/src/linux-headers-$old")"
-	ok "and nothing was compiled" not test -e /tmp/source/src/main.o
+	ok "and nothing was compiled" not test -e /tmp/source/src/driver/main.o
 fi
 sed -i '/CONFIG_VFIO_PCI_CORE/d' "$headers/include/config/auto.conf"
 ok "a kernel without vfio-pci-core stops the build with what is missing" \
 	contains "lacks vfio-pci-core" "$(build_for "$headers")"
-ok "and nothing was compiled" not test -e /tmp/source/src/main.o
+ok "and nothing was compiled" not test -e /tmp/source/src/driver/main.o
 
 finish

@@ -20,7 +20,7 @@
 
 static struct zoo_bar bars[ZOO_MAX];
 
-/* In the order of src/fault.h, from 1 on. */
+/* In the order of src/driver/fault.h, from 1 on. */
 static const struct {
 	const char *step;
 	const char *state;

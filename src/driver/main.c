@@ -6,7 +6,7 @@
 #include <linux/pci.h>
 #include <linux/pm_runtime.h>
 
-#include "compat.h"
+#include "kcompat.h"
 #include "fault.h"
 #include "region.h"
 #include "sysfs.h"

@@ -3,7 +3,7 @@
 #include <linux/string.h>
 #include <linux/sysfs.h>
 
-#include "compat.h"
+#include "kcompat.h"
 #include "eeh.h"
 #include "msix.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <linux/slab.h>
 
-#include "compat.h"
+#include "kcompat.h"
 #include "region.h"
 #include "trace.h"
 

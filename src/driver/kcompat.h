@@ -4,8 +4,8 @@
  * Kbuild looks for each feature in the headers at hand and defines HAVE_*; no
  * kernel version is compared.
  */
-#ifndef SUBPAGE_COMPAT_H
-#define SUBPAGE_COMPAT_H
+#ifndef SUBPAGE_KCOMPAT_H
+#define SUBPAGE_KCOMPAT_H
 
 #include <linux/iommu.h>
 #include <linux/uaccess.h>
@@ -152,4 +152,4 @@ static inline void compat_set_pci_ops(struct vfio_pci_core_device *core,
 				      const struct vfio_pci_device_ops *ops) { }
 #endif
 
-#endif /* SUBPAGE_COMPAT_H */
+#endif /* SUBPAGE_KCOMPAT_H */
