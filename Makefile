@@ -41,7 +41,7 @@ dkms-remove: ## Undo dkms-install, for all kernels
 demo: ## See what it does, in a virtual machine (needs root or sudo, about 3 minutes)
 	scripts/demo
 
-check: ## Run all the tests (needs root or sudo for packages)
+check: ## Run all the tests (needs root or sudo for packages); SCENARIOS=help lists them
 	scripts/check
 
 check-slow: ## Run the boots that take minutes each: a guest's own EEH on POWER; driverctl, libvirt, DPDK

@@ -37,8 +37,12 @@ int image_mount(void)
 	const char *disk;
 	char path[64];
 	unsigned int i;
-	int err = kmod_insert("nested", "");
+	int err;
 
+	/* By a case before. */
+	if (!access(ROOT "/proc/self", F_OK))
+		return 0;
+	err = kmod_insert("nested", "");
 	if (err && err != -EEXIST)
 		return err;
 	for (i = 0; !(disk = find_disk()) && i < 600; i++)

@@ -2,8 +2,12 @@
 # shellcheck shell=bash disable=SC2034,SC2054
 #
 # The boots. For each: the machines it is meant for, the cases that PID 1 runs
-# (in tests/vm/case_*.c), and the devices of the machine.
+# (in tests/vm/case_*.c), and the devices of the machine. This is the one place that
+# lists them; at its end are those that need no boot, but a root of a machine's suite.
 #
+# shows		what it proves, in a line
+# slow		"yes": takes minutes, "make check-slow" runs it
+# program	in place of tests/vm/run; it gets the machine
 # machines	"all", or words that a machine's name starts with ("x86_64 arm64-16k-6.12");
 #		$oldest is for what hardly depends on the kernel
 # cases		in order, with commas
@@ -23,9 +27,6 @@
 # limit		seconds until the boot counts as hung: many times what it takes, for the host may be busy
 
 oldest='x86_64-6.1 arm64-16k-6.12 ppc64le-64k-6.12'
-scenario_names='smoke image demo claim zoo cycles faults nomem full hotplug lost lost_open native badinput noiommu region look msix dmabuf cdev golden sriov nested relocation linuxguest msix-eeh-off aligned eeh freeze cli cli-no-iommu'
-# Too slow for each run: minutes
-slow_scenario_names=pseries
 
 # What a 64K host meets: small BARs behind one bridge, and two functions of one slot. Each host
 # bridge is one slot; all that is below it is one PE and one IOMMU group.
@@ -67,21 +68,22 @@ command_line() {
 
 scenario() {
 	scratch=${scratch-}
+	shows='' slow='' program=tests/vm/run
 	machines=all cases=$1 wants='' files=() prepare=() memory='' parameters='' options=() devices=() limit=400
 	case $1 in
 	smoke)
+		shows="the machine, stock vfio-pci and the kernel's log work, as every other test takes for granted"
 		machines=$oldest
 		devices=(-device sdhci-pci)
 		;;
-	image)
-		machines=$oldest wants=nested
-		;;
 	claim | demo)
+		shows='BARs that share pages get pages of their own and can be mapped, none of them with stock vfio-pci'
 		options=(-object 'memory-backend-ram,size=1M,id=shared')
 		devices=(-device ivshmem-plain,memdev=shared -device rtl8139,romfile= -device sdhci-pci
 			-device pci-ohci -device sdhci-pci)
 		[ "${arch-}" != ppc64el ] || power_zoo
 		[ "$1" != demo ] || {
+			shows='what a person sees in "make demo": the same devices, host and guest, without the driver and with it'
 			machines='x86_64-6.1 arm64-16k-6.12' wants=drive
 			options+=(-drive "if=none,id=drive,format=raw,file=$scratch/drive.img")
 			devices+=(-device nvme,drive=drive,serial=1)
@@ -89,9 +91,8 @@ scenario() {
 		}
 		;;
 	zoo)
-		# What a 16K host meets: on the root bus, behind root ports, as functions of one slot, and
-		# several BARs of one function on one page.
-		machines=arm64 cases=claim
+		shows='the same for what a 16K host meets: root bus, root ports, functions of one slot, several BARs on a page'
+				machines=arm64 cases=claim
 		options=(-object 'memory-backend-ram,size=1M,id=shared' -object 'memory-backend-ram,size=1M,id=shared2'
 			-drive "if=none,id=drive,format=raw,file=$scratch/drive.img")
 		wants=drive
@@ -105,9 +106,11 @@ scenario() {
 			-device ivshmem-plain,memdev=shared2,bus=port2)
 		;;
 	cycles)
+		shows='a device bound 200 times stays where it is, and no memory is lost'
 		devices=(-device sdhci-pci -device pci-ohci)
 		;;
 	faults)
+		shows='whatever step of a bind fails, all is put back as it was'
 		machines=x86_64 wants=faults
 		options=(-object 'memory-backend-ram,size=1M,id=shared')
 		devices=(-device ivshmem-plain,memdev=shared -device rtl8139,romfile= -device sdhci-pci
@@ -116,6 +119,7 @@ scenario() {
 		[ "${flavour-}" != debug ] || devices=("${devices[@]/pci-ohci/sdhci-pci}")
 		;;
 	nomem)
+		shows='each allocation of a bind, an unbind and a way to a mapping fails once, and nothing is left behind'
 		# Debian's kernels have no fault injection. ivshmem has no interrupt pin: what ACPI cannot allocate
 		# while it routes one, it does not find again. Functions of one slot are in one IOMMU group.
 		machines=x86_64-7.2-debug wants=drive
@@ -125,6 +129,7 @@ scenario() {
 			-device ivshmem-plain,memdev=shared2,addr=0x10.1 -device nvme,drive=drive,serial=1)
 		;;
 	full)
+		shows='in a window without room a device works trapped, and gets its page when there is room again'
 		# 7 x 128K + 7 x 16K + 3 x 4K, and one page for two BARs: 1 MiB.
 		machines=x86_64
 		devices=(-device pci-bridge,id=bridge,chassis_nr=1,shpc=off,msi=off)
@@ -136,22 +141,19 @@ scenario() {
 		done
 		;;
 	hotplug)
+		shows='a device that is plugged in stays off the pages that are claimed'
 		# pciehp itself takes two locks in both orders, which is all that lockdep would tell.
 		machines=x86_64 wants=monitor parameters=lockdep.prove_locking=0
 		hotplug_bridge
 		devices+=(-device pcie-root-port,id=port2,chassis=3,addr=9 -device sdhci-pci -device pci-ohci)
 		;;
-	look)
-		wants=drive
-		options=(-drive "if=none,id=drive,format=raw,file=$scratch/drive.img")
-		devices=(-device sdhci-pci -device pci-ohci -device nvme,drive=drive,serial=1)
-		[ "${arch-}" != ppc64el ] || power_zoo
-		;;
 	lost)
+		shows='the kernel takes the window away under a bound device, and log, sysfs and VFIO say so'
 		machines=x86_64 wants=monitor
 		hotplug_bridge
 		;;
 	lost_open)
+		shows='the same under a device that is open and mapped'
 		# Without a power controller pciehp brings up whatever it finds in the slot. As it releases the
 		# window it forgets the region below it that vfio-pci-core has requested for the open device.
 		machines=x86_64 wants=monitor parameters='lockdep.prove_locking=0 stock_leak=vfio_pci_core_enable'
@@ -159,6 +161,7 @@ scenario() {
 		devices=(-device pcie-root-port,id=bridgeport,chassis=1,addr=8,power_controller_present=off,bus-reserve=1)
 		;;
 	native)
+		shows="the kernel's own drivers work before, beside and after this one"
 		machines='x86_64 arm64' wants='drive module:nvme module:ahci module:sd_mod module:e1000e module:8139cp'
 		options=(-drive "if=none,id=drive1,format=raw,snapshot=on,file=$scratch/drive.img"
 			-drive "if=none,id=drive2,format=raw,snapshot=on,file=$scratch/drive.img"
@@ -167,33 +170,42 @@ scenario() {
 			-device sdhci-pci -device e1000e,netdev=net2,romfile= -device rtl8139,netdev=net3,romfile=)
 		;;
 	badinput)
+		shows='wrong parameters and devices in the wrong state get an error that says why, and nothing changes'
 		machines=x86_64 wants=module:nvme
 		devices=(-device sdhci-pci -device pci-ohci -device pcie-root-port,id=port1,chassis=1
 			-device nvme-subsys,id=subsystem
 			-device nvme,serial=1,bus=port1,subsys=subsystem,sriov_max_vfs=1,sriov_vq_flexible=2,sriov_vi_flexible=1)
 		;;
 	noiommu)
-		machines=x86_64-6.1 parameters=intel_iommu=off
+		shows='without an IOMMU nothing is bound, and driver and command say what to switch on'
+		machines=x86_64-6.1 cases=noiommu,cli_no_iommu parameters=intel_iommu=off
 		devices=(-device sdhci-pci -device pci-ohci)
+		command_line
 		;;
 	region)
-		devices=(-device sdhci-pci)
+		shows='region info, mmap, sysfs, log and trace, at their edges'
+		cases=region,look wants=drive
+		options=(-drive "if=none,id=drive,format=raw,file=$scratch/drive.img")
+		devices=(-device sdhci-pci -device pci-ohci -device nvme,drive=drive,serial=1)
 		[ "${arch-}" != ppc64el ] || power_zoo
 		;;
 	msix)
-		wants=drive
+		shows="the MSI-X table is mapped or hidden as the option says, and all kernels answer the same bytes"
+		cases=golden,msix wants=drive files=("tests/vm/golden/${arch-}=golden")
 		options=(-drive "if=none,id=drive,format=raw,file=$scratch/drive.img")
-		devices=(-device nvme,drive=drive,serial=1 -device e1000e,romfile= -device qemu-xhci)
+		devices=(-device nvme,drive=drive,serial=1 -device e1000e,romfile= -device qemu-xhci -device sdhci-pci)
 		[ "${arch-}" != ppc64el ] || power_zoo
 		;;
 	nested)
-		machines='x86_64 arm64'
+		shows='a QEMU in the machine gives the BARs to its guest, who reads them without a trap'
+		machines='x86_64 arm64' cases=image,nested
 		nested_payload
 		options=(-object 'memory-backend-ram,size=1M,id=shared')
 		devices=(-device ivshmem-plain,memdev=shared -device sdhci-pci -device rtl8139,romfile=)
 		[ "${arch-}" = amd64 ] || devices+=(-device ahci -device pci-testdev)
 		;;
 	relocation)
+		shows='what x-msix-relocation of the QEMU in the machine is good for, with each policy for the table'
 		# On a 4K host the table has a page of its own.
 		machines=arm64 wants=drive
 		nested_payload
@@ -201,6 +213,7 @@ scenario() {
 		devices=(-device nvme,drive=drive,serial=1 -device qemu-xhci)
 		;;
 	linuxguest)
+		shows="a Linux guest's own drivers work with the disks that it is given"
 		# A whole Linux boots in 8 s under KVM, which only this machine has.
 		machines=arm64-16k-6.12 wants='nested linux drive module:nvme module:ahci module:sd_mod'
 		options=(-drive "if=none,id=drive1,format=raw,snapshot=on,file=$scratch/drive.img"
@@ -209,11 +222,13 @@ scenario() {
 			-device sdhci-pci)
 		;;
 	dmabuf)
+		shows='a dma-buf exports what mmap would map, and no page of a hidden table'
 		machines='x86_64-7.2 x86_64-7.3' wants=drive
 		options=(-drive "if=none,id=drive,format=raw,file=$scratch/drive.img")
 		devices=(-device nvme,drive=drive,serial=1 -device e1000e,romfile= -device qemu-xhci -device sdhci-pci)
 		;;
 	cdev)
+		shows="claim, region, msix and dmabuf through the device's own file and iommufd"
 		# The same through the device's own file and iommufd, which Debian's kernels do not have.
 		machines=x86_64-7.2-debug cases=claim,region,msix,dmabuf parameters=vfio=cdev wants=drive
 		options=(-object 'memory-backend-ram,size=1M,id=shared' -drive "if=none,id=drive,format=raw,file=$scratch/drive.img")
@@ -222,6 +237,7 @@ scenario() {
 			-device qemu-xhci)
 		;;
 	sriov)
+		shows='virtual functions come to the driver, where SR-IOV has placed them, and are mapped'
 		wants=new-qemu
 		# A root port has ACS: each function is alone in its IOMMU group. powernv has a host bridge of
 		# that name for each slot.
@@ -235,37 +251,37 @@ scenario() {
 		# There a virtual function's token goes with the binding to iommufd.
 		[ "${flavour-}" != debug ] || parameters=vfio=cdev
 		;;
-	golden)
-		wants=drive files=("tests/vm/golden/${arch-}=golden")
-		options=(-drive "if=none,id=drive,format=raw,file=$scratch/drive.img")
-		devices=(-device nvme,drive=drive,serial=1 -device e1000e,romfile= -device qemu-xhci -device sdhci-pci)
-		[ "${arch-}" != ppc64el ] || power_zoo
-		;;
 	msix-eeh-off)
+		shows='where neither EEH nor the IOMMU isolates MSIs the table stays hidden'
 		# The counter-case: the same machine, and nothing isolates MSIs.
 		machines=ppc64le cases=msix parameters=eeh=off
 		power_zoo
 		;;
 	aligned)
+		shows='where the kernel gives each BAR a page the driver claims it where it is'
 		# As powernv boots: the machine's own option is taken back.
 		machines=ppc64le parameters='pci=resource_alignment='
 		power_zoo
 		;;
 	eeh)
+		shows='an EEH reset restores the BARs where the driver has put them'
 		machines=ppc64le
 		power_zoo
 		;;
 	freeze)
+		shows='a device is frozen and recovered by EEH, and has its pages after that'
 		machines=ppc64le
 		power_zoo
 		wants+=' module:nvme'
 		;;
 	pseries)
-		machines=ppc64le wants='nested linux' limit=1000
+		shows="a POWER guest's own EEH recovers a device that is frozen outside"
+		slow=yes machines=ppc64le cases=image,pseries wants='nested linux' limit=1000
 		devices=(-device pcie-pci-bridge,id=bridge,bus=pcie.0 -device pci-testdev,bus=bridge,addr=1
 			-device sdhci-pci,bus=bridge,addr=2)
 		;;
 	cli)
+		shows='the command subpage-vfio as an operator uses it, with real devices'
 		# The disk and one SD controller are functions of one slot, and so of one IOMMU group.
 		machines=$oldest
 		cases=cli,cli_in_use wants='drive faults module:nvme module:e1000e'
@@ -281,15 +297,45 @@ scenario() {
 		}
 		command_line
 		;;
-	cli-no-iommu)
-		machines=x86_64-6.1 cases=cli_no_iommu parameters=intel_iommu=off
-		devices=(-device sdhci-pci)
-		command_line
+	dkms)
+		shows='DKMS builds the module for the kernels of a suite, and its users find and load it'
+		program=tests/dkms/run machines=x86_64
+		;;
+	deb)
+		shows='the Debian packages install, work and leave nothing'
+		program=tests/deb/run machines='x86_64-6.1 x86_64-6.12'
+		;;
+	ecosystem)
+		shows='driverctl, libvirt and DPDK of a suite use the driver as it is'
+		slow=yes program=tests/ecosystem/run machines='x86_64-6.1 x86_64-6.12'
 		;;
 	*)
-		die "no scenario is called $1" "choose one of: $scenario_names $slow_scenario_names"
+		die "no scenario is called $1" "choose one of: $(scenario_names | xargs)"
 		;;
 	esac
+	[ -n "$shows" ] || die "tests/vm/scenarios.sh does not say what $1 shows"
+}
+
+# The scenarios, in the order of above.
+scenario_names() {
+	declare -f scenario | sed -n 's/^        \([a-z][a-z_ |-]*\))$/\1/p' | tr -d ' ' | tr '|' '\n'
+}
+
+# scenario_choice SLOW: those for each run (''), or those that take minutes each (yes).
+scenario_choice() {
+	local name
+	for name in $(scenario_names); do
+		scenario "$name"
+		[ "$slow" != "$1" ] || echo "$name"
+	done
+}
+
+scenario_help() {
+	local name
+	for name in $(scenario_names); do
+		scenario "$name"
+		printf '%-14s %s%s\n' "$name" "$shows" "${slow:+ (make check-slow)}"
+	done
 }
 
 # scenario_fits MACHINE: is the scenario that was set last meant for it?
@@ -297,7 +343,7 @@ scenario_fits() {
 	local word
 	# A debug kernel is slow: what "cdev" does there is done, and a machine in the machine takes too long.
 	case $1:$cases in
-	*-debug:claim | *-debug:region | *-debug:msix | *-debug:dmabuf | *-debug:nested) return 1 ;;
+	*-debug:claim | *-debug:dmabuf | *-debug:*nested | *-debug:dkms) return 1 ;;
 	esac
 	for word in $machines; do
 		[ "$word" != all ] && [[ $1- != "$word"-* ]] || return 0
