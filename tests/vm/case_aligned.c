@@ -75,7 +75,7 @@ static bool on_page_of(const struct zoo_bar *at, const struct zoo_bar *other)
 	return zoo_address(at) / sysconf(_SC_PAGESIZE) == zoo_address(other) / sysconf(_SC_PAGESIZE);
 }
 
-void case_aligned(void)
+CASE(aligned)
 {
 	const struct zoo_bar *first, *neighbour;
 	int i;

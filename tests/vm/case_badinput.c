@@ -180,7 +180,7 @@ static bool pack(void)
 	return ok(count >= 2 && !zoo_alone(&bars[0]), "two BARs share a page");
 }
 
-void case_badinput(void)
+CASE(badinput)
 {
 	if (!pack())
 		return;
@@ -198,7 +198,7 @@ void case_badinput(void)
 }
 
 /* The kernel was booted without its IOMMU. */
-void case_noiommu(void)
+CASE(noiommu)
 {
 	int mark;
 

@@ -117,7 +117,7 @@ static void check_in_place(void)
 	}
 }
 
-void case_claim(void)
+CASE(claim)
 {
 	bool stock[ZOO_MAX], reported[ZOO_MAX];
 	uint64_t before[ZOO_MAX];
@@ -199,7 +199,7 @@ static long meminfo_kb(const char *field)
 #define WARM_UP 20
 
 /* Bind and unbind, over and over: nothing grows, nothing wanders. */
-void case_cycles(void)
+CASE(cycles)
 {
 	struct iomem first, last;
 	uint64_t address;

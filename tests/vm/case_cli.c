@@ -481,7 +481,7 @@ static int idle_bars(struct zoo_bar *bars)
 	return idle;
 }
 
-void case_cli(void)
+CASE(cli)
 {
 	static struct zoo_bar bars[ZOO_MAX];
 	int count;
@@ -505,7 +505,7 @@ void case_cli(void)
 }
 
 /* Devices that the kernel's own drivers have. To run after the case above. */
-void case_cli_in_use(void)
+CASE(cli_in_use)
 {
 	static struct zoo_bar bars[ZOO_MAX];
 	struct pci_dev disk;
@@ -523,7 +523,7 @@ void case_cli_in_use(void)
 }
 
 /* A machine whose IOMMU is off. */
-void case_cli_no_iommu(void)
+CASE(cli_no_iommu)
 {
 	struct pci_dev dev;
 

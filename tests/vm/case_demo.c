@@ -164,7 +164,7 @@ static void show_nvme(void)
 	pci_bind(&nvme, "");
 }
 
-void case_demo(void)
+CASE(demo)
 {
 	double stock[ZOO_MAX], ours[ZOO_MAX];
 	struct nested stock_guest = {}, our_guest = {};

@@ -153,7 +153,7 @@ static void check_subpage(const struct pci_dev *dev)
 	is_errno(ours.run[0][1], -EINVAL, "nothing of it leaves as a dma-buf");
 }
 
-void case_dmabuf(void)
+CASE(dmabuf)
 {
 	static const struct { uint16_t vendor, device; } models[] = {
 		{ 0x1b36, 0x0010 },	/* nvme */

@@ -153,7 +153,7 @@ static bool pick(const struct zoo_bar *bars, int count, const char *name, struct
 	return ok(false, "the machine has a %s", name);
 }
 
-void case_eeh(void)
+CASE(eeh)
 {
 	static const char * const moved[] = { "moved", "moved" };
 	/* The second one is left alone at the start of the page that they shared. */

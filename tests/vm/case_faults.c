@@ -100,7 +100,7 @@ static void check_register(void)
 	free(before);
 }
 
-void case_faults(void)
+CASE(faults)
 {
 	int count, i;
 

@@ -220,7 +220,7 @@ static void check_native(struct before *nvme, const struct pci_dev *sibling)
 	pci_bind(&nvme->at->dev, "");
 }
 
-void case_freeze(void)
+CASE(freeze)
 {
 	struct before sdhci, nvme;
 

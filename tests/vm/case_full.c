@@ -62,7 +62,7 @@ static bool find(struct zoo_bar *at)
 	return found;
 }
 
-void case_full(void)
+CASE(full)
 {
 	char *before, *log;
 	struct pci_dev bridge;

@@ -52,7 +52,7 @@ static void check_line(const char *golden, const char *line)
 		diag("%s", line);
 }
 
-void case_golden(void)
+CASE(golden)
 {
 	static const struct { uint16_t vendor, device; } models[] = {
 		{ 0x1b36, 0x0007 },	/* sdhci */

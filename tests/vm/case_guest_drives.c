@@ -44,7 +44,7 @@ static int use(const struct drive *drive)
 	return boot;
 }
 
-void case_guest_drives(void)
+CASE(guest_drives)
 {
 	const char *last = getenv("reboot_after");
 	int boot = -1, i;

@@ -63,7 +63,7 @@ static bool recovered(const struct pci_dev *dev)
 	return ok(done, "and recovers it");
 }
 
-void case_guest_eeh(void)
+CASE(guest_eeh)
 {
 	struct pci_dev dev;
 	uint32_t before = 0, after = 0;

@@ -74,7 +74,7 @@ static void check_stock(const struct zoo_bar *neighbour, const struct zoo_bar *a
 	pci_bind(&at->dev, "");
 }
 
-void case_hotplug(void)
+CASE(hotplug)
 {
 	const struct zoo_bar *claimed[2], *neighbour[2];
 	int i;

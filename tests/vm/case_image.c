@@ -9,7 +9,7 @@
 #include "image.h"
 #include "tap.h"
 
-void case_image(void)
+CASE(image)
 {
 	char text[256] = "";
 	struct utsname machine;

@@ -80,7 +80,7 @@ static void check_drive(const struct drive *drive, int boots)
 	close(fd);
 }
 
-void case_linuxguest(void)
+CASE(linuxguest)
 {
 	int i;
 

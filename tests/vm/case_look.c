@@ -163,7 +163,7 @@ static void look_at_msix(void)
 	pci_bind(&nvme, "");
 }
 
-void case_look(void)
+CASE(look)
 {
 	static struct zoo_bar bars[ZOO_MAX];
 	int count, i;

@@ -166,7 +166,7 @@ static void slot_interrupt(const struct pci_dev *port, bool on)
  * devices for which the port's window is too small, and is then found as if it
  * had been plugged.
  */
-void case_lost_open(void)
+CASE(lost_open)
 {
 	volatile uint32_t *reg;
 	struct pci_dev port;
@@ -211,7 +211,7 @@ void case_lost_open(void)
 	is_errno(module_unload(), 0, "the module unloads");
 }
 
-void case_lost(void)
+CASE(lost)
 {
 	if (!is_errno(module_load(""), 0, "the module loads") ||
 	    !is_errno(pci_find(BRIDGE, 0, &bridge), 0, "there is a bridge") ||

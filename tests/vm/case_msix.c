@@ -168,7 +168,7 @@ static void check_device(const struct pci_dev *dev, const char *policy)
 	pci_bind(dev, "");
 }
 
-void case_msix(void)
+CASE(msix)
 {
 	static const struct { uint16_t vendor, device; } models[] = {
 		{ 0x1b36, 0x0010 },	/* nvme: registers and table in one BAR */

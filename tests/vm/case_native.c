@@ -83,7 +83,7 @@ static void use_as_user(const struct pci_dev *dev)
 	vfio_close(&vfio);
 }
 
-void case_native(void)
+CASE(native)
 {
 	struct pci_dev dev;
 	size_t i;

@@ -128,7 +128,7 @@ static void print_table(const uint64_t *stock, const uint64_t *ours)
 		    bars[i].bar, bars[i].size, stock[i], ours[i], ours[i] ? stock[i] / ours[i] : 0);
 }
 
-void case_nested(void)
+CASE(nested)
 {
 	uint64_t stock[ZOO_MAX] = { 0 }, ours[ZOO_MAX] = { 0 };
 	struct nested nested;
@@ -243,7 +243,7 @@ static void check_relocation(const struct relocation_row *row, uint64_t *ns)
 	bind_all("");
 }
 
-void case_relocation(void)
+CASE(relocation)
 {
 	uint64_t ns[ROWS][MODELS] = { 0 };
 	int row, i;

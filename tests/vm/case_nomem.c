@@ -197,7 +197,7 @@ static void check_map(const struct pci_dev *dev, int bar, uint32_t reg)
 	vfio_close(&vfio);
 }
 
-void case_nomem(void)
+CASE(nomem)
 {
 	struct zoo_bar bars[ZOO_MAX];
 	struct pci_dev nvme;

@@ -40,7 +40,7 @@ static uint32_t bar_word(const struct pci_dev *dev)
 	return pci_config_read(dev, 0x10, 4);
 }
 
-void case_pseries(void)
+CASE(pseries)
 {
 	struct nested_device device = { .options = "" };
 	struct pci_dev *dev = &device.dev;

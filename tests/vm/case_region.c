@@ -155,7 +155,7 @@ static void check_capability(const struct vfio *vfio, const struct zoo_bar *at)
 	free(info);
 }
 
-void case_region(void)
+CASE(region)
 {
 	static struct zoo_bar bars[ZOO_MAX];
 	struct answers ours = {}, stock = {};

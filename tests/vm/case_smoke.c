@@ -14,7 +14,7 @@
 #define SDHCI 0x1b36, 0x0007
 #define SDHCI_CAPABILITIES 0x40
 
-void case_smoke(void)
+CASE(smoke)
 {
 	struct vfio_region_info *info;
 	struct pci_dev dev;

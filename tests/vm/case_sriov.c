@@ -221,7 +221,7 @@ static void check_pf(const struct model *model)
 	iomem_free(&after);
 }
 
-void case_sriov(void)
+CASE(sriov)
 {
 	int claims = 0;
 	size_t i;

@@ -2,43 +2,23 @@
 #ifndef CASES_H
 #define CASES_H
 
-/* Each is case_NAME() in case_NAME.c; a scenario names those it runs. */
-#define CASES(CASE) \
-	CASE(smoke) \
-	CASE(image) \
-	CASE(claim) \
-	CASE(cycles) \
-	CASE(faults) \
-	CASE(nomem) \
-	CASE(full) \
-	CASE(hotplug) \
-	CASE(lost) \
-	CASE(lost_open) \
-	CASE(native) \
-	CASE(badinput) \
-	CASE(noiommu) \
-	CASE(region) \
-	CASE(look) \
-	CASE(msix) \
-	CASE(dmabuf) \
-	CASE(golden) \
-	CASE(sriov) \
-	CASE(nested) \
-	CASE(relocation) \
-	CASE(linuxguest) \
-	CASE(guest_drives) \
-	CASE(eeh) \
-	CASE(aligned) \
-	CASE(freeze) \
-	CASE(guest_eeh) \
-	CASE(pseries) \
-	CASE(demo) \
-	CASE(cli) \
-	CASE(cli_in_use) \
-	CASE(cli_no_iommu)
+/*
+ * CASE(name) { ... } is all it takes for a case: the linker gathers them. A scenario
+ * names those it runs.
+ */
+struct test_case {
+	const char *name;
+	void (*run)(void);
+};
 
-#define CASE_DECLARE(name) void case_##name(void);
-CASES(CASE_DECLARE)
-#undef CASE_DECLARE
+#define CASE(name)								\
+	static void case_##name(void);						\
+	static const struct test_case entry_##name = { #name, case_##name };	\
+	static const struct test_case *const pointer_##name			\
+		__attribute__((used, section("test_cases"))) = &entry_##name;	\
+	static void case_##name(void)
+
+/* The linker's names for both ends of that section. */
+extern const struct test_case *const __start_test_cases[], *const __stop_test_cases[];
 
 #endif

@@ -18,14 +18,6 @@
 #include "kmod.h"
 #include "tap.h"
 
-static const struct {
-	const char *name;
-	void (*run)(void);
-} cases[] = {
-#define CASE_ENTRY(name) { #name, case_##name },
-	CASES(CASE_ENTRY)
-};
-
 static void mount_or_bail(const char *type, const char *dir)
 {
 	mkdir(dir, 0755);
@@ -35,13 +27,13 @@ static void mount_or_bail(const char *type, const char *dir)
 
 static void run_case(const char *name)
 {
-	size_t i;
+	const struct test_case *const *at;
 
-	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		if (strcmp(cases[i].name, name))
+	for (at = __start_test_cases; at < __stop_test_cases; at++) {
+		if (strcmp((*at)->name, name))
 			continue;
 		diag("case %s", name);
-		cases[i].run();
+		(*at)->run();
 		return;
 	}
 	ok(false, "there is a case \"%s\"", name);
