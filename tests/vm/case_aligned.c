@@ -75,6 +75,28 @@ static bool on_page_of(const struct zoo_bar *at, const struct zoo_bar *other)
 	return zoo_address(at) / sysconf(_SC_PAGESIZE) == zoo_address(other) / sysconf(_SC_PAGESIZE);
 }
 
+/* Its neighbour is placed where there is room enough beside it. */
+static void check_stock(const struct zoo_bar *first, const struct zoo_bar *neighbour)
+{
+	about("beside stock vfio-pci");
+	is_errno(pci_bind(&first->dev, "vfio-pci"), 0, "%s: bound", first->name);
+	place_anew(neighbour);
+	ok(on_page_of(neighbour, first), "%s is placed on its page", neighbour->name);
+	is_errno(pci_bind(&first->dev, ""), 0, "%s: unbound", first->name);
+}
+
+static void check_ours(const struct zoo_bar *first, const struct zoo_bar *neighbour)
+{
+	about("beside this driver");
+	pci_remove(&neighbour->dev);
+	is_errno(pci_bind(&first->dev, OURS), 0, "%s: bound", first->name);
+	is_str(zoo_sysfs(first, "state"), "in_place", "%s: claimed in place", first->name);
+	place_anew(neighbour);
+	ok(!on_page_of(neighbour, first), "%s is placed elsewhere", neighbour->name);
+	ok(is_claimed(first), "%s: the claim stands", first->name);
+	is_errno(pci_bind(&first->dev, ""), 0, "%s: unbound", first->name);
+}
+
 CASE(aligned)
 {
 	const struct zoo_bar *first, *neighbour;
@@ -93,16 +115,7 @@ CASE(aligned)
 	neighbour = named("sdhci");
 	if (!ok(first && neighbour, "the machine has the devices"))
 		return;
-	is_errno(pci_bind(&first->dev, "vfio-pci"), 0, "%s: bound to stock vfio-pci", first->name);
-	place_anew(neighbour);
-	ok(on_page_of(neighbour, first), "%s is placed on its page", neighbour->name);
-	is_errno(pci_bind(&first->dev, ""), 0, "%s: unbound", first->name);
-	pci_remove(&neighbour->dev);
-	is_errno(pci_bind(&first->dev, OURS), 0, "%s: bound to ours", first->name);
-	is_str(zoo_sysfs(first, "state"), "in_place", "%s: claimed in place", first->name);
-	place_anew(neighbour);
-	ok(!on_page_of(neighbour, first), "%s is placed elsewhere", neighbour->name);
-	ok(is_claimed(first), "%s: the claim stands", first->name);
-	is_errno(pci_bind(&first->dev, ""), 0, "%s: unbound", first->name);
+	check_stock(first, neighbour);
+	check_ours(first, neighbour);
 	is_errno(module_unload(), 0, "the module unloads");
 }

@@ -165,7 +165,7 @@ static void check_has_vfs(void)
 
 static void check_unload(const struct zoo_bar *at)
 {
-	is_errno(pci_bind(&at->dev, OURS), 0, "bound");
+	is_errno(pci_bind(&at->dev, OURS), 0, "bound once more");
 	is_errno(module_unload(), 0, "the module unloads under a device that nobody has open");
 	is_str(pci_driver(&at->dev), "", "which then has no driver");
 	pci_attr_write(&at->dev, "driver_override", "\n");

@@ -36,8 +36,10 @@ static bool is_first_of_device(int i)
 
 static void bind_all(const char *driver)
 {
+	static int times;
 	int i;
 
+	about("change %d of drivers", ++times);
 	for (i = 0; i < count; i++)
 		if (is_first_of_device(i))
 			is_errno(pci_bind(&bars[i].dev, driver), 0, "%s %s: %s", bars[i].dev.bdf,
@@ -47,11 +49,14 @@ static void bind_all(const char *driver)
 /* Which of the BARs user space may map; returns how many. */
 static int ask_reported(bool *reported)
 {
+	static int times;
 	int n = 0, i;
 
+	about("round %d of users", ++times);
 	for (i = 0; i < count; i++) {
 		struct vfio vfio;
 
+		about("%s BAR %d", bars[i].dev.bdf, bars[i].bar);
 		reported[i] = false;
 		if (!is_errno(vfio_open(&bars[i].dev, &vfio), 0, "%s: opened", bars[i].name))
 			continue;
@@ -70,6 +75,7 @@ static void check_register(const struct zoo_bar *at, bool stock)
 	uint32_t value;
 	void *map;
 
+	about("%s BAR %d in use", at->dev.bdf, at->bar);
 	if (!is_errno(vfio_open(&at->dev, &vfio), 0, "%s: opened", at->name))
 		return;
 	ok(zoo_reported_mmap(at, &vfio), "%s: BAR %d is mappable", at->name, at->bar);
@@ -106,6 +112,7 @@ static void check_in_place(void)
 		struct zoo_bar *at = &bars[i];
 		uint64_t before = zoo_address(at);
 
+		about("%s BAR %d as booted", at->dev.bdf, at->bar);
 		if (!zoo_stock_maps(at))
 			continue;
 		pci_bind(&at->dev, OURS);
@@ -156,6 +163,7 @@ CASE(claim)
 	for (i = 0; i < count; i++) {
 		if (!is_first_of_device(i))
 			continue;
+		about("%s claimed", bars[i].dev.bdf);
 		shared = zoo_other_device(&bars[i]);
 		is_errno(pci_bind(&bars[i].dev, OURS), 0, "%s %s: %s", bars[i].dev.bdf, bars[i].name, OURS);
 		if (shared)
@@ -166,6 +174,7 @@ CASE(claim)
 		struct zoo_bar *at = &bars[i];
 		bool move = strcmp(zoo_sysfs(at, "state"), "moved") == 0;
 
+		about("%s BAR %d", at->dev.bdf, at->bar);
 		moved += move;
 		ok(zoo_claimed(at), "%s: the claim is one page and holds BAR %d alone", at->name, at->bar);
 		ok(move == (zoo_address(at) != before[i]), "%s: state \"%s\" tells what happened",

@@ -206,7 +206,7 @@ static void check_bad_arguments(const struct pci_dev *dev)
 	exits(cli("list zz:zz.z"), USAGE, "not an address");
 	says("is not a PCI address", "not an address");
 	exits(cli("bind %s trailing", dev->bdf), USAGE, "one good address, one bad");
-	is_str(pci_driver(dev), "", "nothing was bound for it");
+	is_str(pci_driver(dev), "", "one good address, one bad: nothing was bound");
 	exits(cli("list 00:1e.7"), NO_DEVICE, "no such device");
 	exits(cli("bench --bar 6 %s", dev->bdf), USAGE, "no such BAR");
 	exits(cli("info %s", dev->bdf), FAILED, "info of an unbound device");
@@ -226,6 +226,7 @@ static void check_list(const struct zoo_bar *bars, int count, bool bound)
 		uint32_t reg = pci_config_read(&at->dev, 0x10 + 4 * at->bar, 4);
 		char text[64];
 
+		about("%s%s", at->dev.bdf, bound ? ", bound" : "");
 		exits(cli("list --json %s", at->dev.bdf), OK, "list");
 		snprintf(text, sizeof(text), "\"start\":\"0x%llx\"", (unsigned long long)start);
 		shows(text, at->name);
@@ -251,7 +252,7 @@ static void check_unprivileged(const struct pci_dev *dev)
 	shows("unknown (needs root)", "list without privilege");
 	exits(cli_unprivileged("bind %s", dev->bdf), PERMISSION, "bind without privilege");
 	says("run it as root", "bind without privilege");
-	is_str(pci_driver(dev), "", "nothing was bound for it");
+	is_str(pci_driver(dev), "", "bind without privilege: nothing was bound");
 }
 
 static void check_bind(const struct zoo_bar *bars, int count)
@@ -265,7 +266,7 @@ static void check_bind(const struct zoo_bar *bars, int count)
 				 bars[i].dev.bdf);
 	exits(cli("bind%s", devices), HOST, "bind without the module");
 	says("dkms", "bind without the module");
-	is_str(pci_driver(&bars[0].dev), "", "nothing was bound for it");
+	is_str(pci_driver(&bars[0].dev), "", "bind without the module: nothing was bound");
 
 	install_module();
 	exits(cli("bind%s", devices), OK, "bind");
@@ -310,12 +311,14 @@ static void check_example(const struct zoo_bar *at)
 
 static void check_open_device(const struct zoo_bar *at)
 {
+	char user[32];
 	struct vfio vfio;
 
 	if (!is_errno(vfio_open(&at->dev, &vfio), 0, "%s: opened", at->name))
 		return;
+	snprintf(user, sizeof(user), "process %d (init)", getpid());
 	exits(cli("unbind %s", at->dev.bdf), IN_USE, "unbind of an open device");
-	says("process 1 (init)", "unbind of an open device");
+	says(user, "unbind of an open device");
 	exits(cli("info %s", at->dev.bdf), IN_USE, "info of an open device");
 	vfio_close(&vfio);
 }
@@ -356,6 +359,7 @@ static void check_unbind(const struct zoo_bar *bars, int count)
 	int i;
 
 	for (i = 0; i < count; i++) {
+		about("%s", bars[i].dev.bdf);
 		exits(cli("unbind %s", bars[i].dev.bdf), OK, "unbind");
 		is_str(pci_driver(&bars[i].dev), "", "%s: unbound", bars[i].name);
 		pci_attr_read(&bars[i].dev, "driver_override", override, sizeof(override));
@@ -443,6 +447,7 @@ static void check_roll_back(const struct pci_dev *disk, const struct zoo_bar *at
 	char override[32];
 
 	file_write("/sys/module/" OURS "/parameters/fault_point", "8");
+	about("rolled back");
 	exits(cli("bind %s %s", disk->bdf, at->dev.bdf), FAILED, "bind that fails");
 	file_write("/sys/module/" OURS "/parameters/fault_point", "0");
 	says("kernel: ", "bind that fails");

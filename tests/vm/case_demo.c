@@ -109,6 +109,7 @@ static void show_guest(const struct nested *stock, const struct nested *ours)
 		const struct nested_bar *before = nested_bar(stock, i, bars[i].bar);
 		const struct nested_bar *after = nested_bar(ours, i, bars[i].bar);
 
+		about("%s", bars[i].dev.bdf);
 		if (!ok(before && after, "%s: the guest read its register", bars[i].name))
 			continue;
 		is_u64(after->value, before->value, "%s: the same value", bars[i].name);

@@ -86,7 +86,8 @@ static bool answers_of(const struct pci_dev *dev, const char *driver, int bar, i
 	bool opened;
 
 	memset(answers, 0, sizeof(*answers));
-	opened = is_errno(pci_bind(dev, driver), 0, "%s: %s takes it", dev->bdf, driver) &&
+	about("%s", driver);
+	opened = is_errno(pci_bind(dev, driver), 0, "bound") &&
 		 is_errno(vfio_open(dev, &vfio), 0, "opened");
 	if (opened) {
 		ask(&vfio, bar, pages, answers);
@@ -102,9 +103,11 @@ static void check_table(const struct pci_dev *dev, const char *policy)
 	struct msix_table table;
 	struct pci_bar bar;
 	bool hidden = !strcmp(policy, "never");
-	int pages, i, j, wrong = 0, refused = 0, exported = 0;
+	struct wrong wrong = {};
+	int pages, i, j, refused = 0, exported = 0;
 
-	if (!ok(msix_table_find(dev, &table) && !pci_bar(dev, table.bar, &bar), "%s has a table", dev->bdf))
+	about("%s, msix_mmap=%s", dev->bdf, policy);
+	if (!ok(msix_table_find(dev, &table) && !pci_bar(dev, table.bar, &bar), "it has a table"))
 		return;
 	pages = bar.size / page < MAX_PAGES ? bar.size / page : MAX_PAGES;
 	file_write(PARAMETER, policy);
@@ -116,7 +119,9 @@ static void check_table(const struct pci_dev *dev, const char *policy)
 		for (j = 1; i + j <= pages + 1; j++) {
 			bool hole = hidden && i * page < table.hole_end && (i + j) * page > table.hole_start;
 
-			wrong += ours.run[i][j] != (hole ? -EINVAL : stock.run[i][j]);
+			if (ours.run[i][j] != (hole ? -EINVAL : stock.run[i][j]))
+				wrong_add(&wrong, "%d pages from page %d: %d, stock vfio-pci %d", j, i,
+					  ours.run[i][j], stock.run[i][j]);
 			refused += hole;
 			exported += !ours.run[i][j];
 		}
@@ -125,12 +130,14 @@ static void check_table(const struct pci_dev *dev, const char *policy)
 				    ((i * page < table.hole_end && (i + 1) * page > table.hole_start) ||
 				     (j * page < table.hole_end && (j + 1) * page > table.hole_start));
 
-			wrong += ours.pair[i][j] != (hole ? -EINVAL : stock.pair[i][j]);
+			if (ours.pair[i][j] != (hole ? -EINVAL : stock.pair[i][j]))
+				wrong_add(&wrong, "pages %d and %d: %d, stock vfio-pci %d", i, j,
+					  ours.pair[i][j], stock.pair[i][j]);
 		}
 	}
-	is_u64(wrong, 0, "msix_mmap=%s, BAR %d of %d pages, table on %llu to %llu: none over a hidden page, else as stock",
-	       policy, table.bar, pages, (unsigned long long)(table.hole_start / page),
-	       (unsigned long long)(table.hole_end / page - 1));
+	none_wrong(&wrong, "BAR %d of %d pages, table on %llu to %llu: none over a hidden page, else as stock",
+		   table.bar, pages, (unsigned long long)(table.hole_start / page),
+		   (unsigned long long)(table.hole_end / page - 1));
 	is_u64(!!refused, hidden, "some are refused if it is hidden");
 	is_u64(!!exported, !hidden || table.hole_start || table.hole_end < bar.size,
 	       "some are exported if anything is left");
@@ -145,6 +152,7 @@ static void check_subpage(const struct pci_dev *dev)
 {
 	struct answers ours, stock;
 
+	about("%s", dev->bdf);
 	if (!answers_of(dev, "vfio-pci", 0, 1, &stock) ||
 	    !answers_of(dev, "subpage_vfio_pci", 0, 1, &ours))
 		return;
@@ -167,7 +175,8 @@ CASE(dmabuf)
 	if (!is_errno(module_load(""), 0, "the module loads"))
 		return;
 	for (m = 0; m < sizeof(models) / sizeof(models[0]); m++) {
-		if (!is_errno(pci_find(models[m].vendor, models[m].device, 0, &dev), 0, "the device is there"))
+		if (!is_errno(pci_find(models[m].vendor, models[m].device, 0, &dev), 0,
+			      "there is %04x:%04x", models[m].vendor, models[m].device))
 			continue;
 		check_table(&dev, "never");
 		check_table(&dev, "always");

@@ -99,7 +99,8 @@ static void reset(struct subject *subjects, int count, int op, const char *name)
 {
 	int i;
 
-	is_errno(eeh_op(&subjects->vfio, op), 0, "%s reset of the PE", name);
+	about("%s reset", name);
+	is_errno(eeh_op(&subjects->vfio, op), 0, "it begins");
 	is_errno(eeh_op(&subjects->vfio, VFIO_EEH_PE_RESET_DEACTIVATE), 0, "its end");
 	is_errno(eeh_op(&subjects->vfio, VFIO_EEH_PE_CONFIGURE), 0, "the PE is configured");
 	is_u64(eeh_op(&subjects->vfio, VFIO_EEH_PE_GET_STATE), VFIO_EEH_PE_STATE_NORMAL, "its state is normal");
@@ -117,6 +118,7 @@ static void check_group(struct subject *subjects, int count, const char *const *
 {
 	int i, round;
 
+	about("%s and %s", subjects[0].at.name, subjects[1].at.name);
 	for (i = 0; i < count; i++) {
 		is_errno(pci_bind(&subjects[i].at.dev, OURS), 0, "%s: bound", subjects[i].at.name);
 		is_str(zoo_sysfs(&subjects[i].at, "state"), states[i], "%s: %s", subjects[i].at.name, states[i]);
@@ -126,6 +128,7 @@ static void check_group(struct subject *subjects, int count, const char *const *
 			return;
 	is_errno(eeh_op(&subjects->vfio, VFIO_EEH_PE_ENABLE), 0, "the user takes EEH over");
 	for (round = 0; round < 2; round++) {
+		about("round %d", round + 1);
 		reset(subjects, count, VFIO_EEH_PE_RESET_HOT, "hot");
 		reset(subjects, count, VFIO_EEH_PE_RESET_FUNDAMENTAL, "fundamental");
 	}

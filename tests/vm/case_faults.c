@@ -51,6 +51,7 @@ static void check_trapped(const struct zoo_bar *at)
 	uint32_t value;
 	void *map;
 
+	about("%s", at->dev.bdf);
 	if (!is_errno(vfio_open(&at->dev, &vfio), 0, "%s: opened", at->name))
 		return;
 	ok(!zoo_reported_mmap(at, &vfio), "%s: not reported as mappable", at->name);
@@ -65,10 +66,11 @@ static void check_point(int point)
 	char *before;
 	int i;
 
-	diag("fails: %s", step);
+	about("fails: %s", step);
 	set_fault_point(point);
 	before = snapshot();
 	for (i = 0; i < DEVICES; i++) {
+		about("%s", bars[i].dev.bdf);
 		is_errno(pci_bind(&bars[i].dev, OURS), 0, "%s: the bind succeeds all the same",
 			 bars[i].name);
 		is_str(zoo_sysfs(&bars[i], "state"), state, "%s: state in sysfs", bars[i].name);
@@ -89,10 +91,11 @@ static void check_register(void)
 	char *before;
 	int i;
 
-	diag("fails: VFIO takes the device");
+	about("fails: VFIO takes the device");
 	set_fault_point(POINT_REGISTER);
 	before = snapshot();
 	for (i = 0; i < DEVICES; i++) {
+		about("%s", bars[i].dev.bdf);
 		is_errno(pci_bind(&bars[i].dev, OURS), -EIO, "%s: the bind fails", bars[i].name);
 		is_str(pci_driver(&bars[i].dev), "", "%s: no driver has it", bars[i].name);
 	}
@@ -121,6 +124,7 @@ CASE(faults)
 
 	set_fault_point(0);
 	for (i = 0; i < DEVICES; i++) {
+		about("%s", bars[i].dev.bdf);
 		is_errno(pci_bind(&bars[i].dev, OURS), 0, "%s: without a fault it is bound",
 			 bars[i].name);
 		ok(zoo_claimed(&bars[i]), "%s: and has its page", bars[i].name);

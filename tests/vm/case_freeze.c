@@ -63,6 +63,7 @@ static void check_after(const struct before *before, const struct vfio *vfio)
 	const struct zoo_bar *at = before->at;
 	uint32_t value = 0;
 
+	about("in use again");
 	is_u64(bar_word(at), before->word, "%s: the BAR register is as before", at->name);
 	is_u64(zoo_address(at), before->start, "%s: and so is the resource", at->name);
 	ok(zoo_claimed(at), "%s: the claim stands", at->name);
@@ -90,36 +91,49 @@ static bool bind_and_note(const struct zoo_bar *at, struct before *before)
 		  at->name);
 }
 
+static void user_thaws(const struct before *before, const struct vfio *vfio)
+{
+	const struct pci_dev *dev = &before->at->dev;
+
+	about("thawed by its user");
+	is_errno(eeh_freeze(dev), 0, "the PE freezes");
+	is_errno(eeh_op(vfio, VFIO_EEH_PE_GET_STATE), VFIO_EEH_PE_STATE_STOPPED, "the user sees it stopped");
+	is_errno(eeh_check(dev), 0, "the kernel looks at it");
+	is_errno(eeh_op(vfio, VFIO_EEH_PE_UNFREEZE_IO), 0, "the user thaws loads and stores");
+	is_errno(eeh_op(vfio, VFIO_EEH_PE_UNFREEZE_DMA), 0, "and DMA");
+	is_errno(eeh_wait_thawed(dev, 0), 0, "the host bridge lets both through");
+	is_errno(eeh_op(vfio, VFIO_EEH_PE_GET_STATE), VFIO_EEH_PE_STATE_NORMAL, "the PE is well");
+	check_after(before, vfio);
+}
+
+static void user_resets(const struct before *before, const struct vfio *vfio)
+{
+	const struct pci_dev *dev = &before->at->dev;
+
+	about("reset by its user");
+	is_errno(eeh_freeze(dev), 0, "the PE freezes");
+	is_errno(eeh_op(vfio, VFIO_EEH_PE_GET_STATE), VFIO_EEH_PE_STATE_STOPPED, "the user sees it stopped");
+	is_errno(eeh_op(vfio, VFIO_EEH_PE_RESET_HOT), 0, "the user resets the PE");
+	is_errno(eeh_op(vfio, VFIO_EEH_PE_RESET_DEACTIVATE), 0, "to the end");
+	is_errno(eeh_wait_thawed(dev, 0), 0, "the host bridge lets loads, stores and DMA through");
+	is_errno(eeh_op(vfio, VFIO_EEH_PE_CONFIGURE), 0, "the PE is configured");
+	is_errno(eeh_op(vfio, VFIO_EEH_PE_GET_STATE), VFIO_EEH_PE_STATE_NORMAL, "it is well");
+	check_after(before, vfio);
+}
+
 /* A user polls the state and recovers the PE itself; the kernel keeps out of it. */
 static void check_open(const struct before *before)
 {
-	const struct pci_dev *dev = &before->at->dev;
 	struct vfio vfio;
 	char *log;
 	int mark = log_mark();
 
-	if (!is_errno(vfio_open(dev, &vfio), 0, "opened"))
+	if (!is_errno(vfio_open(&before->at->dev, &vfio), 0, "the user opens the device"))
 		return;
 	is_errno(eeh_op(&vfio, VFIO_EEH_PE_ENABLE), 0, "the user takes EEH over");
 	is_errno(eeh_op(&vfio, VFIO_EEH_PE_GET_STATE), VFIO_EEH_PE_STATE_NORMAL, "the PE is well");
-
-	is_errno(eeh_freeze(dev), 0, "the PE freezes");
-	is_errno(eeh_op(&vfio, VFIO_EEH_PE_GET_STATE), VFIO_EEH_PE_STATE_STOPPED, "the user sees it stopped");
-	is_errno(eeh_check(dev), 0, "the kernel looks at it");
-	is_errno(eeh_op(&vfio, VFIO_EEH_PE_UNFREEZE_IO), 0, "the user thaws loads and stores");
-	is_errno(eeh_op(&vfio, VFIO_EEH_PE_UNFREEZE_DMA), 0, "and DMA");
-	is_errno(eeh_wait_thawed(dev, 0), 0, "the host bridge lets both through");
-	is_errno(eeh_op(&vfio, VFIO_EEH_PE_GET_STATE), VFIO_EEH_PE_STATE_NORMAL, "the PE is well");
-	check_after(before, &vfio);
-
-	is_errno(eeh_freeze(dev), 0, "the PE freezes again");
-	is_errno(eeh_op(&vfio, VFIO_EEH_PE_GET_STATE), VFIO_EEH_PE_STATE_STOPPED, "the user sees it stopped");
-	is_errno(eeh_op(&vfio, VFIO_EEH_PE_RESET_HOT), 0, "the user resets the PE");
-	is_errno(eeh_op(&vfio, VFIO_EEH_PE_RESET_DEACTIVATE), 0, "to the end");
-	is_errno(eeh_wait_thawed(dev, 0), 0, "the host bridge lets loads, stores and DMA through");
-	is_errno(eeh_op(&vfio, VFIO_EEH_PE_CONFIGURE), 0, "the PE is configured");
-	is_errno(eeh_op(&vfio, VFIO_EEH_PE_GET_STATE), VFIO_EEH_PE_STATE_NORMAL, "it is well");
-	check_after(before, &vfio);
+	user_thaws(before, &vfio);
+	user_resets(before, &vfio);
 	vfio_close(&vfio);
 
 	log = log_since(mark);
@@ -133,6 +147,7 @@ static void kernel_recovers(const struct pci_dev *dev, const char *how)
 {
 	int mark = log_mark(), i, seen = 0, done = 0, way = 0;
 
+	about("%s, recovered by the kernel", dev->bdf);
 	is_errno(eeh_freeze(dev), 0, "the PE freezes");
 	is_errno(eeh_check(dev), 0, "the kernel looks at it");
 	is_errno(eeh_wait_thawed(dev, 30000), 0, "the kernel has the host bridge let all through");
@@ -155,6 +170,7 @@ static void check_closed(const struct before *before)
 {
 	struct vfio vfio;
 
+	about("closed");
 	kernel_recovers(&before->at->dev, "Enable I/O for affected devices");
 	is_str(pci_driver(&before->at->dev), OURS, "%s: still bound", before->at->name);
 	ok(zoo_claimed(before->at), "%s: the claim stands", before->at->name);
@@ -198,6 +214,7 @@ static void check_native(struct before *nvme, const struct pci_dev *sibling)
 {
 	struct vfio vfio;
 
+	about("native driver");
 	is_errno(pci_unbind(&nvme->at->dev), 0, "nvme: unbound");
 	is_errno(pci_remove(sibling), 0, "its sibling is removed");
 	is_errno(kmod_insert("nvme", ""), 0, "its native driver is there");
@@ -209,7 +226,7 @@ static void check_native(struct before *nvme, const struct pci_dev *sibling)
 	is_u64(bar_word(nvme->at), nvme->word, "nvme: the BAR register is as before the reset");
 	is_u64(zoo_address(nvme->at), nvme->start, "nvme: and so is the resource");
 	is_str(pci_driver(&nvme->at->dev), "nvme", "nvme: still bound to its native driver");
-	ok(drive_comes(), "nvme: a block is read");
+	ok(drive_comes(), "nvme: a block is read after that");
 
 	is_errno(pci_bind(&nvme->at->dev, OURS), 0, "nvme: bound to ours again");
 	is_str(zoo_sysfs(nvme->at, "state"), "in_place", "nvme: its page is claimed in place");

@@ -74,7 +74,8 @@ CASE(golden)
 		for (m = 0; m < sizeof(models) / sizeof(models[0]); m++) {
 			if (pci_find(models[m].vendor, models[m].device, 0, &dev))
 				continue;
-			if (!is_errno(pci_bind(&dev, "subpage_vfio_pci"), 0, "%s is bound", dev.bdf) ||
+			about("%s, %s", policies[p], dev.bdf);
+			if (!is_errno(pci_bind(&dev, "subpage_vfio_pci"), 0, "is bound") ||
 			    !is_errno(vfio_open(&dev, &vfio), 0, "and opened"))
 				continue;
 			for (index = 0; index <= VFIO_PCI_NUM_REGIONS; index++, lines++) {
@@ -86,7 +87,7 @@ CASE(golden)
 			vfio_close(&vfio);
 			pci_bind(&dev, "");
 		}
-		is_errno(module_unload(), 0, "the module unloads");
+		is_errno(module_unload(), 0, "the module unloads with %s", policies[p]);
 	}
 	ok(lines > 30, "%d answers", lines);
 	free(golden);

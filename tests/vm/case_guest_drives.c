@@ -21,6 +21,7 @@ static int use(const struct drive *drive)
 	char chip[32] = "";
 	unsigned int area;
 
+	about("%s", drive->path);
 	if (!ok(fd >= 0, "%s is there", drive->path))
 		return -1;
 	before = drive_interrupts(drive, chip, sizeof(chip));

@@ -32,8 +32,9 @@ static struct zoo_bar *find(const char *name, bool on_root, int nth)
 
 static void check_alone(const struct zoo_bar *at, const char *when)
 {
-	ok(zoo_claimed(at), "%s: %s still has its page", when, at->dev.bdf);
-	ok(zoo_alone(at), "%s: no other BAR is on it", when);
+	about("%s, %s", when, at->dev.bdf);
+	ok(zoo_claimed(at), "it still has its page");
+	ok(zoo_alone(at), "no other BAR is on it");
 }
 
 static void check_placed(const struct pci_dev *dev)
@@ -50,8 +51,9 @@ static void add(const char *bus, const char *slot, int nth, const struct zoo_bar
 	struct pci_dev dev;
 	char reply[512];
 
+	about("behind %s", bus);
 	is_errno(monitor_cmd(reply, sizeof(reply), "device_add sdhci-pci,bus=%s%s", bus, slot), 0,
-		 "a device is plugged in behind %s", bus);
+		 "a device is plugged in");
 	is_str(reply, "", "QEMU has no objection");
 	if (!is_errno(pci_wait(0x1b36, 0x0007, nth, &dev, BUTTON_MS), 0, "the kernel finds it"))
 		return;
@@ -65,12 +67,13 @@ static void add(const char *bus, const char *slot, int nth, const struct zoo_bar
 /* What the claim protects from: the page of a BAR that stock vfio-pci is bound to is anybody's. */
 static void check_stock(const struct zoo_bar *neighbour, const struct zoo_bar *at)
 {
+	about("without a claim");
 	is_errno(pci_bind(&at->dev, "vfio-pci"), 0, "%s is given to stock vfio-pci", at->dev.bdf);
-	ok(zoo_alone(at), "its BAR is alone on its page");
+	ok(zoo_alone(at), "the BAR of %s is alone on its page", at->dev.bdf);
 	is_errno(pci_remove(&neighbour->dev), 0, "the neighbour %s is removed", neighbour->dev.bdf);
 	pci_rescan();
 	check_placed(&neighbour->dev);
-	ok(!zoo_alone(at), "with stock vfio-pci it comes back onto that page");
+	ok(!zoo_alone(at), "with stock vfio-pci %s comes back onto that page", neighbour->dev.bdf);
 	pci_bind(&at->dev, "");
 }
 
@@ -85,9 +88,10 @@ CASE(hotplug)
 	zoo_repack(bars, count);
 	count = zoo_list(bars);
 	for (i = 0; i < 2; i++) {
+		about(i ? "on the root bus" : "behind the bridge");
 		claimed[i] = find("sdhci", i, 0);
 		neighbour[i] = find("pci-ohci", i, 0);
-		if (!ok(claimed[i] && neighbour[i], "two sub-page BARs %s", i ? "on the root bus" : "behind the bridge"))
+		if (!ok(claimed[i] && neighbour[i], "two sub-page BARs"))
 			return;
 		/* On the first page, where whatever comes next is placed if there is room. */
 		is_errno(pci_remove(&neighbour[i]->dev), 0, "%s is removed", neighbour[i]->dev.bdf);

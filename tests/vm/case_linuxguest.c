@@ -32,13 +32,14 @@ static void run_guest(const char *parameters, int boots)
 	struct nested guest;
 	int i;
 
+	about("%s", parameters);
 	if (is_errno(nested_run_linux(devices, DRIVES, parameters, &guest), 0, "a Linux guest runs"))
 		is_u64(nested_relay(&guest), boots, "to the end of each boot: %d", boots);
 	for (i = 0; i < DRIVES; i++) {
 		is_u64(nested_mmaps(&guest, &devices[i].dev, drives[i].bar), 1, "QEMU mapped BAR %d of %s",
 		       drives[i].bar, devices[i].dev.bdf);
 		is_u64(nested_reads(&guest, &devices[i].dev, drives[i].bar), 0,
-		       "and had no register to read for the guest");
+		       "and had no register of %s to read for the guest", devices[i].dev.bdf);
 	}
 	is_u64(nested_mapped_reads(&guest), 0, "nor in its own mappings");
 	nested_free(&guest);
@@ -64,6 +65,7 @@ static void check_drive(const struct drive *drive, int boots)
 {
 	int fd = drive_open(drive), i, good = 0;
 
+	about("%s", drive->path);
 	if (!ok(fd >= 0, "the machine's own driver has %s", drive->path))
 		return;
 	for (i = 0; i < DRIVE_AREAS; i++) {
@@ -90,7 +92,7 @@ CASE(linuxguest)
 	for (i = 0; i < DRIVES; i++)
 		if (!is_errno(pci_find(drives[i].vendor, drives[i].device, 0, &devices[i].dev), 0,
 			      "there is the controller of %s", drives[i].path) ||
-		    !is_errno(pci_bind(&devices[i].dev, "subpage_vfio_pci"), 0, "the driver takes it"))
+		    !is_errno(pci_bind(&devices[i].dev, "subpage_vfio_pci"), 0, "the driver takes it from %s", drives[i].path))
 			return;
 	diag("after binding; boot 0 ends with a reboot");
 	run_guest("run=guest_drives reboot_after=0", 2);

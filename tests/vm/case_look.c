@@ -37,6 +37,7 @@ static void check_bar_files(const struct zoo_bar *at, const char *state, uint64_
 	mode_t mode = 0;
 	size_t i;
 
+	about("%s", state);
 	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		snprintf(name, sizeof(name), "bar%d_%s", at->bar, names[i]);
 		ok(has_file(&at->dev, name, &mode) && mode == 0444, "%s: all may read it, none write", name);
@@ -61,7 +62,8 @@ static void check_log(const struct zoo_bar *at, const char *log, const char *say
 	snprintf(start, sizeof(start), OURS " %s: BAR %d", at->dev.bdf, at->bar);
 	is_u64(log_count(log, says), 1, "the log says once \"%s\"", says);
 	/* The PCI core says "assigned" under this driver's name. */
-	is_u64(log_count(log, start) - log_count(log, ": assigned"), 1, "in the one line for the BAR");
+	is_u64(log_count(log, start) - log_count(log, ": assigned"), 1,
+	       "and no other line is for the BAR than \"%s\"", says);
 }
 
 static void trace_start(void)
@@ -92,6 +94,7 @@ static void look_at_bars(struct zoo_bar *at)
 	char *log;
 	int mark;
 
+	about("a BAR");
 	file_write("/sys/module/" OURS "/parameters/realign", "0");
 	mark = log_mark();
 	pci_bind(&at->dev, OURS);
@@ -140,6 +143,7 @@ static void look_at_msix(void)
 	void *map;
 	size_t i;
 
+	about("MSI-X");
 	if (!ok(!pci_find(0x1b36, 0x0010, 0, &nvme), "there is an NVMe"))
 		return;
 	file_write("/sys/module/" OURS "/parameters/msix_mmap", "never");

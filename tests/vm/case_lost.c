@@ -52,6 +52,7 @@ static void add(int slot)
 {
 	char reply[512];
 
+	about("edu%d", slot);
 	is_errno(monitor_cmd(reply, sizeof(reply), "device_add edu,id=edu%d,bus=bridge,addr=%d", slot, slot),
 		 0, "a device with a BAR of 1 MiB is plugged in");
 	is_str(reply, "", "QEMU has no objection");
@@ -73,6 +74,7 @@ static void start_over(void)
 {
 	struct pci_dev port;
 
+	about("found anew");
 	is_errno(pci_find(ROOT_PORT, 0, &port), 0, "there is a root port");
 	is_errno(pci_remove(&port), 0, "the port is removed, and all behind it");
 	pci_rescan();
@@ -104,7 +106,7 @@ static void check_closed(void)
 {
 	struct pci_dev edu;
 
-	diag("lost while it is bound");
+	about("lost while it is bound");
 	add(3);
 	is_errno(pci_wait(EDU, 0, &edu, BUTTON_MS), 0, "it fits");
 	/* A rescan waits until the PCI core is done. */
@@ -114,6 +116,8 @@ static void check_closed(void)
 	ok(wait_lost(BUTTON_MS), "it does not fit, and the window is gone from /proc/iomem");
 	pci_rescan();
 	unbind_says_lost();
+	free_bridge();
+	start_over();
 }
 
 static void check_opened_after(void)
@@ -123,7 +127,7 @@ static void check_opened_after(void)
 	void *map;
 	int mark;
 
-	diag("lost while it is bound, opened after that");
+	about("lost while it is bound, opened after that");
 	add(5);
 	ok(wait_lost(BUTTON_MS), "the window is gone");
 	pci_rescan();
@@ -140,12 +144,14 @@ static void check_opened_after(void)
 	close(mark);
 	is_str(zoo_sysfs(&at, "state"), "lost", "and so does sysfs");
 	is_errno(pci_bind(&at.dev, ""), 0, "the device is unbound");
+	start_over();
 }
 
 static void plug(const char *device)
 {
 	char reply[512];
 
+	about("%s", device);
 	is_errno(monitor_cmd(reply, sizeof(reply), "device_add %s", device), 0, "%s", device);
 	is_str(reply, "", "QEMU has no objection");
 }
@@ -221,10 +227,7 @@ CASE(lost)
 	ok(zoo_claimed(&at), "it has a page of its own");
 
 	check_closed();
-	free_bridge();
-	start_over();
 	check_opened_after();
-	start_over();
 	pci_bind(&at.dev, "");
 	is_errno(module_unload(), 0, "the module unloads");
 }

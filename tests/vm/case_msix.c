@@ -78,36 +78,39 @@ static void check_sparse(const struct vfio_region_info *info)
 {
 	const struct vfio_region_info_cap_sparse_mmap *sparse =
 		(const void *)vfio_cap(info, VFIO_REGION_INFO_CAP_SPARSE_MMAP);
-	bool whole = true;
+	struct wrong wrong = {};
 	uint32_t i;
 
 	if (!sparse)
 		return;
 	ok(sparse->nr_areas > 0, "the list of areas is not empty");
 	for (i = 0; i < sparse->nr_areas; i++)
-		whole = whole && sparse->areas[i].size && sparse->areas[i].offset % page == 0 &&
-			sparse->areas[i].size % page == 0;
-	ok(whole, "each area is of whole pages");
+		if (!sparse->areas[i].size || sparse->areas[i].offset % page || sparse->areas[i].size % page)
+			wrong_add(&wrong, "area %u: %#llx bytes at %#llx", i,
+				  (unsigned long long)sparse->areas[i].size,
+				  (unsigned long long)sparse->areas[i].offset);
+	none_wrong(&wrong, "each area is of whole pages");
 }
 
 static void check_pages(const struct vfio *vfio, const struct vfio_region_info *info,
 			const struct msix_table *table, bool hidden)
 {
 	uint64_t size = (info->size + page - 1) / page * page, at;
-	int wrong = 0, outside = 0;
+	struct wrong untrue = {}, outside = {};
 
 	for (at = 0; at < size; at += page) {
 		bool in_hole = at >= table->hole_start && at < table->hole_end;
 		int err = try_map(vfio, table->bar, at, page);
 
 		if (is_reported(info, at) != !err || (err && err != -EINVAL))
-			wrong++;
+			wrong_add(&untrue, "%#llx: %sreported, mmap says %d", (unsigned long long)at,
+				  is_reported(info, at) ? "" : "not ", err);
 		if (!err != !(hidden && in_hole))
-			outside++;
+			wrong_add(&outside, "%#llx: mmap says %d", (unsigned long long)at, err);
 	}
-	is_u64(wrong, 0, "each of %llu pages: reported is what mmap allows",
-	       (unsigned long long)(size / page));
-	is_u64(outside, 0, "and the pages of the table are the only ones refused, if any");
+	none_wrong(&untrue, "each of %llu pages: reported is what mmap allows",
+		   (unsigned long long)(size / page));
+	none_wrong(&outside, "and the pages of the table are the only ones refused, if any");
 	if (!hidden)
 		return;
 	is_errno(try_map(vfio, table->bar, 0, size), -EINVAL, "the whole BAR is refused");
@@ -131,9 +134,10 @@ static void check_device(const struct pci_dev *dev, const char *policy)
 	char *log;
 	int mark = log_mark();
 
+	about("%s, msix_mmap=%s", dev->bdf, policy);
 	if (!msix_table_find(dev, &table))
 		return;
-	is_errno(pci_bind(dev, "subpage_vfio_pci"), 0, "%s, msix_mmap=%s: bound", dev->bdf, policy);
+	is_errno(pci_bind(dev, "subpage_vfio_pci"), 0, "bound");
 	log = log_since(mark);
 	is_u64(log_count(log, "MSI-X table in BAR"), 1, "one line in the log tells what was decided");
 	is_u64(log_count(log, hidden ? "hidden from mmap" : "mappable"), 1, "and that rightly");

@@ -35,20 +35,25 @@ static int count;
 
 static void check_drive(const struct drive *drive, const char *when)
 {
-	int fd = drive_open(drive), area, wrong = 0;
+	int fd = drive_open(drive), area, writer;
+	struct wrong wrong = {};
 
 	if (!ok(fd >= 0, "%s: %s is there", when, drive->path)) {
 		diag("%s", strerror(-fd));
 		return;
 	}
-	for (area = 0; area < DRIVE_AREAS; area++)
-		wrong += drive_read_area(fd, area) != DRIVE_RUNNER;
+	for (area = 0; area < DRIVE_AREAS; area++) {
+		writer = drive_read_area(fd, area);
+		if (writer != DRIVE_RUNNER)
+			wrong_add(&wrong, "area %d: got %d, want %d", area, writer, DRIVE_RUNNER);
+	}
 	close(fd);
-	is_u64(wrong, 0, "%s: what is read is what was put on it", when);
+	none_wrong(&wrong, "%s: what is read from %s is what was put on it", when, drive->path);
 }
 
 static void check_nic(int nic, const struct pci_dev *dev, const char *when)
 {
+	about("%s", nics[nic].driver);
 	is_errno(link_up(dev, nics[nic].network), 0, "%s: the link is up", when);
 	is_errno(link_ping(dev, nics[nic].network), 0, "%s: the gateway answers", when);
 }
@@ -56,7 +61,8 @@ static void check_nic(int nic, const struct pci_dev *dev, const char *when)
 /* Not by driver_override: as after a boot, by the device's id. */
 static void give_back(const struct pci_dev *dev, const char *driver)
 {
-	is_errno(pci_bind(dev, ""), 0, "%s is unbound", dev->bdf);
+	about("%s given back", dev->bdf);
+	is_errno(pci_bind(dev, ""), 0, "unbound");
 	is_errno(file_write("/sys/bus/pci/drivers_probe", dev->bdf), 0, "and probed");
 	is_str(pci_driver(dev), driver, "%s has it again", driver);
 }
@@ -66,7 +72,8 @@ static void use_as_user(const struct pci_dev *dev)
 	struct vfio vfio;
 	int i;
 
-	is_errno(pci_bind(dev, OURS), 0, "%s is bound", dev->bdf);
+	about("%s in use", dev->bdf);
+	is_errno(pci_bind(dev, OURS), 0, "bound");
 	if (!is_errno(vfio_open(dev, &vfio), 0, "opened"))
 		return;
 	for (i = 0; i < count; i++) {
@@ -95,7 +102,7 @@ CASE(native)
 		const struct drive *drive = &drives[i];
 		const char *driver = drive->modules[1] ? drive->modules[1] : drive->modules[0];
 
-		if (!is_errno(pci_find(drive->vendor, drive->device, 0, &dev), 0, "there is a drive"))
+		if (!is_errno(pci_find(drive->vendor, drive->device, 0, &dev), 0, "there is the controller of %s", drive->path))
 			continue;
 		check_drive(drive, "before");
 		is_str(pci_driver(&dev), driver, "%s has it", driver);
@@ -105,7 +112,7 @@ CASE(native)
 	}
 	for (i = 0; i < NICS; i++) {
 		if (!is_errno(kmod_insert(nics[i].driver, ""), 0, "%s is loaded", nics[i].driver) ||
-		    !is_errno(pci_find(nics[i].vendor, nics[i].device, 0, &dev), 0, "there is a NIC"))
+		    !is_errno(pci_find(nics[i].vendor, nics[i].device, 0, &dev), 0, "there is a NIC for %s", nics[i].driver))
 			continue;
 		is_str(pci_driver(&dev), nics[i].driver, "%s has it", nics[i].driver);
 		check_nic(i, &dev, "before");

@@ -86,10 +86,10 @@ static void check_access(const struct nested *nested, const char *driver, bool o
 		int reads = nested_reads(nested, &zoo->dev, zoo->bar);
 		int mmaps = nested_mmaps(nested, &zoo->dev, zoo->bar);
 
-		if (!ok(bar, "%s, %s BAR %d: the guest has read it", driver, zoo->name, zoo->bar))
+		about("%s, %s %s BAR %d", driver, zoo->dev.bdf, zoo->name, zoo->bar);
+		if (!ok(bar, "the guest has read it"))
 			continue;
-		is_u64(mmaps, mapped, "%s, %s BAR %d: QEMU has %smapped it", driver, zoo->name, zoo->bar,
-		       mapped ? "" : "not ");
+		is_u64(mmaps, mapped, "QEMU has %smapped it", mapped ? "" : "not ");
 		if (mapped)
 			is_u64(reads, 0, "and passed on none of the guest's %" PRIu64 " reads",
 			       bar->reads);
@@ -205,13 +205,13 @@ static void check_relocation(const struct relocation_row *row, uint64_t *ns)
 	struct nested nested;
 	int mapped_reads, i;
 
+	about("%s %s%s", row->driver, row->policy, row->options);
 	if (*row->policy)
 		is_errno(file_write(POLICY, row->policy), 0, "msix_mmap=%s", row->policy);
 	bind_all(row->driver);
 	for (i = 0; i < MODELS; i++)
 		devices[i].options = row->options;
-	if (!is_errno(nested_run(devices, device_count, true, &nested), 0, "%s %s%s: the guest runs",
-		      row->driver, row->policy, row->options))
+	if (!is_errno(nested_run(devices, device_count, true, &nested), 0, "the guest runs"))
 		return;
 
 	mapped_reads = nested_mapped_reads(&nested);
@@ -219,7 +219,8 @@ static void check_relocation(const struct relocation_row *row, uint64_t *ns)
 		const struct pci_dev *dev = &devices[i].dev;
 		const struct nested_bar *bar = nested_bar(&nested, i, 0);
 
-		if (!ok(bar, "%s: the guest has read BAR 0", models[i].name))
+		about("%s", models[i].name);
+		if (!ok(bar, "the guest has read BAR 0"))
 			continue;
 		ok(!!nested_mmaps(&nested, dev, 0) == row->mapped, "QEMU has %smapped it",
 		   row->mapped ? "" : "not ");

@@ -84,7 +84,8 @@ static bool fault_injection_ready(void)
  */
 static void check_bind(const struct zoo_bar *at, const struct zoo_bar *other)
 {
-	int nth, err, failed = 0, moved = 0, wrong = 0;
+	int nth, err, failed = 0, moved = 0;
+	struct wrong wrong = {};
 	uint64_t home = zoo_address(at);
 	char *before;
 	bool hit;
@@ -100,11 +101,9 @@ static void check_bind(const struct zoo_bar *at, const struct zoo_bar *other)
 		hit = disarm();
 		bound = *pci_driver(&at->dev);
 		failed += !!err;
-		if (bound == !!err || (bound && !zoo_claimed(at))) {
-			diag("allocation %d: bind says %d, the driver is \"%s\"", nth, err,
-			     pci_driver(&at->dev));
-			wrong++;
-		}
+		if (bound == !!err || (bound && !zoo_claimed(at)))
+			wrong_add(&wrong, "allocation %d: bind says %d, the driver is \"%s\"", nth, err,
+				  pci_driver(&at->dev));
 		pci_bind(&at->dev, "");
 		if (zoo_address(at) != home) {
 			/* It was bound, if only until its files in sysfs could not be made. */
@@ -112,15 +111,13 @@ static void check_bind(const struct zoo_bar *at, const struct zoo_bar *other)
 			pci_remove(&at->dev);
 			pci_rescan();
 		}
-		if (!snapshot_unchanged(before)) {
-			diag("allocation %d: bind says %d, and this is left", nth, err);
-			wrong++;
-		}
+		if (!snapshot_unchanged(before))
+			wrong_add(&wrong, "allocation %d: bind says %d, and what is above is left", nth, err);
 		if (!hit)
 			break;
 	}
 	free(before);
-	is_u64(wrong, 0, "%s: a bind leaves the device with its page, or as it was", at->name);
+	none_wrong(&wrong, "%s: a bind leaves the device with its page, or as it was", at->name);
 	is_errno(err, 0, "%s: the bind without a fault succeeds", at->name);
 	ok(nth > 10 && failed > 10 && moved,
 	   "%s: each of %d allocations has failed once, %d times the bind, %d times the BAR had moved",
@@ -129,27 +126,33 @@ static void check_bind(const struct zoo_bar *at, const struct zoo_bar *other)
 
 static void check_unbind(const struct zoo_bar *at)
 {
-	int nth, wrong = 0;
+	struct wrong wrong = {};
+	int nth, err;
 	bool hit;
 
 	for (nth = 1; nth < MANY; nth++) {
-		wrong += !!pci_bind(&at->dev, OURS);
+		err = pci_bind(&at->dev, OURS);
+		if (err)
+			wrong_add(&wrong, "before allocation %d: bind says %d", nth, err);
 		arm(nth);
 		pci_unbind(&at->dev);
 		hit = disarm();
-		wrong += zoo_any_claim() != !!*pci_driver(&at->dev);
+		if (zoo_any_claim() != !!*pci_driver(&at->dev))
+			wrong_add(&wrong, "allocation %d: %s claim, the driver is \"%s\"", nth,
+				  zoo_any_claim() ? "a" : "no", pci_driver(&at->dev));
 		pci_bind(&at->dev, "");
 		if (!hit)
 			break;
 	}
-	is_u64(wrong, 0, "%s: an unbind gives up the page, or has not begun", at->name);
+	none_wrong(&wrong, "%s: an unbind gives up the page, or has not begun", at->name);
 	ok(nth > 1 && nth < MANY, "%s: each of %d allocations has failed once", at->name, nth - 1);
 }
 
 /* A user's way to the registers: how many of its allocations have failed, each once? */
 static int fail_each(const struct pci_dev *dev, int bar, struct vfio *vfio, bool open_too)
 {
-	int nth, err, odd = 0;
+	struct wrong odd = {};
+	int nth, err;
 	void *map;
 	bool hit;
 
@@ -166,14 +169,13 @@ static int fail_each(const struct pci_dev *dev, int bar, struct vfio *vfio, bool
 		if (open_too)
 			vfio_close(vfio);
 		/* Its container says EBUSY for whatever keeps the IOMMU from taking the group. */
-		if (err && (!hit || (err != -ENOMEM && err != -EBUSY))) {
-			diag("allocation %d: %s", nth, strerror(-err));
-			odd++;
-		}
+		if (err && (!hit || (err != -ENOMEM && err != -EBUSY)))
+			wrong_add(&odd, "allocation %d: %s", nth, strerror(-err));
 		if (!hit)
 			break;
 	}
-	is_u64(odd, 0, "%s BAR %d: its user is told when there was no memory", dev->bdf, bar);
+	none_wrong(&odd, "%s BAR %d: its user is told when there was no memory to %s it", dev->bdf, bar,
+		   open_too ? "open" : "map");
 	return nth < MANY ? nth - 1 : 0;
 }
 

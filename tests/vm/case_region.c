@@ -114,12 +114,12 @@ static void check_lengths(const struct vfio *vfio, int bar)
 	need = info->argsz;
 	ok(info->flags & VFIO_REGION_INFO_FLAG_CAPS, "there are capabilities");
 	ok(need > sizeof(*info) && need < sizeof(buffer), "argsz says how much room they take");
-	is_u64(info->cap_offset, 0, "none is returned");
+	is_u64(info->cap_offset, 0, "none of them is returned");
 
 	memset(buffer, 0xa5, sizeof(buffer));
 	is_errno(region_raw(vfio, bar, buffer, need - 1), 0, "one byte short of that");
 	is_u64(info->argsz, need, "argsz says the same again");
-	is_u64(info->cap_offset, 0, "none is returned");
+	is_u64(info->cap_offset, 0, "none of them is returned then, either");
 	is_u64((uint8_t)buffer[sizeof(*info)], 0xa5, "nothing is written past the fixed part");
 
 	memset(buffer, 0xa5, sizeof(buffer));
@@ -181,7 +181,7 @@ CASE(region)
 	}
 	/* Alone on its page now, so that stock vfio-pci maps it too. */
 	is_errno(pci_bind(&at->dev, "vfio-pci"), 0, "bound to stock vfio-pci");
-	if (is_errno(vfio_open(&at->dev, &vfio), 0, "opened")) {
+	if (is_errno(vfio_open(&at->dev, &vfio), 0, "opened there")) {
 		ask_everything(&vfio, at->bar, &stock);
 		vfio_close(&vfio);
 	}

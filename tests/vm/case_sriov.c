@@ -74,30 +74,36 @@ static void check_vf(const struct model *model, const struct pci_bar *vf_bars, i
 {
 	struct vfio_region_info *info;
 	struct pci_bar before[6], after;
-	int bar, astray = 0, moved = 0;
+	struct wrong astray = {}, moved = {};
+	int bar;
 	struct vfio vfio;
 
+	about("%s", vf->bdf);
 	is_str(pci_driver(vf), OURS, "%s came to the driver by itself", vf->bdf);
 	for (bar = 0; bar < 6; bar++) {
 		pci_bar(vf, bar, &before[bar]);
-		astray += before[bar].size &&
-			  before[bar].start != vf_bars[bar].start + nth * before[bar].size;
+		if (before[bar].size && before[bar].start != vf_bars[bar].start + nth * before[bar].size)
+			wrong_add(&astray, "BAR %d at %#llx, the first function's at %#llx", bar,
+				  (unsigned long long)before[bar].start,
+				  (unsigned long long)vf_bars[bar].start);
 	}
-	is_u64(astray, 0, "its BARs are number %d of those that the physical function has for all", nth);
+	none_wrong(&astray, "its BARs are number %d of those that the physical function has for all", nth);
 	is_errno(pci_unbind(vf), 0, "unbound");
 	is_errno(pci_bind(vf, OURS), 0, "and bound again");
 	for (bar = 0; bar < 6; bar++)
-		moved += pci_bar(vf, bar, &after) || after.start != before[bar].start;
-	is_u64(moved, 0, "its BARs are where they were");
+		if (pci_bar(vf, bar, &after) || after.start != before[bar].start)
+			wrong_add(&moved, "BAR %d at %#llx, was at %#llx", bar, (unsigned long long)after.start,
+				  (unsigned long long)before[bar].start);
+	none_wrong(&moved, "its BARs are where they were");
 
 	is_errno(vfio_open(vf, &vfio), -EACCES, "it is not opened without the token");
 	if (!is_errno(vfio_open_vf(vf, TOKEN, &vfio), 0, "it is opened with it"))
 		return;
 	for (bar = 0; bar < 6; bar++) {
-		if (!before[bar].size || !ok(!vfio_region(&vfio, bar, &info), "region info"))
+		if (!before[bar].size || !ok(!vfio_region(&vfio, bar, &info), "region info of BAR %d", bar))
 			continue;
 		is_u64(info->size, before[bar].size, "BAR %d has its size", bar);
-		ok(info->flags & VFIO_REGION_INFO_FLAG_MMAP, "and is mappable");
+		ok(info->flags & VFIO_REGION_INFO_FLAG_MMAP, "BAR %d is mappable", bar);
 		free(info);
 	}
 	check_register(&vfio, vf->bdf, 0, model->vf_status);
@@ -159,6 +165,7 @@ static int check_default(const struct model *model)
 	struct pci_dev pf;
 	int count;
 
+	about("%s by default", model->name);
 	if (!is_errno(pci_find(model->vendor, model->device, 0, &pf), 0, "there is an %s", model->name))
 		return 0;
 	count = list_own(&pf, own);
@@ -183,6 +190,7 @@ static void check_vfs(const struct model *model, const struct pci_dev *pf, const
 	struct pci_dev vf;
 	int i;
 
+	about("with virtual functions");
 	read_vf_bars(pf, vf_bars);
 	is_errno(set_token(vfio), 0, "and sets the token");
 	is_errno(pci_attr_write(pf, "sriov_numvfs", "3"), 0, "%d virtual functions are made", VFS);
@@ -203,11 +211,12 @@ static void check_pf(const struct model *model)
 	struct vfio vfio;
 	int count;
 
+	about("%s", model->name);
 	if (pci_find(model->vendor, model->device, 0, &pf))
 		return;
 	count = list_own(&pf, own);
 	iomem_read(&before);
-	is_errno(pci_bind(&pf, OURS), 0, "%s: bound again", model->name);
+	is_errno(pci_bind(&pf, OURS), 0, "bound again");
 	if (!is_errno(vfio_open(&pf, &vfio), 0, "a user opens the physical function"))
 		return;
 	if (sysconf(_SC_PAGESIZE) <= VF_BAR_SIZE)

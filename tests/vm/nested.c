@@ -184,7 +184,7 @@ int nested_relay(struct nested *nested)
 		} else if (*text == '#') {
 			diag("guest %s", text);
 		} else {
-			ok(!strncmp(text, "ok ", 3), "guest: %s", what ? what + 3 : text);
+			ok(!strncmp(text, "ok ", 3), "guest, boot %d: %s", boots, what ? what + 3 : text);
 			tests++;
 		}
 	}
