@@ -4,14 +4,14 @@
 
 #include "eeh.h"
 
-bool eeh_covers(struct pci_dev *pdev)
+bool subpage_eeh_covers(struct pci_dev *pdev)
 {
 	struct eeh_dev *edev = pci_dev_to_eeh_dev(pdev);
 
 	return eeh_enabled() && edev && edev->pe;
 }
 
-void eeh_save_bar(struct pci_dev *pdev, int bar)
+void subpage_eeh_save_bar(struct pci_dev *pdev, int bar)
 {
 	struct eeh_dev *edev = pci_dev_to_eeh_dev(pdev);
 	int words = pci_resource_flags(pdev, bar) & IORESOURCE_MEM_64 ? 2 : 1;

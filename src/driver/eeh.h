@@ -8,7 +8,7 @@ struct pci_dev;
 
 #ifdef CONFIG_EEH
 /**
- * eeh_covers() - is the device under EEH's protection
+ * subpage_eeh_covers() - is the device under EEH's protection
  * @pdev: the device
  *
  * EEH (Enhanced Error Handling, POWER) puts a device into a Partitionable
@@ -18,10 +18,10 @@ struct pci_dev;
  *
  * Return: true when EEH is switched on and the device has a PE.
  */
-bool eeh_covers(struct pci_dev *pdev);
+bool subpage_eeh_covers(struct pci_dev *pdev);
 
 /**
- * eeh_save_bar() - let EEH restore a BAR to where it is now
+ * subpage_eeh_save_bar() - let EEH restore a BAR to where it is now
  * @pdev: the device
  * @bar: number of the BAR, 0 to 5
  *
@@ -34,14 +34,14 @@ bool eeh_covers(struct pci_dev *pdev);
  * Context: process context, before the device is registered with VFIO, so no
  * user can reset the PE meanwhile.
  */
-void eeh_save_bar(struct pci_dev *pdev, int bar);
+void subpage_eeh_save_bar(struct pci_dev *pdev, int bar);
 #else
-static inline bool eeh_covers(struct pci_dev *pdev)
+static inline bool subpage_eeh_covers(struct pci_dev *pdev)
 {
 	return false;
 }
 
-static inline void eeh_save_bar(struct pci_dev *pdev, int bar) { }
+static inline void subpage_eeh_save_bar(struct pci_dev *pdev, int bar) { }
 #endif
 
 #endif /* SUBPAGE_EEH_H */

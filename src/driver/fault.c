@@ -1,14 +1,43 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <linux/bits.h>
 #include <linux/errno.h>
 #include <linux/module.h>
+#include <linux/pci.h>
 
 #include "fault.h"
 
-static uint fault_point;
-module_param(fault_point, uint, 0644);
-MODULE_PARM_DESC(fault_point, "Test builds only: step of the bind that fails (1 to 8, 0: none)");
+static uint fault_points;
+module_param(fault_points, uint, 0644);
+MODULE_PARM_DESC(fault_points, "Test builds only: mask of the steps of a bind that fail (default: none)");
 
-int fault(enum fault_point point)
+int subpage_fault(enum fault_point point)
 {
-	return fault_point == point ? -EIO : 0;
+	return fault_points & BIT(point) ? -EIO : 0;
 }
+
+/* What a native driver does after an error: only so does the copy of config space show. */
+static int copy_set(const char *val, const struct kernel_param *kp)
+{
+	unsigned int domain, bus, slot, function;
+	struct pci_dev *pdev;
+	char what[8];
+
+	if (sscanf(val, "%7s %x:%x:%x.%x", what, &domain, &bus, &slot, &function) != 5)
+		return -EINVAL;
+	pdev = pci_get_domain_bus_and_slot(domain, bus, PCI_DEVFN(slot, function));
+	if (!pdev)
+		return -ENODEV;
+
+	if (!strcmp(what, "save")) {
+		pci_save_state(pdev);
+	} else {
+		pdev->state_saved = true;
+		pci_restore_state(pdev);
+	}
+	pci_dev_put(pdev);
+	return 0;
+}
+
+static const struct kernel_param_ops copy_ops = { .set = copy_set };
+module_param_cb(config_copy, &copy_ops, NULL, 0200);
+MODULE_PARM_DESC(config_copy, "Test builds only: \"save BDF\" or \"restore BDF\"");

@@ -13,7 +13,7 @@
 
 /* 6.3 asks the group; before, interrupt remapping was a capability of the IOMMU. */
 #ifdef HAVE_ISOLATED_MSI
-static inline bool compat_has_isolated_msi(struct device *dev)
+static inline bool kcompat_has_isolated_msi(struct device *dev)
 {
 	struct iommu_group *group = iommu_group_get(dev);
 	bool isolated;
@@ -26,7 +26,7 @@ static inline bool compat_has_isolated_msi(struct device *dev)
 	return isolated;
 }
 #else
-static inline bool compat_has_isolated_msi(struct device *dev)
+static inline bool kcompat_has_isolated_msi(struct device *dev)
 {
 	return device_iommu_capable(dev, IOMMU_CAP_INTR_REMAP);
 }
@@ -37,20 +37,20 @@ static inline bool compat_has_isolated_msi(struct device *dev)
  * driver without it. Before, it was one more ioctl, and vfio-pci-core had no
  * function for it: here -ENOTTY stands for "ask vfio_pci_core_ioctl()".
  */
-typedef int (*compat_region_info)(struct vfio_device *core_vdev, struct vfio_region_info *info,
+typedef int (*kcompat_region_info)(struct vfio_device *core_vdev, struct vfio_region_info *info,
 				  struct vfio_info_cap *caps);
 
 #ifdef HAVE_GET_REGION_INFO_CAPS
-#define COMPAT_REGION_INFO_OP(op) \
+#define KCOMPAT_REGION_INFO_OP(op) \
 	.get_region_info_caps = (op),
 
-static inline long compat_ioctl(struct vfio_device *core_vdev, unsigned int cmd,
-				unsigned long arg, compat_region_info region_info)
+static inline long kcompat_ioctl(struct vfio_device *core_vdev, unsigned int cmd,
+				 unsigned long arg, kcompat_region_info region_info)
 {
 	return vfio_pci_core_ioctl(core_vdev, cmd, arg);
 }
 #else
-#define COMPAT_REGION_INFO_OP(op)
+#define KCOMPAT_REGION_INFO_OP(op)
 
 static inline int vfio_pci_ioctl_get_region_info(struct vfio_device *core_vdev,
 						 struct vfio_region_info *info,
@@ -59,8 +59,8 @@ static inline int vfio_pci_ioctl_get_region_info(struct vfio_device *core_vdev,
 	return -ENOTTY;
 }
 
-static inline long compat_ioctl(struct vfio_device *core_vdev, unsigned int cmd,
-				unsigned long arg, compat_region_info region_info)
+static inline long kcompat_ioctl(struct vfio_device *core_vdev, unsigned int cmd,
+				 unsigned long arg, kcompat_region_info region_info)
 {
 	struct vfio_region_info __user *uinfo = (void __user *)arg;
 	const size_t min = offsetofend(struct vfio_region_info, offset);
@@ -103,53 +103,71 @@ out:
 
 /* 6.17: the VF token also comes through iommufd's bind. */
 #ifdef HAVE_MATCH_TOKEN_UUID
-#define COMPAT_TOKEN_OPS \
+#define KCOMPAT_TOKEN_OPS \
 	.match_token_uuid = vfio_pci_core_match_token_uuid,
 #else
-#define COMPAT_TOKEN_OPS
+#define KCOMPAT_TOKEN_OPS
 #endif
 
 /* 6.2: iommufd; 6.6: detach; 6.15: PASIDs. */
 #ifdef HAVE_IOMMUFD
-#define COMPAT_IOMMUFD_OPS \
+#define KCOMPAT_IOMMUFD_OPS \
 	.bind_iommufd = vfio_iommufd_physical_bind, \
 	.unbind_iommufd = vfio_iommufd_physical_unbind, \
 	.attach_ioas = vfio_iommufd_physical_attach_ioas, \
-	COMPAT_IOMMUFD_DETACH_OPS \
-	COMPAT_IOMMUFD_PASID_OPS
+	KCOMPAT_IOMMUFD_DETACH_OPS \
+	KCOMPAT_IOMMUFD_PASID_OPS
 #else
-#define COMPAT_IOMMUFD_OPS
+#define KCOMPAT_IOMMUFD_OPS
 #endif
 
 #ifdef HAVE_IOMMUFD_DETACH
-#define COMPAT_IOMMUFD_DETACH_OPS \
+#define KCOMPAT_IOMMUFD_DETACH_OPS \
 	.detach_ioas = vfio_iommufd_physical_detach_ioas,
 #else
-#define COMPAT_IOMMUFD_DETACH_OPS
+#define KCOMPAT_IOMMUFD_DETACH_OPS
 #endif
 
 #ifdef HAVE_IOMMUFD_PASID
-#define COMPAT_IOMMUFD_PASID_OPS \
+#define KCOMPAT_IOMMUFD_PASID_OPS \
 	.pasid_attach_ioas = vfio_iommufd_physical_pasid_attach_ioas, \
 	.pasid_detach_ioas = vfio_iommufd_physical_pasid_detach_ioas,
 #else
-#define COMPAT_IOMMUFD_PASID_OPS
+#define KCOMPAT_IOMMUFD_PASID_OPS
 #endif
 
 /* 6.19: BARs as dma-bufs; 7.0 renamed the type of their ranges. */
-#ifdef HAVE_VFIO_PCI_DMABUF
 #ifdef HAVE_DMA_BUF_PHYS_VEC
-#define phys_vec dma_buf_phys_vec
+#define kcompat_phys_vec dma_buf_phys_vec
+#else
+#define kcompat_phys_vec phys_vec
 #endif
-static inline void compat_set_pci_ops(struct vfio_pci_core_device *core,
-				      const struct vfio_pci_device_ops *ops)
+
+/*
+ * 7.1 has three options of stock vfio-pci for each device. Before, two of them hold
+ * for all drivers of vfio-pci-core and follow whoever set them last, so what they
+ * mean is done in subpage_open_device(). The third is in 6.1.y and 6.12.y, too; a
+ * kernel without it does not get the option.
+ */
+#ifdef HAVE_CORE_OPTIONS
+static inline void kcompat_set_intx_vga(struct vfio_pci_core_device *core, bool nointxmask,
+					bool disable_vga)
 {
-	core->pci_ops = ops;
+	core->nointxmask = nointxmask;
+	core->disable_vga = disable_vga;
 }
 #else
-struct vfio_pci_device_ops;
-static inline void compat_set_pci_ops(struct vfio_pci_core_device *core,
-				      const struct vfio_pci_device_ops *ops) { }
+static inline void kcompat_set_intx_vga(struct vfio_pci_core_device *core, bool nointxmask,
+					bool disable_vga) { }
+#endif
+
+#ifdef HAVE_DISABLE_IDLE_D3
+static inline void kcompat_set_idle_d3(struct vfio_pci_core_device *core, bool disable)
+{
+	core->disable_idle_d3 |= disable;
+}
+#else
+static inline void kcompat_set_idle_d3(struct vfio_pci_core_device *core, bool disable) { }
 #endif
 
 #endif /* SUBPAGE_KCOMPAT_H */

@@ -6,83 +6,145 @@
 #include <linux/pci.h>
 #include <linux/pm_runtime.h>
 
-#include "kcompat.h"
+#include "device.h"
 #include "fault.h"
+#include "kcompat.h"
+#include "options.h"
 #include "region.h"
 #include "sysfs.h"
+#include "watch.h"
 
-static enum msix_policy msix_mmap = MSIX_MMAP_EEH;
-module_param_cb(msix_mmap, &msix_policy_param_ops, &msix_mmap, 0644);
-MODULE_PARM_DESC(msix_mmap,
-		 "Where the MSI-X table can be mapped: eeh (where EEH covers the device; default), isolated (also where the IOMMU isolates MSIs), always, never. Read at bind.");
+static int subpage_init_dev(struct vfio_device *core_vdev)
+{
+	struct subpage_device *sdev = to_subpage_device(core_vdev);
+	int ret = vfio_pci_core_init_dev(core_vdev);
 
-static bool realign = true;
-module_param(realign, bool, 0644);
-MODULE_PARM_DESC(realign,
-		 "Move sub-page BARs that share a page (default: yes). With 0 only BARs that are alone on their page are claimed. Read at bind.");
+	if (ret)
+		return ret;
 
-static bool enable_sriov;
-module_param(enable_sriov, bool, 0644);
-MODULE_PARM_DESC(enable_sriov,
-		 "Let sriov_numvfs create virtual functions of a bound physical function (default: no). They need a user-space driver of the physical function.");
+	sdev->nointxmask = subpage_option_nointxmask;
+	sdev->disable_vga = subpage_option_disable_vga;
+	kcompat_set_intx_vga(&sdev->core, sdev->nointxmask, sdev->disable_vga);
+	kcompat_set_idle_d3(&sdev->core, subpage_option_disable_idle_d3);
+	subpage_watch_prepare(sdev);
+	return 0;
+}
 
 static int subpage_open_device(struct vfio_device *core_vdev)
 {
 	struct subpage_device *sdev = to_subpage_device(core_vdev);
-	int bar, ret;
+	struct vfio_pci_core_device *core = &sdev->core;
+	int ret;
 
-	for (bar = 0; bar < PCI_STD_NUM_BARS; bar++)
-		page_claim_check(&sdev->claim[bar], sdev->core.pdev, bar);
-
-	ret = vfio_pci_core_enable(&sdev->core);
+	subpage_watch_opening(sdev);
+	ret = vfio_pci_core_enable(core);
 	if (ret)
 		return ret;
 
-	vfio_pci_core_finish_enable(&sdev->core);
-	region_open(sdev);
+	/* What these options do on a kernel that has them for all drivers alike. */
+	if (sdev->nointxmask)
+		core->pci_2_3 = false;
+	if (sdev->disable_vga)
+		core->has_vga = false;
+	vfio_pci_core_finish_enable(core);
+	subpage_region_open(sdev);
+	subpage_watch_opened(sdev);
 	return 0;
+}
+
+static void subpage_close_device(struct vfio_device *core_vdev)
+{
+	struct subpage_device *sdev = to_subpage_device(core_vdev);
+
+	subpage_watch_closing(sdev);
+	vfio_pci_core_close_device(core_vdev);
+	subpage_watch_closed(sdev);
 }
 
 static long subpage_ioctl(struct vfio_device *core_vdev, unsigned int cmd, unsigned long arg)
 {
-	return compat_ioctl(core_vdev, cmd, arg, region_info);
+	bool reaches_device = cmd == VFIO_DEVICE_RESET || cmd == VFIO_DEVICE_PCI_HOT_RESET ||
+			      cmd == VFIO_DEVICE_IOEVENTFD;
+
+	if (reaches_device && !subpage_watch_intact(to_subpage_device(core_vdev)))
+		return -EIO;
+
+	return kcompat_ioctl(core_vdev, cmd, arg, subpage_region_info);
+}
+
+static int subpage_ioctl_feature(struct vfio_device *core_vdev, u32 flags, void __user *arg,
+				 size_t argsz)
+{
+	if (!subpage_watch_intact(to_subpage_device(core_vdev)))
+		return -EIO;
+
+	return vfio_pci_core_ioctl_feature(core_vdev, flags, arg, argsz);
 }
 
 static const struct vfio_device_ops subpage_ops = {
 	/* vfio-pci-core gives it to a PF's VFs as their driver_override. */
 	.name		= KBUILD_MODNAME,
-	.init		= vfio_pci_core_init_dev,
+	.init		= subpage_init_dev,
 	.release	= vfio_pci_core_release_dev,
 	.open_device	= subpage_open_device,
-	.close_device	= vfio_pci_core_close_device,
+	.close_device	= subpage_close_device,
 	.ioctl		= subpage_ioctl,
-	COMPAT_REGION_INFO_OP(region_info)
-	.device_feature	= vfio_pci_core_ioctl_feature,
-	.read		= vfio_pci_core_read,
-	.write		= vfio_pci_core_write,
-	.mmap		= region_mmap,
+	KCOMPAT_REGION_INFO_OP(subpage_region_info)
+	.device_feature	= subpage_ioctl_feature,
+	.read		= subpage_region_read,
+	.write		= subpage_region_write,
+	.mmap		= subpage_region_mmap,
 	.request	= vfio_pci_core_request,
 	.match		= vfio_pci_core_match,
-	COMPAT_TOKEN_OPS
-	COMPAT_IOMMUFD_OPS
+	KCOMPAT_TOKEN_OPS
+	KCOMPAT_IOMMUFD_OPS
 };
 
-static void make_claims(struct subpage_device *sdev)
+#ifdef HAVE_VFIO_PCI_DMABUF
+/* The last door to a BAR: what is hidden from mmap must not leave through it. */
+static int subpage_get_dmabuf_phys(struct vfio_pci_core_device *core,
+				   struct p2pdma_provider **provider, unsigned int index,
+				   struct kcompat_phys_vec *phys,
+				   struct vfio_region_dma_range *ranges, size_t nr_ranges)
 {
-	struct pci_dev *pdev = sdev->core.pdev;
-	int bar;
+	struct subpage_device *sdev = to_subpage_device(&core->vdev);
+	size_t i;
 
-	for (bar = 0; bar < PCI_STD_NUM_BARS; bar++)
-		if (page_claim_is_candidate(pdev, bar))
-			page_claim_make(&sdev->claim[bar], pdev, bar, realign);
+	for (i = 0; i < nr_ranges; i++)
+		if (subpage_region_hides(sdev, index, ranges[i].offset, ranges[i].length))
+			return -EINVAL;
+
+	return vfio_pci_core_get_dmabuf_phys(core, provider, index, phys, ranges, nr_ranges);
 }
 
-static int subpage_probe(struct pci_dev *pdev, const struct pci_device_id *id)
-{
-	struct subpage_device *sdev;
-	int bar, ret;
+static const struct vfio_pci_device_ops subpage_pci_ops = {
+	.get_dmabuf_phys = subpage_get_dmabuf_phys,
+};
 
-	/* vfio-pci-core refuses these too, but only after the BARs have moved. */
+static void set_pci_ops(struct vfio_pci_core_device *core)
+{
+	core->pci_ops = &subpage_pci_ops;
+}
+#else
+static void set_pci_ops(struct vfio_pci_core_device *core) { }
+#endif
+
+/* As stock vfio-pci: known errata that a user could exploit. */
+static const struct pci_device_id denied[] = {
+	{ PCI_VDEVICE(INTEL, PCI_DEVICE_ID_INTEL_QAT_C3XXX) },
+	{ PCI_VDEVICE(INTEL, PCI_DEVICE_ID_INTEL_QAT_C3XXX_VF) },
+	{ PCI_VDEVICE(INTEL, PCI_DEVICE_ID_INTEL_QAT_C62X) },
+	{ PCI_VDEVICE(INTEL, PCI_DEVICE_ID_INTEL_QAT_C62X_VF) },
+	{ PCI_VDEVICE(INTEL, PCI_DEVICE_ID_INTEL_QAT_DH895XCC) },
+	{ PCI_VDEVICE(INTEL, PCI_DEVICE_ID_INTEL_QAT_DH895XCC_VF) },
+	{ PCI_VDEVICE(INTEL, 0x0b25) },		/* DSA of Sapphire Rapids */
+	{ PCI_VDEVICE(INTEL, 0x0cfe) },		/* IAA of Sapphire Rapids */
+	{}
+};
+
+static int check_device(struct pci_dev *pdev)
+{
+	/* vfio-pci-core refuses these two, too, but only after the BARs have moved. */
 	if (pdev->hdr_type != PCI_HEADER_TYPE_NORMAL) {
 		pci_err(pdev, "is a bridge; VFIO takes endpoints only\n");
 		return -EINVAL;
@@ -91,33 +153,52 @@ static int subpage_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 		pci_err(pdev, "has virtual functions; write 0 to sriov_numvfs, then bind again\n");
 		return -EBUSY;
 	}
+	if (pci_match_id(denied, pdev)) {
+		if (!subpage_option_disable_denylist) {
+			pci_err(pdev, "has errata that make it unsafe in a user's hands; disable_denylist=1 takes it all the same\n");
+			return -EINVAL;
+		}
+		pci_warn(pdev, "has errata that make it unsafe in a user's hands; taken because of disable_denylist=1\n");
+	}
+
+	return 0;
+}
+
+static int subpage_probe(struct pci_dev *pdev, const struct pci_device_id *id)
+{
+	struct subpage_device *sdev;
+	bool undone;
+	int ret;
+
+	ret = check_device(pdev);
+	if (ret)
+		return ret;
 
 	sdev = vfio_alloc_device(subpage_device, core.vdev, &pdev->dev, &subpage_ops);
 	if (IS_ERR(sdev))
 		return PTR_ERR(sdev);
 
-	compat_set_pci_ops(&sdev->core, REGION_DMABUF_OPS);
-	msix_table_init(&sdev->msix, pdev, msix_mmap);
-	make_claims(sdev);
+	set_pci_ops(&sdev->core);
+	sdev->exact_size = subpage_option_exact_size(pdev);
+	subpage_msix_init(&sdev->msix, pdev, subpage_option_msix_mmap(pdev));
+	subpage_claims_make(sdev->claims, pdev, subpage_option_realign(pdev));
 
 	dev_set_drvdata(&pdev->dev, &sdev->core);
-	ret = fault(FAULT_REGISTER) ?: vfio_pci_core_register_device(&sdev->core);
+	ret = subpage_fault(FAULT_REGISTER) ?: vfio_pci_core_register_device(&sdev->core);
 	if (ret)
 		goto err_claims;
 
-	for (bar = 0; bar < PCI_STD_NUM_BARS; bar++)
-		page_claim_settle(&sdev->claim[bar]);
+	subpage_claims_settle(sdev->claims);
 	return 0;
 
 err_claims:
-	pci_err(pdev, "VFIO does not take the device (%pe)%s; its BARs are where they were\n",
-		ERR_PTR(ret), pdev->dev.iommu_group ? "" :
-		": it has no IOMMU group, is the IOMMU switched on?");
 	/* It may have gone to sleep on the way; waking up restores the BARs that it slept with. */
 	pm_runtime_resume(&pdev->dev);
-	for (bar = PCI_STD_NUM_BARS - 1; bar >= 0; bar--)
-		page_claim_undo(&sdev->claim[bar], pdev, bar);
+	undone = subpage_claims_undo(sdev->claims, pdev);
 	vfio_put_device(&sdev->core.vdev);
+	pci_err(pdev, "VFIO does not take the device (%pe)%s%s\n", ERR_PTR(ret),
+		pdev->dev.iommu_group ? "" : ": it has no IOMMU group, is the IOMMU switched on?",
+		undone ? "; its BARs are where they were" : "");
 	return ret;
 }
 
@@ -125,18 +206,16 @@ static void subpage_remove(struct pci_dev *pdev)
 {
 	struct vfio_pci_core_device *core = dev_get_drvdata(&pdev->dev);
 	struct subpage_device *sdev = to_subpage_device(&core->vdev);
-	int bar;
 
 	/* Waits until no user has the device open. */
 	vfio_pci_core_unregister_device(core);
-	for (bar = PCI_STD_NUM_BARS - 1; bar >= 0; bar--)
-		page_claim_drop(&sdev->claim[bar], pdev, bar);
+	subpage_claims_drop(sdev->claims, pdev);
 	vfio_put_device(&core->vdev);
 }
 
 static int subpage_sriov_configure(struct pci_dev *pdev, int nr_virtfn)
 {
-	if (!enable_sriov)
+	if (!subpage_option_enable_sriov)
 		return -ENOENT;
 
 	return vfio_pci_core_sriov_configure(dev_get_drvdata(&pdev->dev), nr_virtfn);
@@ -160,9 +239,31 @@ static struct pci_driver subpage_driver = {
 	.sriov_configure	= subpage_sriov_configure,
 	.err_handler		= &vfio_pci_core_err_handlers,
 	.driver_managed_dma	= true,
-	.dev_groups		= sysfs_groups,
+	.dev_groups		= subpage_sysfs_groups,
 };
-module_pci_driver(subpage_driver);
+
+static int __init subpage_init(void)
+{
+	int ret;
+
+	subpage_sysfs_init();
+	ret = subpage_watch_init();
+	if (ret)
+		return ret;
+
+	ret = pci_register_driver(&subpage_driver);
+	if (ret)
+		subpage_watch_exit();
+	return ret;
+}
+module_init(subpage_init);
+
+static void __exit subpage_exit(void)
+{
+	pci_unregister_driver(&subpage_driver);
+	subpage_watch_exit();
+}
+module_exit(subpage_exit);
 
 MODULE_LICENSE("GPL");
 MODULE_AUTHOR("The subpage-vfio-pci project");

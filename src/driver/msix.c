@@ -1,47 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <linux/pci.h>
-#include <linux/string.h>
-#include <linux/sysfs.h>
 
 #include "kcompat.h"
 #include "eeh.h"
 #include "msix.h"
 
-static const char * const policy_name[] = {
-	[MSIX_MMAP_EEH] = "eeh",
-	[MSIX_MMAP_ISOLATED] = "isolated",
-	[MSIX_MMAP_ALWAYS] = "always",
-	[MSIX_MMAP_NEVER] = "never",
-};
-
-static int policy_set(const char *val, const struct kernel_param *kp)
-{
-	enum msix_policy *policy = kp->arg;
-	int i = sysfs_match_string(policy_name, val);
-
-	if (i < 0) {
-		pr_err("%s: msix_mmap: expected eeh, isolated, always or never\n",
-		       KBUILD_MODNAME);
-		return i;
-	}
-
-	*policy = i;
-	return 0;
-}
-
-static int policy_get(char *buffer, const struct kernel_param *kp)
-{
-	const enum msix_policy *policy = kp->arg;
-
-	return sysfs_emit(buffer, "%s\n", policy_name[*policy]);
-}
-
-const struct kernel_param_ops msix_policy_param_ops = {
-	.set = policy_set,
-	.get = policy_get,
-};
-
-static void expose(struct msix_table *table, enum subpage_msix_state state, const char *reason)
+static void set_state(struct msix_table *table, enum subpage_msix_state state,
+		      const char *reason)
 {
 	table->state = state;
 	table->reason = reason;
@@ -49,26 +14,26 @@ static void expose(struct msix_table *table, enum subpage_msix_state state, cons
 
 static void decide(struct msix_table *table, struct pci_dev *pdev, enum msix_policy policy)
 {
-	bool isolated = compat_has_isolated_msi(&pdev->dev);
+	bool isolated = kcompat_has_isolated_msi(&pdev->dev);
 
 	if (policy == MSIX_MMAP_NEVER)
-		expose(table, SUBPAGE_MSIX_HIDDEN, "hidden from mmap, msix_mmap=never");
-	else if (eeh_covers(pdev))
-		expose(table, SUBPAGE_MSIX_EEH, "mappable, EEH isolates its MSIs");
+		set_state(table, SUBPAGE_MSIX_HIDDEN, "hidden from mmap, msix_mmap=never");
+	else if (subpage_eeh_covers(pdev))
+		set_state(table, SUBPAGE_MSIX_EEH, "mappable, EEH isolates its MSIs");
 	else if (policy == MSIX_MMAP_EEH && isolated)
-		expose(table, SUBPAGE_MSIX_HIDDEN,
-		       "hidden from mmap, no EEH, but the IOMMU isolates MSIs (msix_mmap=isolated maps it)");
+		set_state(table, SUBPAGE_MSIX_HIDDEN,
+			  "hidden from mmap, no EEH, but the IOMMU isolates MSIs (msix_mmap=isolated maps it)");
 	else if (policy != MSIX_MMAP_EEH && isolated)
-		expose(table, SUBPAGE_MSIX_ISOLATED, "mappable, the IOMMU isolates its MSIs");
+		set_state(table, SUBPAGE_MSIX_ISOLATED, "mappable, the IOMMU isolates its MSIs");
 	else if (policy == MSIX_MMAP_ALWAYS)
-		expose(table, SUBPAGE_MSIX_ALWAYS,
-		       "mappable, msix_mmap=always, though nothing isolates its MSIs");
+		set_state(table, SUBPAGE_MSIX_ALWAYS,
+			  "mappable, msix_mmap=always, though nothing isolates its MSIs");
 	else
-		expose(table, SUBPAGE_MSIX_HIDDEN,
-		       "hidden from mmap, neither EEH nor the IOMMU isolates MSIs (msix_mmap=always maps it)");
+		set_state(table, SUBPAGE_MSIX_HIDDEN,
+			  "hidden from mmap, neither EEH nor the IOMMU isolates MSIs (msix_mmap=always maps it)");
 }
 
-const char *msix_state_name(const struct msix_table *table)
+const char *subpage_msix_state_name(const struct msix_table *table)
 {
 	static const char * const name[] = {
 		[SUBPAGE_MSIX_NONE] = "none",
@@ -81,7 +46,7 @@ const char *msix_state_name(const struct msix_table *table)
 	return name[table->state];
 }
 
-void msix_table_init(struct msix_table *table, struct pci_dev *pdev, enum msix_policy policy)
+void subpage_msix_init(struct msix_table *table, struct pci_dev *pdev, enum msix_policy policy)
 {
 	u32 location;
 	u16 control;

@@ -3,7 +3,6 @@
 #define SUBPAGE_MSIX_H
 
 #include <linux/mm.h>
-#include <linux/moduleparam.h>
 #include <linux/subpage_vfio_pci.h>
 
 struct pci_dev;
@@ -34,7 +33,9 @@ enum msix_policy {
  * @size: length, bytes
  * @reason: why @state, as a sentence
  *
- * Written once, by msix_table_init(), before the device is registered.
+ * The state is decided once, by subpage_msix_init(), before the device is
+ * registered. The place is the device's own word, and a reset can change it: it is
+ * taken anew from vfio-pci-core at each open, see subpage_region_open().
  */
 struct msix_table {
 	enum subpage_msix_state state;
@@ -44,11 +45,8 @@ struct msix_table {
 	const char *reason;
 };
 
-/* get and set of a parameter of type enum msix_policy; sysfs shows the name */
-extern const struct kernel_param_ops msix_policy_param_ops;
-
 /**
- * msix_table_init() - find the table and decide about its exposure
+ * subpage_msix_init() - find the table and decide about its exposure
  * @table: filled in
  * @pdev: the device
  * @policy: the administrator's choice
@@ -57,10 +55,10 @@ extern const struct kernel_param_ops msix_policy_param_ops;
  *
  * Context: process context; takes the IOMMU group's mutex.
  */
-void msix_table_init(struct msix_table *table, struct pci_dev *pdev, enum msix_policy policy);
+void subpage_msix_init(struct msix_table *table, struct pci_dev *pdev, enum msix_policy policy);
 
 /* The table's state in lower case, as in sysfs. */
-const char *msix_state_name(const struct msix_table *table);
+const char *subpage_msix_state_name(const struct msix_table *table);
 
 /* First byte of the hole: the pages of the BAR that must not be mapped. */
 static inline u64 msix_hole_start(const struct msix_table *table)

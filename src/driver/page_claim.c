@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <linux/aperture.h>
 #include <linux/mm.h>
 
 #include "eeh.h"
@@ -6,11 +7,59 @@
 #include "page_claim.h"
 #include "trace.h"
 
-bool page_claim_is_candidate(struct pci_dev *pdev, int bar)
+static const struct {
+	const char *name;
+	const char *reason;
+} state_text[] = {
+	[SUBPAGE_BAR_NONE] = { "none", "a page or more, nothing to claim" },
+	[SUBPAGE_BAR_IN_PLACE] = { "in_place", "alone on its page, claimed in place" },
+	[SUBPAGE_BAR_MOVED] = { "moved", "moved to a page of its own" },
+	[SUBPAGE_BAR_UNASSIGNED] = { "unassigned", "trapped, it has no address" },
+	[SUBPAGE_BAR_VIRTFN] = { "virtfn", "trapped, the physical function places it" },
+	[SUBPAGE_BAR_FIXED] = { "fixed", "trapped, it shares its page and must not be moved" },
+	[SUBPAGE_BAR_BUSY] = {
+		"busy", "trapped, it shares its page and the kernel is using the device"
+	},
+	[SUBPAGE_BAR_REALIGN_OFF] = {
+		"realign_off", "trapped, it shares its page and realign=0 forbids to move it"
+	},
+	[SUBPAGE_BAR_TRAP] = { "trap", "trapped, because of realign=trap" },
+	[SUBPAGE_BAR_NO_SPACE] = {
+		"no_space", "trapped, it shares its page and the bridge window is full"
+	},
+	[SUBPAGE_BAR_FAILED] = { "failed", "trapped, it shares its page and could not be moved" },
+	[SUBPAGE_BAR_LOST] = {
+		"lost", "page lost, the PCI core released the bridge window above it"
+	},
+};
+
+const char *subpage_bar_state_name(enum subpage_bar_state state)
 {
-	return (pci_resource_flags(pdev, bar) & IORESOURCE_MEM) &&
-	       pci_resource_len(pdev, bar) &&
-	       pci_resource_len(pdev, bar) < PAGE_SIZE;
+	return state_text[state].name;
+}
+
+const char *subpage_bar_state_reason(enum subpage_bar_state state)
+{
+	return state_text[state].reason;
+}
+
+enum subpage_bar_state subpage_claim_state(const struct page_claim *claim)
+{
+	const struct resource *res = claim->res;
+
+	if (!res || claim->refused)
+		return claim->refused;
+	/* With no page free the PCI core falls back to the firmware's address, aligned or not. */
+	if (!res->parent || !PAGE_ALIGNED(res->start) || resource_size(res) != PAGE_SIZE)
+		return SUBPAGE_BAR_LOST;
+
+	return res->start == claim->was.start ? SUBPAGE_BAR_IN_PLACE : SUBPAGE_BAR_MOVED;
+}
+
+static bool is_subpage(const struct resource *res)
+{
+	return (res->flags & IORESOURCE_MEM) && resource_size(res) &&
+	       resource_size(res) < PAGE_SIZE;
 }
 
 static void set_range(struct resource *res, resource_size_t start, resource_size_t size)
@@ -19,139 +68,31 @@ static void set_range(struct resource *res, resource_size_t start, resource_size
 	res->end = start + size - 1;
 }
 
-/* The PCI core detaches a resource when it releases the bridge window above. */
-static void leave_tree(struct resource *res)
-{
-	if (res->parent)
-		remove_resource(res);
-}
-
 static int bar_register(int bar)
 {
 	return PCI_BASE_ADDRESS_0 + 4 * bar;
 }
 
-static bool bar_is_64(const struct resource *res)
+/* The words of a BAR's register at the address of a resource; returns how many. */
+static int bar_words(struct pci_dev *pdev, struct resource *res, u32 words[2])
 {
-	return res->flags & IORESOURCE_MEM_64;
-}
-
-static void read_bar(struct pci_dev *pdev, int bar, u32 words[2])
-{
-	pci_read_config_dword(pdev, bar_register(bar), &words[0]);
-	if (bar_is_64(&pdev->resource[bar]))
-		pci_read_config_dword(pdev, bar_register(bar) + 4, &words[1]);
-}
-
-static void write_bar(struct pci_dev *pdev, int bar, const u32 words[2])
-{
-	pci_write_config_dword(pdev, bar_register(bar), words[0]);
-	if (bar_is_64(&pdev->resource[bar]))
-		pci_write_config_dword(pdev, bar_register(bar) + 4, words[1]);
-}
-
-/*
- * The PCI core reports a BAR register that does not take its new value in the
- * log only. A page claimed for such a BAR would map somebody else's registers.
- */
-static int check_bar_register(struct pci_dev *pdev, int bar)
-{
-	struct resource *res = &pdev->resource[bar];
 	struct pci_bus_region region;
-	u32 words[2] = {};
-	u64 address;
 
 	pcibios_resource_to_bus(pdev->bus, &region, res);
-	read_bar(pdev, bar, words);
-	address = (u64)words[1] << 32 | (words[0] & PCI_BASE_ADDRESS_MEM_MASK);
+	words[0] = lower_32_bits(region.start) |
+		   (res->flags & ~(u32)PCI_BASE_ADDRESS_MEM_MASK & 0xf);
+	words[1] = upper_32_bits(region.start);
 
-	return address == region.start ? fault(FAULT_READBACK) : -EIO;
+	return res->flags & IORESOURCE_MEM_64 ? 2 : 1;
 }
 
-/*
- * Two copies of config space outlive the move: the PCI core's, which it takes
- * when it adds the device (7.0 and newer) and which a native driver restores
- * after an error, and EEH's.
- */
-static void refresh_saved_bar(struct pci_dev *pdev, int bar)
+void subpage_bar_save(struct pci_dev *pdev, int bar)
 {
-	if (pdev->state_saved)
-		pci_save_state(pdev);
-	eeh_save_bar(pdev, bar);
-}
+	u32 words[2];
+	int i, n = bar_words(pdev, &pdev->resource[bar], words);
 
-/*
- * Hold what follows the BAR on its page. This fails where anything else lies there.
- *
- * The claim lies beside the BAR, not around it: the PCI core takes the parent of
- * an assigned BAR for its bridge window (pbus_select_window(), 7.x) and indexes
- * an array with it.
- */
-static int hold_rest(struct page_claim *claim, struct resource *res)
-{
-	claim->rest = (struct resource) {
-		.name = claim->name,
-		.start = res->end + 1,
-		.end = res->start + PAGE_SIZE - 1,
-		.flags = IORESOURCE_MEM,
-	};
-
-	return request_resource(res->parent, &claim->rest);
-}
-
-/*
- * pci_reassign_resource(pdev, bar, PAGE_SIZE - size, PAGE_SIZE) is what this
- * amounts to. The PCI core does not export that function; releasing the
- * resource and having pci_assign_resource() place it with the size, and hence
- * the natural alignment, of a page runs the same allocation with the same
- * architecture limits and the same write to the BAR. The caller has set the
- * old range aside and switched memory decode off.
- *
- * BARs that the "pci=resource_alignment" option has touched have no alignment
- * flag left once they are assigned, so it is set for the occasion.
- */
-static int reassign_to_page(struct pci_dev *pdev, int bar)
-{
-	struct resource *res = &pdev->resource[bar];
-	int ret;
-
-	ret = fault(FAULT_RELEASE) ?: release_resource(res);
-	if (ret)
-		return ret;
-
-	set_range(res, 0, PAGE_SIZE);
-	res->flags &= ~IORESOURCE_STARTALIGN;
-	res->flags |= IORESOURCE_SIZEALIGN;
-
-	/* Whatever stands in the way of an address, there is none to be had. */
-	if (fault(FAULT_ASSIGN) || pci_assign_resource(pdev, bar))
-		return -ENOSPC;
-
-	/* With no page free the PCI core falls back to the firmware's address. */
-	if (fault(FAULT_ALIGNMENT) || !PAGE_ALIGNED(res->start))
-		return -ENOSPC;
-
-	return check_bar_register(pdev, bar);
-}
-
-static void put_back(struct page_claim *claim, struct pci_dev *pdev, int bar)
-{
-	struct resource *res = &pdev->resource[bar];
-
-	/* Gone with its bridge window, and so is the BAR's place. */
-	if (!claim->was.parent)
-		return;
-
-	if (res->parent != &claim->was) {
-		if (res->parent)
-			release_resource(res);
-		set_range(res, claim->was.start, resource_size(&claim->was));
-		/* Cannot fail: nothing else gets into the range set aside. */
-		request_resource(&claim->was, res);
-		write_bar(pdev, bar, claim->words);
-	}
-	res->flags = claim->was.flags;
-	remove_resource(&claim->was);
+	for (i = 0; i < n; i++)
+		pdev->saved_config_space[bar_register(bar) / 4 + i] = words[i];
 }
 
 static u16 decode_off(struct pci_dev *pdev)
@@ -164,182 +105,372 @@ static u16 decode_off(struct pci_dev *pdev)
 	return command;
 }
 
-static int move(struct page_claim *claim, struct pci_dev *pdev, int bar)
+/* Between the two words of a 64-bit BAR the device must not decode an address that is half new. */
+static void write_bar(struct pci_dev *pdev, int bar, struct resource *res)
 {
-	struct resource *res = &pdev->resource[bar];
-	u16 command = decode_off(pdev);
+	u32 words[2];
+	int i, n = bar_words(pdev, res, words);
+	u16 command = n > 1 ? decode_off(pdev) : 0;
+
+	for (i = 0; i < n; i++)
+		pci_write_config_dword(pdev, bar_register(bar) + 4 * i, words[i]);
+	if (n > 1)
+		pci_write_config_word(pdev, PCI_COMMAND, command);
+}
+
+/*
+ * The PCI core reports a BAR register that does not take its new value in the
+ * log only. A page claimed for such a BAR would map somebody else's registers.
+ */
+static int check_bar(struct pci_dev *pdev, int bar)
+{
+	u32 words[2], value;
+	int i, n = bar_words(pdev, &pdev->resource[bar], words);
+
+	for (i = 0; i < n; i++) {
+		pci_read_config_dword(pdev, bar_register(bar) + 4 * i, &value);
+		if (value != words[i])
+			return -EIO;
+	}
+
+	return subpage_fault(FAULT_READBACK);
+}
+
+/* Whatever else the BAR had: should the PCI core place it anew, then on a page. */
+static void align_to_size(struct resource *res)
+{
+	res->flags &= ~IORESOURCE_STARTALIGN;
+	res->flags |= IORESOURCE_SIZEALIGN;
+}
+
+/*
+ * A BAR without an address, as the PCI core leaves one. What its register says is
+ * somebody else's by now, so the function must not decode it, nor after the copy
+ * of its config space is restored; pci_enable_device() refuses such a device.
+ */
+static void unassign(struct page_claim *claim, struct pci_dev *pdev, int bar)
+{
+	decode_off(pdev);
+	pdev->saved_config_space[PCI_COMMAND / 4] &= ~PCI_COMMAND_MEMORY;
+	set_range(claim->res, 0, subpage_claim_true_size(claim));
+	claim->res->flags = claim->was.flags | IORESOURCE_UNSET;
+	pci_err(pdev, "BAR %d: its old range %pR is taken; it has no address now and memory decode is off; remove the device and rescan\n",
+		bar, &claim->was);
+}
+
+/*
+ * The BAR leaves its range and the placeholder takes it: beside each other, never
+ * one around the other, since the PCI core takes the parent of an assigned BAR for
+ * its bridge window (pbus_select_window(), 7.x) and indexes an array with it.
+ * In the moment between the two somebody else can take the range; and the window
+ * can go before the BAR leaves it. Nothing that a module can call does either
+ * in one step.
+ *
+ * While the BAR is out of the tree its flags are 0: a rescan on another processor
+ * assigns whatever has flags and no place.
+ *
+ * Return: 0, an error with the BAR where it was, or -EADDRNOTAVAIL if it could not
+ * get back.
+ */
+static int set_aside(struct page_claim *claim)
+{
+	struct resource *res = claim->res, *window = res->parent;
 	int ret;
 
-	read_bar(pdev, bar, claim->words);
-
-	/* Insert, not request: the placeholder goes around the BAR, which then leaves it. */
-	ret = fault(FAULT_PLACEHOLDER) ?: insert_resource(res->parent, &claim->was);
-	if (ret)
-		goto out_decode;
-
-	ret = reassign_to_page(pdev, bar);
-	if (ret)
-		goto err_put_back;
-
-	/* The BAR is as long as it ever was; its page is longer. */
-	ret = fault(FAULT_SHRINK) ?:
-	      adjust_resource(res, res->start, resource_size(&claim->was));
-	if (ret)
-		goto err_put_back;
-
-	/* Somebody may have been quick and taken it: then all goes back. */
-	ret = fault(FAULT_REST) ?: hold_rest(claim, res);
-	if (ret)
-		goto err_put_back;
-
-	res->flags = claim->was.flags & ~IORESOURCE_STARTALIGN;
-	goto out_decode;
-
-err_put_back:
-	put_back(claim, pdev, bar);
-out_decode:
-	pci_write_config_word(pdev, PCI_COMMAND, command);
+	ret = subpage_fault(FAULT_RELEASE);
 	if (ret)
 		return ret;
 
-	refresh_saved_bar(pdev, bar);
-	trace_subpage_move(pdev, bar, claim);
+	res->flags = 0;
+	ret = release_resource(res);
+	if (ret)
+		goto out_flags;
+
+	claim->placeholder = claim->was;
+	ret = subpage_fault(FAULT_PLACEHOLDER) ?: request_resource(window, &claim->placeholder);
+	if (!ret)
+		return 0;
+	if (subpage_fault(FAULT_PUT_BACK) || request_resource(window, res))
+		ret = -EADDRNOTAVAIL;
+out_flags:
+	res->flags = claim->was.flags;
+	return ret;
+}
+
+/*
+ * pci_reassign_resource(pdev, bar, PAGE_SIZE - size, PAGE_SIZE) is what this
+ * amounts to. The PCI core does not export that function; having
+ * pci_assign_resource() place the BAR with the size, and hence the natural
+ * alignment, of a page runs the same allocation with the same architecture limits
+ * and the same write to the BAR. BARs that "pci=resource_alignment" has touched
+ * have no alignment flag left once they are assigned, so it is set.
+ *
+ * From the flags to the allocation a rescan on another processor can assign it too.
+ */
+static int reassign_to_page(struct page_claim *claim, struct pci_dev *pdev, int bar)
+{
+	struct resource *res = claim->res;
+
+	set_range(res, 0, PAGE_SIZE);
+	res->flags = claim->was.flags;
+	align_to_size(res);
+
+	/* Whatever stands in the way of an address, there is none to be had. */
+	if (subpage_fault(FAULT_ASSIGN) || pci_assign_resource(pdev, bar))
+		return -ENOSPC;
+
+	/* With no page free the PCI core falls back to the firmware's address. */
+	if (subpage_fault(FAULT_ALIGNMENT) || !PAGE_ALIGNED(res->start))
+		return -ENOSPC;
+
+	return check_bar(pdev, bar);
+}
+
+/*
+ * The register first, while both ranges are held: what it says is the device's own
+ * at any time.
+ *
+ * Return: 0, or -EADDRNOTAVAIL when the old range is somebody else's by now: it was
+ * taken in the moment between placeholder and BAR, or has gone with its window.
+ */
+static int put_back(struct page_claim *claim, struct pci_dev *pdev, int bar)
+{
+	struct resource *res = claim->res, *window = claim->placeholder.parent;
+
+	if (window)
+		write_bar(pdev, bar, &claim->was);
+	res->flags = 0;
+	if (res->parent)
+		release_resource(res);
+	set_range(res, claim->was.start, subpage_claim_true_size(claim));
+	if (window)
+		release_resource(&claim->placeholder);
+	if (!window || subpage_fault(FAULT_PUT_BACK) || request_resource(window, res))
+		return -EADDRNOTAVAIL;
+
+	res->flags = claim->was.flags;
+	subpage_bar_save(pdev, bar);
 	return 0;
 }
 
-static bool must_stay(struct pci_dev *pdev, int bar)
+/*
+ * Decode stays on: the register of a 32-bit BAR changes in one write, around that of
+ * a 64-bit one the PCI core switches it off itself, and old and new range are both
+ * held meanwhile. So the function's other BARs are undisturbed, and so is a console
+ * on one of them while the PCI core prints.
+ */
+static int move(struct page_claim *claim, struct pci_dev *pdev, int bar)
 {
-	return (pci_resource_flags(pdev, bar) & IORESOURCE_PCI_FIXED) ||
-	       pdev->mmio_always_on || pci_has_flag(PCI_PROBE_ONLY) ||
-	       pci_find_host_bridge(pdev->bus)->preserve_config;
+	int ret;
+
+	ret = set_aside(claim);
+	if (ret)
+		goto out;
+
+	ret = reassign_to_page(claim, pdev, bar);
+	if (ret)
+		ret = put_back(claim, pdev, bar) ?: ret;
+	else
+		subpage_bar_save(pdev, bar);
+out:
+	if (ret == -EADDRNOTAVAIL)
+		unassign(claim, pdev, bar);
+	else if (!ret)
+		subpage_eeh_save_bar(pdev, bar);
+	return ret;
 }
 
-static enum subpage_bar_state make(struct page_claim *claim, struct pci_dev *pdev,
-				   int bar, bool realign)
+/* What the PCI core itself would not place: pdev_resources_assignable() and its callers. */
+static bool must_stay(struct pci_dev *pdev, struct resource *res)
 {
-	struct resource *res = &pdev->resource[bar];
+	u16 class = pdev->class >> 8, command;
 
+	if (class == PCI_CLASS_NOT_DEFINED || class == PCI_CLASS_BRIDGE_HOST)
+		return true;
+	/* An interrupt controller that the firmware left switched on is in use. */
+	if (class == PCI_CLASS_SYSTEM_PIC) {
+		pci_read_config_word(pdev, PCI_COMMAND, &command);
+		if (command & (PCI_COMMAND_IO | PCI_COMMAND_MEMORY))
+			return true;
+	}
+
+	return (res->flags & IORESOURCE_PCI_FIXED) || pdev->mmio_always_on ||
+	       pci_has_flag(PCI_PROBE_ONLY) || pci_find_host_bridge(pdev->bus)->preserve_config ||
+	       pci_find_parent_resource(pdev, res) != res->parent;
+}
+
+/*
+ * Who uses a BAR has requested a region of it; a framebuffer of the firmware, too,
+ * and its driver goes at a bind of stock vfio-pci all the same. A mapping of sysfs
+ * "resourceN" cannot be seen.
+ */
+static bool in_use(struct pci_dev *pdev)
+{
+	int bar;
+
+	if (pdev->class >> 8 == PCI_CLASS_DISPLAY_VGA)
+		aperture_remove_conflicting_pci_devices(pdev, KBUILD_MODNAME);
+
+	for (bar = 0; bar < PCI_STD_NUM_BARS; bar++)
+		if ((pci_resource_flags(pdev, bar) & IORESOURCE_MEM) && pdev->resource[bar].child)
+			return true;
+
+	return false;
+}
+
+/* Return: SUBPAGE_BAR_NONE when the BAR has its page. */
+static enum subpage_bar_state make(struct page_claim *claim, struct pci_dev *pdev, int bar,
+				   enum realign_policy realign)
+{
+	struct resource *res = claim->res;
+
+	if (realign == REALIGN_TRAP)
+		return SUBPAGE_BAR_TRAP;
 	if (pdev->is_virtfn)
 		return SUBPAGE_BAR_VIRTFN;
 	if (!res->parent || (res->flags & (IORESOURCE_UNSET | IORESOURCE_DISABLED)))
 		return SUBPAGE_BAR_UNASSIGNED;
-	if (PAGE_ALIGNED(res->start) && !hold_rest(claim, res))
-		return SUBPAGE_BAR_IN_PLACE;
-	if (must_stay(pdev, bar))
+	/* Fails where anything else lies on the page. */
+	if (PAGE_ALIGNED(res->start) && !adjust_resource(res, res->start, PAGE_SIZE)) {
+		align_to_size(res);
+		return SUBPAGE_BAR_NONE;
+	}
+	if (must_stay(pdev, res))
 		return SUBPAGE_BAR_FIXED;
-	if (res->child)
-		return SUBPAGE_BAR_BUSY;
-	if (!realign)
+	if (realign == REALIGN_OFF)
 		return SUBPAGE_BAR_REALIGN_OFF;
+	if (in_use(pdev))
+		return SUBPAGE_BAR_BUSY;
 
 	switch (move(claim, pdev, bar)) {
 	case 0:
-		return SUBPAGE_BAR_MOVED;
+		return SUBPAGE_BAR_NONE;
 	case -ENOSPC:
 		return SUBPAGE_BAR_NO_SPACE;
+	case -EADDRNOTAVAIL:
+		return SUBPAGE_BAR_UNASSIGNED;
 	default:
 		return SUBPAGE_BAR_FAILED;
 	}
 }
 
-static const struct {
-	const char *name;
-	const char *reason;
-} state_text[] = {
-	[SUBPAGE_BAR_NONE] = { "none", "not claimed" },
-	[SUBPAGE_BAR_IN_PLACE] = { "in_place", "alone on its page, claimed in place" },
-	[SUBPAGE_BAR_MOVED] = { "moved", "moved to a page of its own" },
-	[SUBPAGE_BAR_UNASSIGNED] = { "unassigned", "trapped, it has no address" },
-	[SUBPAGE_BAR_VIRTFN] = { "virtfn", "trapped, the physical function places it" },
-	[SUBPAGE_BAR_FIXED] = { "fixed", "trapped, it shares its page and must not be moved" },
-	[SUBPAGE_BAR_BUSY] = { "busy", "trapped, it shares its page and the kernel is using it" },
-	[SUBPAGE_BAR_REALIGN_OFF] = {
-		"realign_off", "trapped, it shares its page and realign=0 forbids to move it"
-	},
-	[SUBPAGE_BAR_NO_SPACE] = {
-		"no_space", "trapped, it shares its page and the bridge window is full"
-	},
-	[SUBPAGE_BAR_FAILED] = { "failed", "trapped, it shares its page and could not be moved" },
-	[SUBPAGE_BAR_LOST] = {
-		"lost", "page lost, the PCI core released the bridge window above it"
-	},
-};
-
-const char *page_claim_state_name(const struct page_claim *claim)
+static void tell(const struct page_claim *claim, struct pci_dev *pdev, int bar)
 {
-	return state_text[claim->state].name;
-}
+	enum subpage_bar_state state = subpage_claim_state(claim);
+	const char *reason = subpage_bar_state_reason(state);
+	/* Before another driver's probe the line would carry that driver's name alone. */
+	const char *us = strcmp(dev_driver_string(&pdev->dev), KBUILD_MODNAME) ?
+			 KBUILD_MODNAME ": " : "";
+	u64 size = subpage_claim_true_size(claim);
 
-const char *page_claim_reason(const struct page_claim *claim)
-{
-	return state_text[claim->state].reason;
-}
-
-static void log_claim(const struct page_claim *claim, struct pci_dev *pdev, int bar)
-{
-	struct resource *res = &pdev->resource[bar];
-
-	if (claim->state == SUBPAGE_BAR_MOVED)
-		pci_info(pdev, "BAR %d %pR: %s, from %pR\n", bar, res,
-			 page_claim_reason(claim), &claim->was);
+	trace_subpage_claim(pdev, bar, subpage_bar_state_name(state), claim->was.start,
+			    claim->res->start);
+	if (state == SUBPAGE_BAR_MOVED)
+		pci_info(pdev, "%sBAR %d %pR: %llu bytes, %s, from %pR\n", us, bar, claim->res,
+			 size, reason, &claim->was);
 	else
-		pci_info(pdev, "BAR %d %pR: %s\n", bar, res, page_claim_reason(claim));
+		pci_info(pdev, "%sBAR %d %pR: %llu bytes, %s\n", us, bar, claim->res, size,
+			 reason);
 }
 
-void page_claim_make(struct page_claim *claim, struct pci_dev *pdev, int bar, bool realign)
+void subpage_claims_make(struct page_claim *claims, struct pci_dev *pdev,
+			 enum realign_policy realign)
 {
-	struct resource *res = &pdev->resource[bar];
+	int bar;
 
-	snprintf(claim->name, sizeof(claim->name), "%s %s BAR %d",
-		 KBUILD_MODNAME, pci_name(pdev), bar);
-	set_range(&claim->was, res->start, resource_size(res));
-	claim->was.flags = res->flags;
-	claim->was.name = claim->name;
+	for (bar = 0; bar < PCI_STD_NUM_BARS; bar++) {
+		struct resource *res = &pdev->resource[bar];
 
-	claim->state = make(claim, pdev, bar, realign);
-	trace_subpage_claim(pdev, bar, claim);
-	log_claim(claim, pdev, bar);
-}
-
-void page_claim_settle(struct page_claim *claim)
-{
-	leave_tree(&claim->was);
-}
-
-void page_claim_undo(struct page_claim *claim, struct pci_dev *pdev, int bar)
-{
-	u16 command;
-
-	leave_tree(&claim->rest);
-	if (claim->state == SUBPAGE_BAR_MOVED) {
-		command = decode_off(pdev);
-		put_back(claim, pdev, bar);
-		pci_write_config_word(pdev, PCI_COMMAND, command);
-		refresh_saved_bar(pdev, bar);
-		trace_subpage_restore(pdev, bar, claim);
+		if (!is_subpage(res))
+			continue;
+		claims[bar].res = res;
+		set_range(&claims[bar].was, res->start, resource_size(res));
+		claims[bar].was.flags = res->flags;
+		claims[bar].was.name = res->name;
+		claims[bar].refused = make(&claims[bar], pdev, bar, realign);
+		tell(&claims[bar], pdev, bar);
 	}
-	claim->state = SUBPAGE_BAR_NONE;
 }
 
-void page_claim_check(struct page_claim *claim, struct pci_dev *pdev, int bar)
+void subpage_claims_tell_lost(const struct page_claim *claims, struct pci_dev *pdev)
 {
-	struct resource *res = &pdev->resource[bar];
+	int bar;
 
-	if (claim->state != SUBPAGE_BAR_IN_PLACE && claim->state != SUBPAGE_BAR_MOVED)
-		return;
-	if (page_claim_stands(claim) && res->parent == claim->rest.parent &&
-	    res->end + 1 == claim->rest.start)
-		return;
+	for (bar = 0; bar < PCI_STD_NUM_BARS; bar++) {
+		const struct page_claim *claim = &claims[bar];
+		enum subpage_bar_state state = subpage_claim_state(claim);
 
-	leave_tree(&claim->rest);
-	claim->state = SUBPAGE_BAR_LOST;
-	trace_subpage_lost(pdev, bar, claim);
-	pci_warn(pdev, "BAR %d %pR: %s; remove the device and rescan to have it placed anew\n",
-		 bar, res, page_claim_reason(claim));
+		if (state != SUBPAGE_BAR_LOST)
+			continue;
+		trace_subpage_lost(pdev, bar, subpage_bar_state_name(state), claim->was.start,
+				   claim->res->start);
+		pci_warn(pdev, "BAR %d, at bind %pR: %s; remove the device and rescan to have it placed anew\n",
+			 bar, &claim->was, subpage_bar_state_reason(state));
+	}
 }
 
-void page_claim_drop(struct page_claim *claim, struct pci_dev *pdev, int bar)
+void subpage_claims_settle(struct page_claim *claims)
 {
-	page_claim_check(claim, pdev, bar);
-	leave_tree(&claim->rest);
+	int bar;
+
+	/* The PCI core detaches it when it releases the bridge window above. */
+	for (bar = 0; bar < PCI_STD_NUM_BARS; bar++)
+		if (claims[bar].placeholder.parent)
+			release_resource(&claims[bar].placeholder);
+}
+
+/* The size and alignment that the BAR had; its address is what it is. */
+static void shrink(struct page_claim *claim, struct pci_dev *pdev, int bar)
+{
+	struct resource *res = claim->res;
+
+	/* The PCI core forgets all about a BAR that it found no room for. */
+	if (!res->flags)
+		return;
+	/* Nobody has the device open, so no region of it is requested. */
+	if (adjust_resource(res, res->start, subpage_claim_true_size(claim)))
+		pci_err(pdev, "BAR %d %pR: in use, keeps the size of a page\n", bar, res);
+	res->flags &= ~IORESOURCE_SIZEALIGN;
+	res->flags |= claim->was.flags & IORESOURCE_SIZEALIGN;
+}
+
+bool subpage_claims_undo(struct page_claim *claims, struct pci_dev *pdev)
+{
+	bool undone = true;
+	int bar;
+
+	for (bar = PCI_STD_NUM_BARS - 1; bar >= 0; bar--) {
+		struct page_claim *claim = &claims[bar];
+
+		if (!claim->res)
+			continue;
+		if (claim->refused) {
+			undone &= claim->res->start == claim->was.start;
+			continue;
+		}
+		/* A placeholder was made for each that moved. */
+		if (!claim->placeholder.flags) {
+			shrink(claim, pdev, bar);
+			claim->res->flags = claim->was.flags;
+			continue;
+		}
+		if (put_back(claim, pdev, bar)) {
+			unassign(claim, pdev, bar);
+			undone = false;
+		}
+		subpage_eeh_save_bar(pdev, bar);
+		trace_subpage_restore(pdev, bar, "none", claim->was.start, claim->res->start);
+	}
+
+	return undone;
+}
+
+void subpage_claims_drop(struct page_claim *claims, struct pci_dev *pdev)
+{
+	int bar;
+
+	subpage_claims_tell_lost(claims, pdev);
+	for (bar = PCI_STD_NUM_BARS - 1; bar >= 0; bar--)
+		if (claims[bar].res && !claims[bar].refused)
+			shrink(&claims[bar], pdev, bar);
 }

@@ -7,113 +7,128 @@
 #include <linux/subpage_vfio_pci.h>
 
 /**
- * struct page_claim - the exclusive page held for one sub-page BAR
- * @state: how the BAR stands; SUBPAGE_BAR_NONE until the claim is made
- * @was: where the BAR was when it was claimed; for a BAR that moved it also
- *	keeps that range reserved, so that the BAR can return, until
- *	page_claim_settle()
- * @rest: what follows the BAR on the page, in the resource tree beside the BAR
- *	while the claim stands: nothing else can be placed there
- * @words: the BAR registers as they were at @was
- * @name: name of @rest in /proc/iomem
+ * enum realign_policy - what may be done for a sub-page BAR (parameter realign)
+ * @REALIGN_OFF: only a BAR that is alone on its page gets that page
+ * @REALIGN_ON: one that shares its page is moved
+ * @REALIGN_TRAP: nothing, and a BAR that is alone on its page is not mapped either
+ */
+enum realign_policy {
+	REALIGN_OFF,
+	REALIGN_ON,
+	REALIGN_TRAP,
+};
+
+/**
+ * struct page_claim - the page held for one sub-page BAR
+ * @res: the BAR's own resource; NULL for a BAR that is none, or a page or more
+ * @was: a copy of @res from before the claim: true size, address, flags
+ * @placeholder: keeps the range that a moved BAR came from, so that the BAR can
+ *	return, until it is settled
+ * @refused: why there is no page; SUBPAGE_BAR_NONE where there is one
  *
- * page_claim_make(), page_claim_settle(), page_claim_undo() and
- * page_claim_drop() are called from probe and remove, under the device lock;
- * page_claim_check() also when a user opens the device, under the device set's
- * lock. VFIO itself keeps the two apart: a device is opened only while it is
- * registered.
+ * The claim is the BAR's own resource: while it stands, that is a page long. So
+ * the PCI core counts the page when it sizes a window and gives the BAR a page
+ * again when it places it anew, and VFIO sizes, maps and exports the page by its
+ * own rules.
+ *
+ * The functions below are called under the device lock of a device that has no
+ * user; subpage_claim_state() also while it is open.
  *
  * The PCI core may take a bridge window away, with all that is in it, at any
  * time while a device below it is bound (a hot-added device that does not fit is
  * enough). It does that under pci_lock_rescan_remove(), which cannot be taken
- * here because probe and remove may run below it. So every step tests
- * whether its resource is still in the tree, and leaves it alone if it is not.
+ * here because probe and remove may run below it. So a claim is never taken for
+ * granted: subpage_claim_state() looks at the resource itself. What remains is
+ * named where it is, in page_claim.c.
  */
 struct page_claim {
-	enum subpage_bar_state state;
+	struct resource *res;
 	struct resource was;
-	struct resource rest;
-	u32 words[2];
-	char name[48];
+	struct resource placeholder;
+	enum subpage_bar_state refused;
 };
 
 /**
- * page_claim_is_candidate() - is there a page to be claimed for a BAR
- * @pdev: the device
- * @bar: number of the BAR, 0 to 5
- *
- * Return: true for a memory BAR that is smaller than a page.
- */
-bool page_claim_is_candidate(struct pci_dev *pdev, int bar);
-
-/**
- * page_claim_make() - give a sub-page BAR a page of its own
- * @claim: the claim, zeroed
- * @pdev: the device, bound to no driver but the caller's and not registered with
- *	VFIO yet
- * @bar: number of a BAR for which page_claim_is_candidate() holds
- * @realign: may the BAR be moved
+ * subpage_claims_make() - give each sub-page BAR of a device a page of its own
+ * @claims: PCI_STD_NUM_BARS of them, zeroed
+ * @pdev: the device, used by no driver and not registered with VFIO yet
+ * @realign: the administrator's choice
  *
  * A BAR that starts on a page where nothing else lives keeps its address;
- * another one is moved. Either everything succeeds or config space, resource
- * tree and resource flags are as before. One line in the log says which, and
- * @claim->state says it too. A failed claim is no error: the BAR is then trapped,
- * as with stock vfio-pci.
+ * another one is moved. Either everything succeeds or config space, its copies,
+ * resource tree and resource flags are as before. One line in the log says which.
+ * A claim that fails is no error: the BAR is then as with stock vfio-pci.
  *
- * A claim that was made ends with page_claim_undo(), or with page_claim_settle()
- * and later page_claim_drop(). For one that was not made these do nothing.
+ * Ends with subpage_claims_undo(), or with subpage_claims_settle() and later
+ * subpage_claims_drop().
  */
-void page_claim_make(struct page_claim *claim, struct pci_dev *pdev, int bar, bool realign);
+void subpage_claims_make(struct page_claim *claims, struct pci_dev *pdev,
+			 enum realign_policy realign);
 
 /**
- * page_claim_settle() - give up the address that a moved BAR came from
+ * subpage_claims_settle() - give up the addresses that moved BARs came from
+ * @claims: the device's claims
+ */
+void subpage_claims_settle(struct page_claim *claims);
+
+/**
+ * subpage_claims_undo() - put the BARs back where subpage_claims_make() found them
+ * @claims: the device's claims, not settled
+ * @pdev: the device, awake
+ *
+ * Return: true when all are. Where one is not, the log says what it is instead.
+ */
+bool subpage_claims_undo(struct page_claim *claims, struct pci_dev *pdev);
+
+/**
+ * subpage_claims_drop() - give up the pages
+ * @claims: the device's claims, settled
+ * @pdev: the device
+ *
+ * Each BAR has its true size again, and stays where it is: page aligned, so the
+ * next driver can map it too for as long as nothing else is placed on the page.
+ */
+void subpage_claims_drop(struct page_claim *claims, struct pci_dev *pdev);
+
+/**
+ * subpage_claims_tell_lost() - say in the log which pages have gone
+ * @claims: the device's claims
+ * @pdev: the device
+ */
+void subpage_claims_tell_lost(const struct page_claim *claims, struct pci_dev *pdev);
+
+/**
+ * subpage_claim_state() - how does a BAR stand now
  * @claim: the claim
  */
-void page_claim_settle(struct page_claim *claim);
+enum subpage_bar_state subpage_claim_state(const struct page_claim *claim);
 
-/**
- * page_claim_undo() - put a BAR back where page_claim_make() found it
- * @claim: the claim, not settled
- * @pdev: the device
- * @bar: number of the BAR
- */
-void page_claim_undo(struct page_claim *claim, struct pci_dev *pdev, int bar);
+/* Such a state as in sysfs, and as a sentence. */
+const char *subpage_bar_state_name(enum subpage_bar_state state);
+const char *subpage_bar_state_reason(enum subpage_bar_state state);
 
-/**
- * page_claim_drop() - give up the page
- * @claim: the claim, settled
- * @pdev: the device
- * @bar: number of the BAR
- *
- * The BAR stays where it is: page aligned, so the next driver can map it too
- * for as long as nothing else is placed on the page.
- */
-void page_claim_drop(struct page_claim *claim, struct pci_dev *pdev, int bar);
-
-/**
- * page_claim_stands() - does the BAR have its page
- * @claim: the claim
- *
- * Return: true when the page was claimed and has not gone with its bridge window.
- */
-static inline bool page_claim_stands(const struct page_claim *claim)
+/* Has the BAR a page of its own? */
+static inline bool subpage_claim_stands(const struct page_claim *claim)
 {
-	return claim->rest.parent;
+	enum subpage_bar_state state = subpage_claim_state(claim);
+
+	return state == SUBPAGE_BAR_IN_PLACE || state == SUBPAGE_BAR_MOVED;
 }
 
-/* The claim's state in lower case, as in sysfs, and as a sentence, as in the log. */
-const char *page_claim_state_name(const struct page_claim *claim);
-const char *page_claim_reason(const struct page_claim *claim);
+/* What the device decodes of it, bytes; of a BAR with @claim->res. */
+static inline resource_size_t subpage_claim_true_size(const struct page_claim *claim)
+{
+	return resource_size(&claim->was);
+}
 
 /**
- * page_claim_check() - is the claim still there
- * @claim: the claim
+ * subpage_bar_save() - have the PCI core restore a BAR to where its resource is
  * @pdev: the device
- * @bar: number of the BAR
+ * @bar: number of a memory BAR that has an address
  *
- * A claim that has gone from the resource tree turns into SUBPAGE_BAR_LOST, with
- * a line in the log.
+ * The copy of config space is written back whether or not it is marked as saved
+ * (pci_restore_state() of 6.12.y and 7.x), so it must be right at any time.
  */
-void page_claim_check(struct page_claim *claim, struct pci_dev *pdev, int bar);
+void subpage_bar_save(struct pci_dev *pdev, int bar);
 
 #endif /* SUBPAGE_PAGE_CLAIM_H */

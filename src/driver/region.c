@@ -1,35 +1,52 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <linux/slab.h>
+#include <linux/uaccess.h>
 
 #include "kcompat.h"
 #include "region.h"
 #include "trace.h"
+#include "watch.h"
 
-static bool has_claim(const struct subpage_device *sdev, int bar)
+bool subpage_region_hides(struct subpage_device *sdev, int bar, u64 offset, u64 length)
 {
-	return page_claim_stands(&sdev->claim[bar]);
+	return msix_hole_covers(&sdev->msix, bar, offset, length);
 }
 
-/* Is all of the BAR, in pages, inside the hole? */
-static bool is_all_hole(struct subpage_device *sdev, int bar)
+static bool is_hidden(const struct subpage_device *sdev, int bar)
 {
-	const struct msix_table *msix = &sdev->msix;
-
-	return msix->state == SUBPAGE_MSIX_HIDDEN && bar == msix->bar &&
-	       msix_hole_start(msix) == 0 &&
-	       msix_hole_end(msix) >= pci_resource_len(sdev->core.pdev, bar);
+	return sdev->msix.state == SUBPAGE_MSIX_HIDDEN && bar == sdev->msix.bar;
 }
 
-void region_open(struct subpage_device *sdev)
+/*
+ * vfio-pci-core takes any BAR of a page or more for mappable, aligned or not, and a
+ * smaller one that is alone on its page, whatever the administrator says.
+ */
+static bool must_trap(const struct subpage_device *sdev, int bar)
 {
+	enum subpage_bar_state state = subpage_claim_state(&sdev->claims[bar]);
+
+	if (state == SUBPAGE_BAR_LOST || state == SUBPAGE_BAR_TRAP)
+		return true;
+
+	/* All of it, in pages, holds the table. */
+	return is_hidden(sdev, bar) && msix_hole_start(&sdev->msix) == 0 &&
+	       msix_hole_end(&sdev->msix) >= pci_resource_len(sdev->core.pdev, bar);
+}
+
+void subpage_region_open(struct subpage_device *sdev)
+{
+	struct vfio_pci_core_device *core = &sdev->core;
 	int bar;
 
-	for (bar = 0; bar < PCI_STD_NUM_BARS; bar++) {
-		if (has_claim(sdev, bar))
-			sdev->core.bar_mmap_supported[bar] = true;
-		if (is_all_hole(sdev, bar))
-			sdev->core.bar_mmap_supported[bar] = false;
+	if (sdev->msix.state != SUBPAGE_MSIX_NONE) {
+		sdev->msix.bar = core->msix_bar;
+		sdev->msix.offset = core->msix_offset;
+		sdev->msix.size = core->msix_size;
 	}
+
+	for (bar = 0; bar < PCI_STD_NUM_BARS; bar++)
+		if (must_trap(sdev, bar))
+			core->bar_mmap_supported[bar] = false;
 }
 
 static int add_msix_mappable(struct vfio_info_cap *caps)
@@ -44,7 +61,8 @@ static int add_msix_mappable(struct vfio_info_cap *caps)
 
 /*
  * Name what is left of the BAR around the hole. Hole and BAR end on pages, and
- * so do the areas: VMMs map them as they are.
+ * so do the areas: VMMs map them as they are. The device may say that the table
+ * lies behind its BAR.
  */
 static int add_sparse_mmap(struct vfio_info_cap *caps, const struct msix_table *msix, u64 size)
 {
@@ -58,7 +76,7 @@ static int add_sparse_mmap(struct vfio_info_cap *caps, const struct msix_table *
 		return -ENOMEM;
 
 	if (msix_hole_start(msix) > 0)
-		cap->areas[n++].size = msix_hole_start(msix);
+		cap->areas[n++].size = min(msix_hole_start(msix), size);
 	if (msix_hole_end(msix) < size) {
 		cap->areas[n].offset = msix_hole_end(msix);
 		cap->areas[n++].size = size - msix_hole_end(msix);
@@ -74,10 +92,13 @@ static int add_sparse_mmap(struct vfio_info_cap *caps, const struct msix_table *
 
 static int add_subpage(struct vfio_info_cap *caps, const struct subpage_device *sdev, int bar)
 {
+	const struct page_claim *claim = &sdev->claims[bar];
 	struct vfio_region_info_cap_subpage cap = {
 		.header.id = VFIO_REGION_INFO_CAP_SUBPAGE,
 		.header.version = VFIO_REGION_INFO_CAP_SUBPAGE_VERSION,
-		.bar_state = sdev->claim[bar].state,
+		.bar_state = subpage_claim_state(claim),
+		.bar_size = claim->res ? subpage_claim_true_size(claim) :
+					 pci_resource_len(sdev->core.pdev, bar),
 		.page_size = PAGE_SIZE,
 	};
 
@@ -93,20 +114,21 @@ static int add_subpage(struct vfio_info_cap *caps, const struct subpage_device *
 static int bar_info(struct subpage_device *sdev, struct vfio_region_info *info,
 		    struct vfio_info_cap *caps)
 {
-	struct pci_dev *pdev = sdev->core.pdev;
 	int bar = info->index;
+	const struct page_claim *claim = &sdev->claims[bar];
+	bool mappable = sdev->core.bar_mmap_supported[bar] && subpage_watch_intact(sdev);
 	int ret = 0;
 
 	info->offset = VFIO_PCI_INDEX_TO_OFFSET(bar);
-	info->size = pci_resource_len(pdev, bar);
+	info->size = pci_resource_len(sdev->core.pdev, bar);
 	info->flags = 0;
 	if (!info->size)
 		return 0;
 
 	info->flags = VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE;
-	if (sdev->core.bar_mmap_supported[bar]) {
+	if (mappable) {
 		info->flags |= VFIO_REGION_INFO_FLAG_MMAP;
-		if (bar == sdev->msix.bar && sdev->msix.state == SUBPAGE_MSIX_HIDDEN)
+		if (is_hidden(sdev, bar))
 			ret = add_sparse_mmap(caps, &sdev->msix, info->size);
 		else if (bar == sdev->msix.bar)
 			ret = add_msix_mappable(caps);
@@ -114,14 +136,17 @@ static int bar_info(struct subpage_device *sdev, struct vfio_region_info *info,
 			return ret;
 	}
 
-	if (page_claim_is_candidate(pdev, bar) || bar == sdev->msix.bar)
+	if (claim->res && sdev->exact_size)
+		info->size = subpage_claim_true_size(claim);
+	/* Some VMMs map nothing that has a capability they do not know. */
+	if ((claim->res && !mappable) || bar == sdev->msix.bar)
 		ret = add_subpage(caps, sdev, bar);
 
 	return ret;
 }
 
-int region_info(struct vfio_device *core_vdev, struct vfio_region_info *info,
-		struct vfio_info_cap *caps)
+int subpage_region_info(struct vfio_device *core_vdev, struct vfio_region_info *info,
+			struct vfio_info_cap *caps)
 {
 	struct subpage_device *sdev = to_subpage_device(core_vdev);
 	int ret;
@@ -136,7 +161,7 @@ int region_info(struct vfio_device *core_vdev, struct vfio_region_info *info,
 	return ret;
 }
 
-int region_mmap(struct vfio_device *core_vdev, struct vm_area_struct *vma)
+int subpage_region_mmap(struct vfio_device *core_vdev, struct vm_area_struct *vma)
 {
 	struct subpage_device *sdev = to_subpage_device(core_vdev);
 	u64 position = (u64)vma->vm_pgoff << PAGE_SHIFT;
@@ -144,30 +169,67 @@ int region_mmap(struct vfio_device *core_vdev, struct vm_area_struct *vma)
 	u64 offset = position & VFIO_PCI_OFFSET_MASK;
 	u64 length = vma->vm_end - vma->vm_start;
 
-	if (msix_hole_covers(&sdev->msix, bar, offset, length)) {
+	if (subpage_region_hides(sdev, bar, offset, length)) {
 		trace_subpage_mmap_refused(sdev->core.pdev, bar, offset, length, 0);
 		return -EINVAL;
 	}
+	if (!subpage_watch_intact(sdev))
+		return -EIO;
 
 	return vfio_pci_core_mmap(core_vdev, vma);
 }
 
-#ifdef HAVE_VFIO_PCI_DMABUF
-static int get_dmabuf_phys(struct vfio_pci_core_device *core, struct p2pdma_provider **provider,
-			   unsigned int index, struct phys_vec *phys,
-			   struct vfio_region_dma_range *ranges, size_t nr_ranges)
+/* How much of an access the device gets: what is before the end of its registers. */
+static size_t on_device(const struct subpage_device *sdev, size_t count, loff_t position)
 {
-	struct subpage_device *sdev = to_subpage_device(&core->vdev);
-	size_t i;
+	unsigned int bar = VFIO_PCI_OFFSET_TO_INDEX(position);
+	u64 offset = position & VFIO_PCI_OFFSET_MASK, size;
 
-	for (i = 0; i < nr_ranges; i++)
-		if (msix_hole_covers(&sdev->msix, index, ranges[i].offset, ranges[i].length))
-			return -EINVAL;
+	if (bar >= PCI_STD_NUM_BARS || !subpage_claim_stands(&sdev->claims[bar]) ||
+	    offset >= PAGE_SIZE)
+		return count;
 
-	return vfio_pci_core_get_dmabuf_phys(core, provider, index, phys, ranges, nr_ranges);
+	size = subpage_claim_true_size(&sdev->claims[bar]);
+	return offset < size ? min_t(u64, count, size - offset) : 0;
 }
 
-const struct vfio_pci_device_ops region_dmabuf_ops = {
-	.get_dmabuf_phys = get_dmabuf_phys,
-};
-#endif
+ssize_t subpage_region_read(struct vfio_device *core_vdev, char __user *buf, size_t count,
+			    loff_t *ppos)
+{
+	struct subpage_device *sdev = to_subpage_device(core_vdev);
+	size_t there = on_device(sdev, count, *ppos);
+	u64 ones = ~0ull;
+
+	if (VFIO_PCI_OFFSET_TO_INDEX(*ppos) < PCI_STD_NUM_BARS && !subpage_watch_intact(sdev))
+		return -EIO;
+	if (there || !count)
+		return vfio_pci_core_read(core_vdev, buf, there, ppos);
+
+	count = min(count, sizeof(ones));
+	if (copy_to_user(buf, &ones, count))
+		return -EFAULT;
+	*ppos += count;
+	return count;
+}
+
+ssize_t subpage_region_write(struct vfio_device *core_vdev, const char __user *buf,
+			     size_t count, loff_t *ppos)
+{
+	struct subpage_device *sdev = to_subpage_device(core_vdev);
+	size_t there = on_device(sdev, count, *ppos);
+	ssize_t ret;
+
+	/* Config space can switch decode on and off, and move the BARs that VFIO restores. */
+	down_read(&sdev->config_lock);
+	if (!subpage_watch_intact(sdev)) {
+		ret = -EIO;
+	} else if (there || !count) {
+		ret = vfio_pci_core_write(core_vdev, buf, there, ppos);
+	} else {
+		*ppos += count;
+		ret = count;
+	}
+	up_read(&sdev->config_lock);
+
+	return ret;
+}

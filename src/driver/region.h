@@ -2,73 +2,77 @@
 #ifndef SUBPAGE_REGION_H
 #define SUBPAGE_REGION_H
 
-#include <linux/vfio_pci_core.h>
-
-#include "msix.h"
-#include "page_claim.h"
-
-/**
- * struct subpage_device - a device bound to this driver
- * @core: its VFIO side; first, vfio_alloc_device() insists
- * @claim: the pages of its sub-page BARs
- * @msix: its MSI-X table
- */
-struct subpage_device {
-	struct vfio_pci_core_device core;
-	struct page_claim claim[PCI_STD_NUM_BARS];
-	struct msix_table msix;
-};
-
-static inline struct subpage_device *to_subpage_device(struct vfio_device *core_vdev)
-{
-	return container_of(core_vdev, struct subpage_device, core.vdev);
-}
+#include "device.h"
 
 /*
- * A user reaches the registers of a BAR through three doors: a mapping whose
- * limits region info tells, mmap, and (6.19 and newer) a dma-buf. One rule holds
- * for all: what lies on a claimed page may pass, a hidden MSI-X table may not.
- * All of it runs between open_device and close_device, while the claims and the
- * MSI-X decision do not change; no lock is needed.
+ * A user reaches the registers of a BAR through these doors: a mapping whose limits
+ * region info tells, mmap, read and write, and (6.19 and newer) a dma-buf. The same
+ * rules hold for all: what lies on a claimed page may pass, a hidden MSI-X table may
+ * not, and nothing may once the PCI core has moved a BAR of the open device.
+ *
+ * All of it runs between open_device and close_device, while the claims and the MSI-X
+ * decision do not change; no lock is needed.
  */
 
 /**
- * region_open() - tell vfio-pci-core which BARs can be mapped
+ * subpage_region_open() - tell vfio-pci-core which BARs cannot be mapped
  * @sdev: the device, after vfio_pci_core_finish_enable(), which decides it anew
  *	at each open
  */
-void region_open(struct subpage_device *sdev);
+void subpage_region_open(struct subpage_device *sdev);
 
 /**
- * region_info() - VFIO_DEVICE_GET_REGION_INFO
+ * subpage_region_hides() - does part of a BAR touch a hidden MSI-X table
+ * @sdev: the device
+ * @bar: number of the BAR
+ * @offset: first byte of the part
+ * @length: number of bytes; @offset + @length may overflow
+ */
+bool subpage_region_hides(struct subpage_device *sdev, int bar, u64 offset, u64 length);
+
+/**
+ * subpage_region_info() - VFIO_DEVICE_GET_REGION_INFO
  * @core_vdev: the device
  * @info: .index says which region; the rest is filled in
  * @caps: capabilities are added here; freed by the caller, on failure too
  *
- * Answers for the BARs, with their true size; vfio-pci-core answers for all
- * other regions.
+ * Answers for the BARs; vfio-pci-core answers for all other regions.
  *
  * Return: 0, -ENOMEM, or what vfio-pci-core returns for an index it does not have.
  */
-int region_info(struct vfio_device *core_vdev, struct vfio_region_info *info,
-		struct vfio_info_cap *caps);
+int subpage_region_info(struct vfio_device *core_vdev, struct vfio_region_info *info,
+			struct vfio_info_cap *caps);
 
 /**
- * region_mmap() - mmap() of the device's file
+ * subpage_region_mmap() - mmap() of the device's file
  * @core_vdev: the device
  * @vma: the mapping
  *
  * Return: 0, or a negative error: -EINVAL, as from vfio-pci-core for whatever
- * must not be mapped, when the mapping would show a hidden MSI-X table.
+ * must not be mapped, when the mapping would show a hidden MSI-X table; -EIO when the
+ * BARs have moved.
  */
-int region_mmap(struct vfio_device *core_vdev, struct vm_area_struct *vma);
+int subpage_region_mmap(struct vfio_device *core_vdev, struct vm_area_struct *vma);
 
-/* The third door, under region_mmap()'s rule. */
-#ifdef HAVE_VFIO_PCI_DMABUF
-extern const struct vfio_pci_device_ops region_dmabuf_ops;
-#define REGION_DMABUF_OPS (&region_dmabuf_ops)
-#else
-#define REGION_DMABUF_OPS NULL
-#endif
+/**
+ * subpage_region_read() - read() of the device's file
+ * @core_vdev: the device
+ * @buf: the user's
+ * @count: bytes
+ * @ppos: region and offset; moved on
+ *
+ * The device does not decode what follows a claimed BAR on its page, and where such
+ * an access ends is the host's business (EEH freezes the PE): there it reads all
+ * ones, without an access to the bus.
+ *
+ * Return: bytes read, fewer than @count where the registers end, or a negative error:
+ * -EIO when the BARs have moved, else as vfio-pci-core.
+ */
+ssize_t subpage_region_read(struct vfio_device *core_vdev, char __user *buf, size_t count,
+			    loff_t *ppos);
+
+/* Likewise; what is written behind the registers is forgotten. */
+ssize_t subpage_region_write(struct vfio_device *core_vdev, const char __user *buf,
+			     size_t count, loff_t *ppos);
 
 #endif /* SUBPAGE_REGION_H */

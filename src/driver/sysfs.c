@@ -2,16 +2,8 @@
 #include <linux/device.h>
 #include <linux/pci.h>
 
-#include "region.h"
+#include "device.h"
 #include "sysfs.h"
-
-enum bar_value { BAR_STATE, BAR_REASON, BAR_ORIGINAL, BAR_ADDRESS, BAR_PAGE };
-
-struct bar_attribute {
-	struct device_attribute attr;
-	int bar;
-	enum bar_value value;
-};
 
 static struct subpage_device *dev_to_subpage(struct device *dev)
 {
@@ -20,37 +12,48 @@ static struct subpage_device *dev_to_subpage(struct device *dev)
 	return to_subpage_device(&core->vdev);
 }
 
-static ssize_t bar_show(struct device *dev, struct device_attribute *attr, char *buf)
+/* The BAR's number is in its file's name. */
+static const struct page_claim *claim_of(struct device *dev, const struct attribute *attr)
 {
-	const struct bar_attribute *file = container_of(attr, struct bar_attribute, attr);
-	const struct page_claim *claim = &dev_to_subpage(dev)->claim[file->bar];
-
-	switch (file->value) {
-	case BAR_STATE:
-		return sysfs_emit(buf, "%s\n", page_claim_state_name(claim));
-	case BAR_REASON:
-		return sysfs_emit(buf, "%s\n", page_claim_reason(claim));
-	case BAR_ORIGINAL:
-		return sysfs_emit(buf, "%#llx\n", (u64)claim->was.start);
-	case BAR_ADDRESS:
-		return sysfs_emit(buf, "%#llx\n",
-				  (u64)pci_resource_start(to_pci_dev(dev), file->bar));
-	case BAR_PAGE:
-		break;
-	}
-
-	if (!page_claim_stands(claim))
-		return sysfs_emit(buf, "none\n");
-	return sysfs_emit(buf, "%#llx\n",
-			  (u64)pci_resource_start(to_pci_dev(dev), file->bar));
+	return &dev_to_subpage(dev)->claims[attr->name[strlen("bar")] - '0'];
 }
 
-#define BAR_FILE(_bar, _name, _value) \
-	(&((struct bar_attribute) { \
-		.attr = __ATTR(bar##_bar##_##_name, 0444, bar_show, NULL), \
-		.bar = _bar, \
-		.value = _value, \
-	}).attr.attr)
+static ssize_t state_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	enum subpage_bar_state state = subpage_claim_state(claim_of(dev, &attr->attr));
+
+	return sysfs_emit(buf, "%s\n", subpage_bar_state_name(state));
+}
+
+static ssize_t reason_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	enum subpage_bar_state state = subpage_claim_state(claim_of(dev, &attr->attr));
+
+	return sysfs_emit(buf, "%s\n", subpage_bar_state_reason(state));
+}
+
+static ssize_t size_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%llu\n",
+			  (u64)subpage_claim_true_size(claim_of(dev, &attr->attr)));
+}
+
+static ssize_t original_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%#llx\n", (u64)claim_of(dev, &attr->attr)->was.start);
+}
+
+#define BAR_ATTRS(_bar) { \
+	__ATTR(_bar##_state, 0444, state_show, NULL), \
+	__ATTR(_bar##_reason, 0444, reason_show, NULL), \
+	__ATTR(_bar##_size, 0444, size_show, NULL), \
+	__ATTR(_bar##_original, 0444, original_show, NULL), \
+}
+
+static struct device_attribute bar_attrs[PCI_STD_NUM_BARS][4] = {
+	BAR_ATTRS(bar0), BAR_ATTRS(bar1), BAR_ATTRS(bar2),
+	BAR_ATTRS(bar3), BAR_ATTRS(bar4), BAR_ATTRS(bar5),
+};
 
 static ssize_t msix_bar_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
@@ -60,7 +63,7 @@ static DEVICE_ATTR_RO(msix_bar);
 
 static ssize_t msix_state_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
-	return sysfs_emit(buf, "%s\n", msix_state_name(&dev_to_subpage(dev)->msix));
+	return sysfs_emit(buf, "%s\n", subpage_msix_state_name(&dev_to_subpage(dev)->msix));
 }
 static DEVICE_ATTR_RO(msix_state);
 
@@ -70,55 +73,33 @@ static ssize_t msix_reason_show(struct device *dev, struct device_attribute *att
 }
 static DEVICE_ATTR_RO(msix_reason);
 
-static struct attribute *subpage_attrs[] = {
-	BAR_FILE(0, state, BAR_STATE),
-	BAR_FILE(0, reason, BAR_REASON),
-	BAR_FILE(0, original, BAR_ORIGINAL),
-	BAR_FILE(0, address, BAR_ADDRESS),
-	BAR_FILE(0, page, BAR_PAGE),
-	BAR_FILE(1, state, BAR_STATE),
-	BAR_FILE(1, reason, BAR_REASON),
-	BAR_FILE(1, original, BAR_ORIGINAL),
-	BAR_FILE(1, address, BAR_ADDRESS),
-	BAR_FILE(1, page, BAR_PAGE),
-	BAR_FILE(2, state, BAR_STATE),
-	BAR_FILE(2, reason, BAR_REASON),
-	BAR_FILE(2, original, BAR_ORIGINAL),
-	BAR_FILE(2, address, BAR_ADDRESS),
-	BAR_FILE(2, page, BAR_PAGE),
-	BAR_FILE(3, state, BAR_STATE),
-	BAR_FILE(3, reason, BAR_REASON),
-	BAR_FILE(3, original, BAR_ORIGINAL),
-	BAR_FILE(3, address, BAR_ADDRESS),
-	BAR_FILE(3, page, BAR_PAGE),
-	BAR_FILE(4, state, BAR_STATE),
-	BAR_FILE(4, reason, BAR_REASON),
-	BAR_FILE(4, original, BAR_ORIGINAL),
-	BAR_FILE(4, address, BAR_ADDRESS),
-	BAR_FILE(4, page, BAR_PAGE),
-	BAR_FILE(5, state, BAR_STATE),
-	BAR_FILE(5, reason, BAR_REASON),
-	BAR_FILE(5, original, BAR_ORIGINAL),
-	BAR_FILE(5, address, BAR_ADDRESS),
-	BAR_FILE(5, page, BAR_PAGE),
+/* subpage_sysfs_init() adds those of the BARs. */
+static struct attribute *subpage_attrs[3 + sizeof(bar_attrs) / sizeof(bar_attrs[0][0]) + 1] = {
 	&dev_attr_msix_bar.attr,
 	&dev_attr_msix_state.attr,
 	&dev_attr_msix_reason.attr,
-	NULL
 };
+
+void __init subpage_sysfs_init(void)
+{
+	struct device_attribute *from = bar_attrs[0];
+	struct attribute **to;
+
+	for (to = subpage_attrs + 3; to + 1 < subpage_attrs + ARRAY_SIZE(subpage_attrs); to++)
+		*to = &from++->attr;
+}
 
 static umode_t subpage_is_visible(struct kobject *kobj, struct attribute *attr, int n)
 {
 	struct device *dev = kobj_to_dev(kobj);
-	struct device_attribute *dev_attr = container_of(attr, struct device_attribute, attr);
+	bool visible;
 
-	if (dev_attr->show == bar_show) {
-		int bar = container_of(dev_attr, struct bar_attribute, attr)->bar;
+	if (strstarts(attr->name, "bar"))
+		visible = claim_of(dev, attr)->res;
+	else
+		visible = dev_to_subpage(dev)->msix.state != SUBPAGE_MSIX_NONE;
 
-		return page_claim_is_candidate(to_pci_dev(dev), bar) ? attr->mode : 0;
-	}
-
-	return dev_to_subpage(dev)->msix.state == SUBPAGE_MSIX_NONE ? 0 : attr->mode;
+	return visible ? attr->mode : 0;
 }
 
 static const struct attribute_group subpage_group = {
@@ -127,4 +108,4 @@ static const struct attribute_group subpage_group = {
 	.is_visible = subpage_is_visible,
 };
 
-const struct attribute_group *sysfs_groups[] = { &subpage_group, NULL };
+const struct attribute_group *subpage_sysfs_groups[] = { &subpage_group, NULL };

@@ -8,30 +8,28 @@
 #include <linux/pci.h>
 #include <linux/tracepoint.h>
 
-#include "page_claim.h"
-
 /*
  * Events of bind, unbind and of a user's set-up. Nothing here runs when a
- * register is accessed.
+ * register is accessed. state: as in sysfs; was: address at bind; now: address.
  */
 DECLARE_EVENT_CLASS(subpage_bar,
-		    TP_PROTO(struct pci_dev *pdev, int bar, const struct page_claim *claim),
-		    TP_ARGS(pdev, bar, claim),
+		    TP_PROTO(struct pci_dev *pdev, int bar, const char *state, u64 was, u64 now),
+		    TP_ARGS(pdev, bar, state, was, now),
 		    TP_STRUCT__entry(__field(int, domain)
 				     __field(int, bus)
 				     __field(int, devfn)
 				     __field(int, bar)
-				     __field(int, state)
+				     __array(char, state, 16)
 				     __field(u64, was)
 				     __field(u64, now)),
 		    TP_fast_assign(__entry->domain = pci_domain_nr(pdev->bus);
 				   __entry->bus = pdev->bus->number;
 				   __entry->devfn = pdev->devfn;
 				   __entry->bar = bar;
-				   __entry->state = claim->state;
-				   __entry->was = claim->was.start;
-				   __entry->now = pci_resource_start(pdev, bar);),
-		    TP_printk("%04x:%02x:%02x.%d bar=%d state=%d was=%#llx now=%#llx",
+				   strscpy(__entry->state, state, sizeof(__entry->state));
+				   __entry->was = was;
+				   __entry->now = now;),
+		    TP_printk("%04x:%02x:%02x.%d bar=%d state=%s was=%#llx now=%#llx",
 			      __entry->domain, __entry->bus, PCI_SLOT(__entry->devfn),
 			      PCI_FUNC(__entry->devfn), __entry->bar, __entry->state,
 			      __entry->was, __entry->now)
@@ -39,13 +37,11 @@ DECLARE_EVENT_CLASS(subpage_bar,
 
 #define SUBPAGE_BAR_EVENT(name) \
 	DEFINE_EVENT(subpage_bar, name, \
-		     TP_PROTO(struct pci_dev *pdev, int bar, const struct page_claim *claim), \
-		     TP_ARGS(pdev, bar, claim))
+		     TP_PROTO(struct pci_dev *pdev, int bar, const char *state, u64 was, u64 now), \
+		     TP_ARGS(pdev, bar, state, was, now))
 
-/* The claim was made, or not (state, an enum subpage_bar_state, says which). */
+/* The claim was made, or not. */
 SUBPAGE_BAR_EVENT(subpage_claim);
-/* The BAR left its old address for a page of its own. */
-SUBPAGE_BAR_EVENT(subpage_move);
 /* The BAR went back to its old address. */
 SUBPAGE_BAR_EVENT(subpage_restore);
 /* The page was found to be gone. */

@@ -51,6 +51,8 @@ static void check_parameter(const char *parameter, const char *text)
 {
 	int mark = start();
 
+	about("%s", parameter);
+
 	is_errno(module_load(parameter), -EINVAL, "%s: the module does not load", parameter);
 	said(mark, text);
 	ok(access("/sys/module/" OURS, F_OK), "%s: it is not there", parameter);
@@ -63,8 +65,8 @@ static void check_parameter_later(void)
 
 	is_errno(file_write(MSIX_MMAP, "foo"), -EINVAL, "msix_mmap does not take foo later, either");
 	file_read(MSIX_MMAP, value, sizeof(value));
-	is_str(value, "eeh", "and is what it was");
-	ok(access("/sys/module/" OURS "/parameters/fault_point", F_OK),
+	is_str(value, "isolated", "and is what it was");
+	ok(access("/sys/module/" OURS "/parameters/fault_points", F_OK),
 	   "fault points are for test builds only");
 }
 
@@ -185,7 +187,14 @@ CASE(badinput)
 	if (!pack())
 		return;
 	check_parameter("msix_mmap=foo", "msix_mmap: expected eeh, isolated, always or never");
-	check_parameter("realign=x", "`x' invalid for parameter `realign'");
+	check_parameter("realign=x", "realign: expected 0, 1 or trap at character 1 of \"x\"");
+	check_parameter("bar_size=", "bar_size: expected page or exact at character 1");
+	check_parameter("realign=1,0@0000:00:01", "expected [DOMAIN:]BUS:DEVICE.FUNCTION or pci:VENDOR:DEVICE at character 5");
+	check_parameter("realign=1,0@00:20.0", "VENDOR:DEVICE at character 5");
+	check_parameter("realign=1,0@pci:8086", "VENDOR:DEVICE at character 5");
+	check_parameter("realign=1,0@00:1f.7x", "expected a comma at character 12");
+	check_parameter("realign=1,", "expected 0, 1 or trap at character 3");
+	check_parameter("realign=1,00@00:1f.7", "expected 0, 1 or trap at character 3");
 	if (!is_errno(module_load(""), 0, "without them it loads"))
 		return;
 	check_parameter_later();

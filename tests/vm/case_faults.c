@@ -7,10 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cases.h"
 #include "file.h"
 #include "kmod.h"
+#include "log.h"
 #include "snapshot.h"
 #include "tap.h"
 #include "zoo.h"
@@ -20,29 +22,29 @@
 
 static struct zoo_bar bars[ZOO_MAX];
 
-/* In the order of src/driver/fault.h, from 1 on. */
+/* In the order of src/driver/fault.h. */
 static const struct {
 	const char *step;
 	const char *state;
 } points[] = {
-	{ "the old range is set aside", "failed" },
-	{ "the BAR leaves it", "failed" },
+	{ "the BAR leaves its range", "failed" },
+	{ "that range is set aside", "failed" },
 	{ "the PCI core finds a page", "no_space" },
 	{ "the page is aligned", "no_space" },
 	{ "the BAR register takes the address", "failed" },
-	{ "the BAR gets its size back", "failed" },
-	{ "the rest of the page is held", "failed" },
 };
 
-#define POINT_REGISTER 8
+enum { POINT_RELEASE, POINT_REGISTER = 5, POINT_PUT_BACK };
 
-static void set_fault_point(int point)
+#define COMMAND 4
+#define COMMAND_MEMORY 0x2
+
+static void set_fault_points(unsigned int mask)
 {
-	char text[8];
+	char text[16];
 
-	snprintf(text, sizeof(text), "%d", point);
-	is_errno(file_write("/sys/module/" OURS "/parameters/fault_point", text), 0,
-		 "fault point %d is set", point);
+	snprintf(text, sizeof(text), "%u", mask);
+	file_write("/sys/module/" OURS "/parameters/fault_points", text);
 }
 
 static void check_trapped(const struct zoo_bar *at)
@@ -62,19 +64,20 @@ static void check_trapped(const struct zoo_bar *at)
 
 static void check_point(int point)
 {
-	const char *step = points[point - 1].step, *state = points[point - 1].state;
+	const char *step = points[point].step, *state = points[point].state;
 	char *before;
 	int i;
 
 	about("fails: %s", step);
-	set_fault_point(point);
+	set_fault_points(1 << point);
 	before = snapshot();
 	for (i = 0; i < DEVICES; i++) {
 		about("%s", bars[i].dev.bdf);
 		is_errno(pci_bind(&bars[i].dev, OURS), 0, "%s: the bind succeeds all the same",
 			 bars[i].name);
 		is_str(zoo_sysfs(&bars[i], "state"), state, "%s: state in sysfs", bars[i].name);
-		is_str(zoo_sysfs(&bars[i], "page"), "none", "%s: no page in sysfs", bars[i].name);
+		is_u64(strtoull(zoo_sysfs(&bars[i], "size"), NULL, 10), bars[i].size, "%s: true size in sysfs",
+		       bars[i].name);
 	}
 	ok(snapshot_unchanged(before), "nothing has changed while they are bound");
 	for (i = 0; i < DEVICES; i++)
@@ -88,19 +91,72 @@ static void check_point(int point)
 /* The claims succeed and are taken back: BARs move there and return. */
 static void check_register(void)
 {
-	char *before;
-	int i;
+	int mark = log_mark(), i;
+	char *before, *log;
 
 	about("fails: VFIO takes the device");
-	set_fault_point(POINT_REGISTER);
+	set_fault_points(1 << POINT_REGISTER);
 	before = snapshot();
 	for (i = 0; i < DEVICES; i++) {
 		about("%s", bars[i].dev.bdf);
 		is_errno(pci_bind(&bars[i].dev, OURS), -EIO, "%s: the bind fails", bars[i].name);
 		is_str(pci_driver(&bars[i].dev), "", "%s: no driver has it", bars[i].name);
+		log = log_since(mark);
+		is_u64(log_count(log, "its BARs are where they were"), 1, "%s: the log says what it left",
+		       bars[i].name);
+		free(log);
 	}
 	ok(snapshot_unchanged(before), "nothing has changed");
 	free(before);
+	close(mark);
+}
+
+static bool decodes(const struct pci_dev *dev)
+{
+	return pci_config_read(dev, COMMAND, 2) & COMMAND_MEMORY;
+}
+
+/* A step fails, and by then somebody else has the old range: what can be had is said and nothing dangles. */
+static void check_no_way_back(int point, const struct zoo_bar *at)
+{
+	bool registers = point == POINT_REGISTER;
+	int mark = log_mark();
+	struct vfio vfio;
+	char *log;
+	int i;
+
+	about("no way back: %s", registers ? "VFIO takes the device" : points[point].step);
+	for (i = 0; i < DEVICES; i++)
+		snapshot_copy(&bars[i].dev);
+	/* As a device is when a driver has used it. */
+	pci_config_write(&at->dev, COMMAND, 2, pci_config_read(&at->dev, COMMAND, 2) | COMMAND_MEMORY);
+	set_fault_points(1 << point | 1 << POINT_PUT_BACK);
+	is_errno(pci_bind(&at->dev, OURS), registers ? -EIO : 0, "the bind");
+	log = log_since(mark);
+	is_u64(log_count(log, "it has no address now and memory decode is off; remove the device and rescan"), 1,
+	       "the log says what the BAR is, and what to do");
+	is_u64(log_count(log, "where they were"), 0, "and nothing that is not true");
+	free(log);
+	close(mark);
+	set_fault_points(0);
+	is_u64(zoo_address(at), 0, "the BAR has no address");
+	ok(!decodes(&at->dev), "the function decodes nothing");
+	if (!registers) {
+		is_str(zoo_sysfs(at, "state"), "unassigned", "state in sysfs");
+		ok(vfio_open(&at->dev, &vfio) < 0, "it cannot be opened");
+		pci_bind(&at->dev, "");
+	}
+	free(snapshot());
+	ok(!decodes(&at->dev), "nor does it when the PCI core restores config space");
+	ok(!zoo_any_claim(), "no BAR is longer than it was");
+
+	is_errno(pci_remove(&at->dev), 0, "the device is removed");
+	pci_rescan();
+	is_errno(pci_bind(&at->dev, OURS), 0, "after a rescan it is bound");
+	ok(zoo_claimed(at) && zoo_has_page(at), "and has its page");
+	pci_bind(&at->dev, "");
+	/* On a page with others again. */
+	zoo_repack(bars, DEVICES);
 }
 
 CASE(faults)
@@ -118,11 +174,16 @@ CASE(faults)
 		ok(!zoo_stock_maps(&bars[i]), "%s: BAR %d at %#llx shares its page", bars[i].name,
 		   bars[i].bar, (unsigned long long)zoo_address(&bars[i]));
 
-	for (i = 1; i < POINT_REGISTER; i++)
+	for (i = 0; i < DEVICES; i++)
+		snapshot_copy(&bars[i].dev);
+	for (i = POINT_RELEASE; i < POINT_REGISTER; i++)
 		check_point(i);
 	check_register();
+	/* Without the placeholder's own point there is none: the BAR is still where it was. */
+	for (i = POINT_RELEASE + 1; i <= POINT_REGISTER; i++)
+		check_no_way_back(i, &bars[DEVICES - 1]);
 
-	set_fault_point(0);
+	set_fault_points(0);
 	for (i = 0; i < DEVICES; i++) {
 		about("%s", bars[i].dev.bdf);
 		is_errno(pci_bind(&bars[i].dev, OURS), 0, "%s: without a fault it is bound",

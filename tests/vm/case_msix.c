@@ -189,7 +189,7 @@ CASE(msix)
 	if (!is_errno(module_load(""), 0, "the module loads"))
 		return;
 	file_read(PARAMETER, text, sizeof(text));
-	is_str(text, "eeh", "the default is eeh");
+	is_str(text, "isolated", "the default is isolated");
 	for (p = 0; p < sizeof(policies) / sizeof(policies[0]); p++) {
 		is_errno(file_write(PARAMETER, policies[p]), 0, "msix_mmap=%s", policies[p]);
 		for (m = 0; m < sizeof(models) / sizeof(models[0]); m++) {

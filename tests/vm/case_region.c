@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <linux/subpage_vfio_pci.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -12,12 +13,15 @@
 #include <unistd.h>
 
 #include "cases.h"
+#include "file.h"
 #include "kmod.h"
 #include "tap.h"
 #include "vfio.h"
 #include "zoo.h"
 
 #define INDICES (VFIO_PCI_NUM_REGIONS + 3)
+
+#define PARAMETERS "/sys/module/subpage_vfio_pci/parameters/"
 
 static uint64_t page;
 
@@ -146,13 +150,93 @@ static void check_capability(const struct vfio *vfio, const struct zoo_bar *at)
 	cap = (const void *)vfio_cap(info, VFIO_REGION_INFO_CAP_SUBPAGE);
 	if (ok(cap, "the capability that says what was done is there")) {
 		is_u64(cap->header.version, VFIO_REGION_INFO_CAP_SUBPAGE_VERSION, "its version");
-		ok(cap->bar_state == SUBPAGE_BAR_MOVED || cap->bar_state == SUBPAGE_BAR_IN_PLACE,
-		   "it says that the BAR has a page");
+		is_u64(cap->bar_state, SUBPAGE_BAR_TRAP, "it says why the BAR has no page");
+		is_u64(cap->bar_size, at->size, "it says how long the BAR is");
 		is_u64(cap->page_size, page, "it says how long a page is");
 		is_u64(cap->msix_state, SUBPAGE_MSIX_NONE, "it says that no MSI-X table is there");
 		is_u64(cap->reserved, 0, "what is reserved is 0");
 	}
 	free(info);
+}
+
+static ssize_t region_pread(const struct vfio *vfio, const struct zoo_bar *at, void *buf, size_t count,
+			    uint64_t offset)
+{
+	return pread(vfio->device, buf, count, ((uint64_t)at->bar << 40) + offset);
+}
+
+/* What follows the registers on the page is not the device's: no access reaches the bus. */
+static void check_behind(const struct vfio *vfio, const struct zoo_bar *at, const char *how)
+{
+	uint32_t two[2] = {}, value = 0;
+	uint64_t end = (uint64_t)at->bar << 40 | at->size;
+	void *bad;
+
+	about("%s", how);
+	is_u64(region_pread(vfio, at, &value, 4, at->size), 4, "read right behind the registers");
+	is_u64(value, 0xffffffff, "gives all ones");
+	value = 0;
+	is_u64(region_pread(vfio, at, &value, 4, page - 4), 4, "read at the end of the page");
+	is_u64(value, 0xffffffff, "all ones, too");
+	is_u64(region_pread(vfio, at, two, 8, at->size - 4), 4, "a read across the end of the registers stops there");
+	is_u64(pwrite(vfio->device, two, 4, end), 4, "a write behind them is taken");
+	is_u64(region_pread(vfio, at, &value, 4, at->size), 4, "and read again");
+	is_u64(value, 0xffffffff, "forgotten");
+	is_errno(region_pread(vfio, at, &value, 4, page) < 0 ? -errno : 0, -EINVAL, "behind the page is nothing");
+	bad = mmap(NULL, page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	is_errno(pread(vfio->device, bad, 4, end) < 0 ? -errno : 0, -EFAULT, "a bad buffer is an error there, too");
+	munmap(bad, page);
+}
+
+static void check_page(const struct zoo_bar *at)
+{
+	struct vfio_region_info *info;
+	struct vfio vfio;
+
+	about("bar_size=page");
+	is_errno(pci_bind(&at->dev, "subpage_vfio_pci"), 0, "bound");
+	if (is_errno(vfio_open(&at->dev, &vfio), 0, "opened") &&
+	    ok(!vfio_region(&vfio, at->bar, &info), "region info")) {
+		is_u64(info->size, page, "the region is a page long");
+		is_u64(info->flags, VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE |
+				    VFIO_REGION_INFO_FLAG_MMAP, "it can be mapped, and has no capability");
+		free(info);
+		check_behind(&vfio, at, "region");
+		vfio_close(&vfio);
+	}
+	pci_bind(&at->dev, "");
+}
+
+/* Alone on its page, stock vfio-pci would map it. */
+static void check_trap(const struct zoo_bar *at)
+{
+	char text[64];
+	struct vfio vfio;
+	void *map;
+
+	about("realign=trap for this device");
+	ok(zoo_stock_maps(at), "the BAR is alone on its page");
+	snprintf(text, sizeof(text), "1,trap@%.15s", at->dev.bdf);
+	is_errno(file_write(PARAMETERS "realign", text), 0, "the option takes an exception");
+	is_errno(pci_bind(&at->dev, "subpage_vfio_pci"), 0, "bound");
+	if (is_errno(vfio_open(&at->dev, &vfio), 0, "opened")) {
+		ok(!zoo_reported_mmap(at, &vfio), "not reported as mappable");
+		is_errno(vfio_map(&vfio, at->bar, 0, page, &map), -EINVAL, "mmap is refused");
+		check_lengths(&vfio, at->bar);
+		check_capability(&vfio, at);
+		vfio_close(&vfio);
+	}
+	pci_bind(&at->dev, "");
+	file_write(PARAMETERS "realign", "1,trap@ffff:ff:1f.7,trap@pci:1234:5678");
+	pci_bind(&at->dev, "subpage_vfio_pci");
+	is_str(zoo_sysfs(at, "state"), "in_place", "for others it does not count");
+	pci_bind(&at->dev, "");
+	snprintf(text, sizeof(text), "1,trap@pci:%x:%x,0@%.15s", at->dev.vendor, at->dev.device, at->dev.bdf + 5);
+	file_write(PARAMETERS "realign", text);
+	pci_bind(&at->dev, "subpage_vfio_pci");
+	is_str(zoo_sysfs(at, "state"), "in_place", "the last one that fits counts");
+	pci_bind(&at->dev, "");
+	file_write(PARAMETERS "realign", "1");
 }
 
 CASE(region)
@@ -172,13 +256,18 @@ CASE(region)
 	if (!ok(at, "there is a device without MSI-X"))
 		return;
 	diag("%s %s BAR %d", at->dev.bdf, at->name, at->bar);
-	is_errno(pci_bind(&at->dev, "subpage_vfio_pci"), 0, "bound");
+	check_page(at);
+	check_trap(at);
+
+	/* With the true size, all is as with stock vfio-pci. */
+	file_write(PARAMETERS "bar_size", "exact");
+	is_errno(pci_bind(&at->dev, "subpage_vfio_pci"), 0, "bound with bar_size=exact");
 	if (is_errno(vfio_open(&at->dev, &vfio), 0, "opened")) {
 		ask_everything(&vfio, at->bar, &ours);
-		check_lengths(&vfio, at->bar);
-		check_capability(&vfio, at);
+		check_behind(&vfio, at, "bar_size=exact");
 		vfio_close(&vfio);
 	}
+	ok(zoo_claimed(at), "the BAR's resource is a page long all the same");
 	/* Alone on its page now, so that stock vfio-pci maps it too. */
 	is_errno(pci_bind(&at->dev, "vfio-pci"), 0, "bound to stock vfio-pci");
 	if (is_errno(vfio_open(&at->dev, &vfio), 0, "opened there")) {

@@ -158,7 +158,8 @@ scenario() {
 		# window it forgets the region below it that vfio-pci-core has requested for the open device.
 		machines=x86_64 wants=monitor parameters='lockdep.prove_locking=0 stock_leak=vfio_pci_core_enable'
 		options=(-global ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off)
-		devices=(-device pcie-root-port,id=bridgeport,chassis=1,addr=8,power_controller_present=off,bus-reserve=1)
+		devices=(-device pcie-root-port,id=port0,chassis=1,addr=8,power_controller_present=off,bus-reserve=1
+			-device pcie-root-port,id=port1,chassis=2,addr=9,power_controller_present=off,bus-reserve=1)
 		;;
 	native)
 		shows="the kernel's own drivers work before, beside and after this one"

@@ -46,6 +46,32 @@ static void put_function(FILE *out, const char *bdf)
 		put_lines(out, from, text);
 }
 
+#define COPY "/sys/module/subpage_vfio_pci/parameters/config_copy"
+#define COPIES_MAX 16
+
+static struct pci_dev copied[COPIES_MAX];
+static int copies;
+
+static int copy(const char *what, const struct pci_dev *dev)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%s %.15s", what, dev->bdf);
+	return file_write(COPY, text);
+}
+
+void snapshot_copy(const struct pci_dev *dev)
+{
+	int i;
+
+	is_errno(copy("save", dev), 0, "%s: config space is saved", dev->bdf);
+	for (i = 0; i < copies; i++)
+		if (!strcmp(copied[i].bdf, dev->bdf))
+			return;
+	if (copies < COPIES_MAX)
+		copied[copies++] = *dev;
+}
+
 char *snapshot(void)
 {
 	struct dirent **entries;
@@ -54,6 +80,8 @@ char *snapshot(void)
 	size_t len;
 	FILE *out = open_memstream(&text, &len);
 
+	for (i = 0; i < copies; i++)
+		copy("restore", &copied[i]);
 	for (i = 0; i < n; i++) {
 		if (entries[i]->d_name[0] != '.')
 			put_function(out, entries[i]->d_name);

@@ -282,3 +282,35 @@ int vfio_map_dma(const struct vfio *vfio, uint64_t iova, void *memory, size_t le
 
 	return ioctl(vfio->container, VFIO_IOMMU_MAP_DMA, &map) ? -errno : 0;
 }
+
+#define FEATURE_DMA_BUF 11	/* the headers of Debian 12 do not have it */
+
+int vfio_dmabuf(const struct vfio *vfio, uint32_t index, uint64_t offset, uint64_t len)
+{
+	struct {
+		struct vfio_device_feature feature;
+		uint32_t region, open_flags, flags, count;
+		uint64_t offset, length;
+	} request = {
+		.feature.argsz = sizeof(request),
+		.feature.flags = VFIO_DEVICE_FEATURE_GET | FEATURE_DMA_BUF,
+		.region = index,
+		.open_flags = O_RDWR | O_CLOEXEC,
+		.count = 1,
+		.offset = offset,
+		.length = len,
+	};
+	int fd = ioctl(vfio->device, VFIO_DEVICE_FEATURE, &request);
+
+	return fd < 0 ? -errno : fd;
+}
+
+int vfio_feature_set(const struct vfio *vfio, uint32_t feature)
+{
+	struct vfio_device_feature request = {
+		.argsz = sizeof(request),
+		.flags = VFIO_DEVICE_FEATURE_SET | feature,
+	};
+
+	return ioctl(vfio->device, VFIO_DEVICE_FEATURE, &request) ? -errno : 0;
+}

@@ -36,6 +36,12 @@ const struct vfio_info_cap_header *vfio_cap(const struct vfio_region_info *info,
 /* Map part of a region, shared, for reading and writing; munmap() it. */
 int vfio_map(const struct vfio *vfio, uint32_t index, uint64_t offset, size_t len, void **map);
 
+/* A dma-buf of part of a region (6.19 and newer): its file, close() it. */
+int vfio_dmabuf(const struct vfio *vfio, uint32_t index, uint64_t offset, uint64_t len);
+
+/* A feature without an argument (VFIO_DEVICE_FEATURE_...). */
+int vfio_feature_set(const struct vfio *vfio, uint32_t feature);
+
 /* Through read() and write() on the device: the trapped way. */
 int vfio_read32(const struct vfio *vfio, uint32_t index, uint64_t offset, uint32_t *value);
 int vfio_write32(const struct vfio *vfio, uint32_t index, uint64_t offset, uint32_t value);

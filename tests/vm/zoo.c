@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -88,10 +89,13 @@ int zoo_list(struct zoo_bar *bars)
 			struct zoo_bar *at = &bars[count];
 			struct pci_bar res;
 
-			if (pci_bar(&dev, bar, &res) || !(res.flags & IORESOURCE_MEM) ||
-			    !res.size || res.size >= page_size())
+			if (pci_bar(&dev, bar, &res) || !(res.flags & IORESOURCE_MEM))
 				continue;
-			*at = (struct zoo_bar) { .dev = dev, .name = NULL, .bar = bar, .size = res.size };
+			*at = (struct zoo_bar) { .dev = dev, .name = NULL, .bar = bar };
+			/* While it is claimed its resource is a page long. */
+			at->size = *zoo_sysfs(at, "size") ? strtoull(zoo_sysfs(at, "size"), NULL, 10) : res.size;
+			if (!at->size || at->size >= page_size())
+				continue;
 			for (m = 0; m < sizeof(models) / sizeof(models[0]); m++) {
 				if (models[m].vendor != dev.vendor || models[m].device != dev.device)
 					continue;
@@ -193,47 +197,6 @@ bool zoo_stock_maps(const struct zoo_bar *at)
 	return zoo_address(at) % page_size() == 0 && zoo_alone(at);
 }
 
-bool zoo_claimed(const struct zoo_bar *at)
-{
-	uint64_t start = zoo_address(at);
-	const struct iomem_entry *rest, *bar;
-	struct iomem map;
-	bool good = false;
-	char name[80];
-	int i;
-
-	snprintf(name, sizeof(name), "subpage_vfio_pci %s BAR %d", at->dev.bdf, at->bar);
-	iomem_read(&map);
-	rest = iomem_named(&map, name, 0);
-	/* While it is open, VFIO has a region of the same range below it. */
-	for (i = 0; (bar = iomem_named(&map, at->dev.bdf, i)); i++)
-		if (bar->start == start && bar->end == start + at->size - 1)
-			break;
-	if (!rest)
-		diag("/proc/iomem has no \"%s\"", name);
-	else if (!bar || strcmp(bar->name, at->dev.bdf) || start % page_size() ||
-		 rest->start != bar->end + 1 || rest->end != start + page_size() - 1 ||
-		 iomem_parent(&map, rest) != iomem_parent(&map, bar) || iomem_child(&map, rest, 0))
-		diag("%s is %#llx-%#llx: BAR and claim do not make one page at %#llx", name,
-		     (unsigned long long)rest->start, (unsigned long long)rest->end,
-		     (unsigned long long)start);
-	else
-		good = true;
-	iomem_free(&map);
-	return good;
-}
-
-bool zoo_any_claim(void)
-{
-	struct iomem map;
-	bool any;
-
-	iomem_read(&map);
-	any = iomem_named(&map, "subpage_vfio_pci", 0);
-	iomem_free(&map);
-	return any;
-}
-
 const char *zoo_sysfs(const struct zoo_bar *at, const char *name)
 {
 	static char text[256];
@@ -243,6 +206,76 @@ const char *zoo_sysfs(const struct zoo_bar *at, const char *name)
 	return pci_attr_read(&at->dev, path, text, sizeof(text)) < 0 ? "" : text;
 }
 
+bool zoo_claimed(const struct zoo_bar *at)
+{
+	uint64_t start = zoo_address(at), end = start + page_size() - 1;
+	const struct iomem_entry *bar, *other;
+	struct iomem map;
+	bool good = false;
+	int i;
+
+	iomem_read(&map);
+	/* While it is open, VFIO has a region of the same range below it. */
+	for (i = 0; (bar = iomem_named(&map, at->dev.bdf, i)); i++)
+		if (bar->start == start && bar->end == end)
+			break;
+	if (start % page_size() || !bar || strcmp(bar->name, at->dev.bdf)) {
+		diag("BAR %d of %s at %#llx: /proc/iomem does not show it as one page", at->bar, at->dev.bdf,
+		     (unsigned long long)start);
+		goto out;
+	}
+	good = true;
+	for (i = 0; i < map.count; i++) {
+		other = &map.entries[i];
+		if (other == bar || other->depth != bar->depth || other->start > end || other->end < start)
+			continue;
+		diag("%s is on that page, too", other->name);
+		good = false;
+	}
+out:
+	iomem_free(&map);
+	return good;
+}
+
+/* The file of a BAR is as long as the BAR was when the kernel found the device. */
+bool zoo_any_claim(void)
+{
+	struct dirent **entries;
+	int n = scandir("/sys/bus/pci/devices", &entries, NULL, alphasort), i, bar;
+	bool any = false;
+
+	for (i = 0; i < n; i++) {
+		for (bar = 0; bar < 6 && entries[i]->d_name[0] != '.'; bar++) {
+			struct pci_dev dev;
+			struct pci_bar res;
+			struct stat file;
+			char path[320];
+
+			snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/resource%d", entries[i]->d_name,
+				 bar);
+			if (pci_at(entries[i]->d_name, &dev) || pci_bar(&dev, bar, &res) || stat(path, &file))
+				continue;
+			/* What it finds no room for the kernel forgets. */
+			if ((uint64_t)file.st_size == res.size || !res.size)
+				continue;
+			diag("BAR %d of %s: %llu bytes, was %llu", bar, dev.bdf, (unsigned long long)res.size,
+			     (unsigned long long)file.st_size);
+			any = true;
+		}
+		free(entries[i]);
+	}
+	if (n >= 0)
+		free(entries);
+	return any;
+}
+
+bool zoo_has_page(const struct zoo_bar *at)
+{
+	const char *state = zoo_sysfs(at, "state");
+
+	return !strcmp(state, "in_place") || !strcmp(state, "moved");
+}
+
 bool zoo_reported_mmap(const struct zoo_bar *at, const struct vfio *vfio)
 {
 	struct vfio_region_info *info;
@@ -250,7 +283,9 @@ bool zoo_reported_mmap(const struct zoo_bar *at, const struct vfio *vfio)
 
 	if (!ok(!vfio_region(vfio, at->bar, &info), "%s: region info", at->name))
 		return false;
-	is_u64(info->size, at->size, "%s: BAR %d is reported with its true size", at->name, at->bar);
+	is_u64(info->size, zoo_has_page(at) ? page_size() : at->size,
+	       "%s: BAR %d is reported as long as its page, or with its true size where it has none", at->name,
+	       at->bar);
 	mmap = info->flags & VFIO_REGION_INFO_FLAG_MMAP;
 	free(info);
 	return mmap;

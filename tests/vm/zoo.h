@@ -50,18 +50,17 @@ bool zoo_other_device(const struct zoo_bar *at);
 /* Would stock vfio-pci map it: does it start on a page, alone? */
 bool zoo_stock_maps(const struct zoo_bar *at);
 
-/*
- * Is it on a page of its own, as /proc/iomem shows it to a person: the BAR, and the
- * driver's claim over the rest of the page?
- */
+/* Is it on a page of its own, as /proc/iomem shows it to a person: one page long, and alone there? */
 bool zoo_claimed(const struct zoo_bar *at);
-/* Has any BAR of this machine a claim? */
+/* Does the driver say so (state in_place or moved)? */
+bool zoo_has_page(const struct zoo_bar *at);
+/* Is any BAR of this machine longer than it was when its device was found? */
 bool zoo_any_claim(void);
 
 /* sysfs value "barN_NAME" of this BAR, "" if there is none. */
 const char *zoo_sysfs(const struct zoo_bar *at, const char *name);
 
-/* Does user space get the MMAP flag, with the BAR's true size? */
+/* Does user space get the MMAP flag, with the size of the page, or the true size of a BAR without? */
 bool zoo_reported_mmap(const struct zoo_bar *at, const struct vfio *vfio);
 
 /* ns per read of the register, median of batches: through read(), or by loads from a mapping. */

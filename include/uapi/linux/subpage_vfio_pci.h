@@ -20,23 +20,27 @@
 /**
  * enum subpage_bar_state - how a memory BAR smaller than a page stands
  * @SUBPAGE_BAR_NONE: nothing to claim: the BAR is a page or more
- * @SUBPAGE_BAR_IN_PLACE: it was alone on its page; the page is claimed
- * @SUBPAGE_BAR_MOVED: it was moved to a page of its own; the page is claimed
+ * @SUBPAGE_BAR_IN_PLACE: it was alone on its page and has that page
+ * @SUBPAGE_BAR_MOVED: it has a page of its own, elsewhere than at bind
  * @SUBPAGE_BAR_UNASSIGNED: it has no address
  * @SUBPAGE_BAR_VIRTFN: it belongs to an SR-IOV virtual function, whose
  *	address is given by the physical function
  * @SUBPAGE_BAR_FIXED: it shares its page, and the PCI core, the firmware or the
  *	device forbids to move it (fixed resource, PCI_PROBE_ONLY, preserved host
- *	bridge set-up, memory decode that cannot be switched off)
- * @SUBPAGE_BAR_BUSY: something in the kernel uses its address range
+ *	bridge set-up, memory decode that cannot be switched off, a device that the
+ *	PCI core never places)
+ * @SUBPAGE_BAR_BUSY: it shares its page, and something in the kernel uses a
+ *	memory BAR of the function
  * @SUBPAGE_BAR_REALIGN_OFF: moving is switched off (module parameter realign=0)
+ * @SUBPAGE_BAR_TRAP: the administrator wants it trapped (realign=trap)
  * @SUBPAGE_BAR_NO_SPACE: the bridge window has no free page
  * @SUBPAGE_BAR_FAILED: the move failed and was undone; the kernel log says why
  * @SUBPAGE_BAR_LOST: it had its page, but the PCI core has since released the
  *	bridge window above it
  *
  * The first three can be mapped; a BAR in any other state is as stock vfio-pci
- * would have it, which for most of them means trapped.
+ * would have it, which for most of them means trapped. SUBPAGE_BAR_TRAP and
+ * SUBPAGE_BAR_LOST are never mapped.
  */
 enum subpage_bar_state {
 	SUBPAGE_BAR_NONE,
@@ -47,6 +51,7 @@ enum subpage_bar_state {
 	SUBPAGE_BAR_FIXED,
 	SUBPAGE_BAR_BUSY,
 	SUBPAGE_BAR_REALIGN_OFF,
+	SUBPAGE_BAR_TRAP,
 	SUBPAGE_BAR_NO_SPACE,
 	SUBPAGE_BAR_FAILED,
 	SUBPAGE_BAR_LOST,
@@ -74,19 +79,24 @@ enum subpage_msix_state {
  *	VFIO_REGION_INFO_CAP_SUBPAGE_VERSION
  * @bar_state: enum subpage_bar_state
  * @msix_state: enum subpage_msix_state
+ * @bar_size: what the device decodes, bytes; the region may be longer, to the
+ *	end of the page. Behind @bar_size, read() gives all ones and write() nothing
  * @page_size: page size of the host, bytes; the unit of every mapping
  * @msix_offset: start of the MSI-X table in this BAR, bytes; 0 without table
  * @msix_size: length of the MSI-X table, bytes; 0 without table
  * @reserved: 0
  *
- * Present on each memory BAR that is smaller than a page and on the BAR that
- * holds the MSI-X table, mapped or not. New fields go to the end and raise the
+ * Present where there is something to explain: on a memory BAR smaller than a
+ * page that cannot be mapped, and on the BAR that holds the MSI-X table. Some
+ * VMMs map no region with a capability that they do not know; a BAR that simply
+ * can be mapped therefore has none. New fields go to the end and raise the
  * version; a reader accepts any version from the one it knows upwards.
  */
 struct vfio_region_info_cap_subpage {
 	struct vfio_info_cap_header header;
 	__u32	bar_state;
 	__u32	msix_state;
+	__u64	bar_size;
 	__u32	page_size;
 	__u32	msix_offset;
 	__u32	msix_size;

@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <linux/pci.h>
+#include <linux/pm_runtime.h>
+#include <linux/slab.h>
+
+#include "device.h"
+#include "options.h"
+#include "watch.h"
+
+/*
+ * The devices that a user has open. Nothing else is locked below @lock, and no
+ * mmap_lock is held around it; the bus notifier takes it below the device lock of a
+ * newcomer, pciehp's reset_lock and pci_lock_rescan_remove().
+ */
+static LIST_HEAD(open_devices);
+static DEFINE_MUTEX(lock);
+
+/* Devices whose mappings are being taken away. */
+static atomic_t revoking = ATOMIC_INIT(0);
+static DECLARE_WAIT_QUEUE_HEAD(revoked);
+
+static bool is_moved(struct subpage_device *sdev)
+{
+	const struct resource *res = sdev->core.pdev->resource;
+	int bar;
+
+	for (bar = 0; bar < PCI_STD_NUM_BARS; bar++)
+		if (sdev->placed[bar].parent &&
+		    (res[bar].parent != sdev->placed[bar].parent ||
+		     res[bar].start != sdev->placed[bar].start))
+			return true;
+
+	return false;
+}
+
+/*
+ * With memory decode off in what the user sees of config space, vfio-pci-core itself
+ * lets nobody near the BARs: no read(), no ioeventfd, no fault. The device must not
+ * decode, either: where a BAR has no new place, its register still has the old one.
+ */
+static void close_doors(struct vfio_pci_core_device *core)
+{
+	__le16 *command = (__le16 *)(core->vconfig + PCI_COMMAND);
+	u16 real;
+
+	down_write(&core->memory_lock);
+	*command &= cpu_to_le16(~PCI_COMMAND_MEMORY);
+	pci_read_config_word(core->pdev, PCI_COMMAND, &real);
+	pci_write_config_word(core->pdev, PCI_COMMAND, real & ~PCI_COMMAND_MEMORY);
+	up_write(&core->memory_lock);
+}
+
+/*
+ * Going to low power is the one thing exported by vfio-pci-core of all kernels since
+ * 6.1 that takes all of a user's mappings away (and dma-bufs, since 6.19). The user
+ * may be there already, with an eventfd that would end it: leave first. The device
+ * itself stays awake, for what it restored on waking up would be the old addresses.
+ */
+static void revoke(struct work_struct *work)
+{
+	struct subpage_device *sdev = container_of(work, struct subpage_device, revoke);
+	struct vfio_device *vdev = &sdev->core.vdev;
+	struct pci_dev *pdev = sdev->core.pdev;
+
+	/* Wait for whoever began to write to config space before. */
+	down_write(&sdev->config_lock);
+	up_write(&sdev->config_lock);
+
+	pm_runtime_get_sync(&pdev->dev);
+	close_doors(&sdev->core);
+	vfio_pci_core_ioctl_feature(vdev, VFIO_DEVICE_FEATURE_SET |
+				    VFIO_DEVICE_FEATURE_LOW_POWER_EXIT, NULL, 0);
+	vfio_pci_core_ioctl_feature(vdev, VFIO_DEVICE_FEATURE_SET |
+				    VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY, NULL, 0);
+
+	subpage_claims_tell_lost(sdev->claims, pdev);
+	pci_warn(pdev, "the PCI core has moved its BARs while a user has it open; it is of no use to that user until closed and opened again\n");
+	if (atomic_dec_and_test(&revoking))
+		wake_up_all(&revoked);
+}
+
+bool subpage_watch_intact(struct subpage_device *sdev)
+{
+	if (atomic_read(&sdev->revoked))
+		return false;
+	if (!is_moved(sdev))
+		return true;
+
+	/* As work: see notify(). */
+	if (!atomic_xchg(&sdev->revoked, 1)) {
+		atomic_inc(&revoking);
+		schedule_work(&sdev->revoke);
+	}
+	return false;
+}
+
+void subpage_watch_prepare(struct subpage_device *sdev)
+{
+	INIT_WORK(&sdev->revoke, revoke);
+	init_rwsem(&sdev->config_lock);
+}
+
+void subpage_watch_opening(struct subpage_device *sdev)
+{
+	struct pci_dev *pdev = sdev->core.pdev;
+	int bar;
+
+	subpage_claims_tell_lost(sdev->claims, pdev);
+	for (bar = 0; bar < PCI_STD_NUM_BARS; bar++) {
+		const struct resource *res = &pdev->resource[bar];
+		bool memory = res->flags & IORESOURCE_MEM;
+
+		sdev->placed[bar].start = res->start;
+		sdev->placed[bar].parent = memory ? res->parent : NULL;
+	}
+	atomic_set(&sdev->revoked, 0);
+}
+
+void subpage_watch_opened(struct subpage_device *sdev)
+{
+	mutex_lock(&lock);
+	list_add(&sdev->open, &open_devices);
+	mutex_unlock(&lock);
+	subpage_watch_intact(sdev);
+}
+
+/*
+ * Address and decode of what vfio-pci-core saved as it opened the device. A BAR for which
+ * the PCI core found no room has its old address in the register, which is no longer its.
+ */
+static void renew_saved_state(struct subpage_device *sdev)
+{
+	struct pci_dev *pdev = sdev->core.pdev;
+	int bar;
+
+	pci_load_and_free_saved_state(pdev, &sdev->core.pci_saved_state);
+	for (bar = 0; bar < PCI_STD_NUM_BARS; bar++) {
+		if (!sdev->placed[bar].parent)
+			continue;
+		if (pdev->resource[bar].parent)
+			subpage_bar_save(pdev, bar);
+		else
+			pdev->saved_config_space[PCI_COMMAND / 4] &= ~PCI_COMMAND_MEMORY;
+	}
+	sdev->core.pci_saved_state = pci_store_saved_state(pdev);
+}
+
+void subpage_watch_closing(struct subpage_device *sdev)
+{
+	mutex_lock(&lock);
+	list_del(&sdev->open);
+	mutex_unlock(&lock);
+	if (subpage_watch_intact(sdev))
+		return;
+
+	flush_work(&sdev->revoke);
+	renew_saved_state(sdev);
+}
+
+void subpage_watch_closed(struct subpage_device *sdev)
+{
+	if (atomic_read(&sdev->revoked))
+		pm_runtime_put(&sdev->core.pdev->dev);
+}
+
+/*
+ * The device lock is held, the device has no driver yet, and it may be asleep. A
+ * device that nobody may move or that would lose virtual functions stays as it is.
+ */
+static void give_pages(struct pci_dev *pdev)
+{
+	struct page_claim *claims;
+
+	if (pdev->hdr_type != PCI_HEADER_TYPE_NORMAL || pdev->is_virtfn || pci_num_vf(pdev) ||
+	    subpage_option_realign(pdev) != REALIGN_ON)
+		return;
+
+	claims = kcalloc(PCI_STD_NUM_BARS, sizeof(*claims), GFP_KERNEL);
+	if (!claims)
+		return;
+
+	pm_runtime_get_sync(&pdev->dev);
+	subpage_claims_make(claims, pdev, REALIGN_ON);
+	subpage_claims_settle(claims);
+	subpage_claims_drop(claims, pdev);
+	pm_runtime_put(&pdev->dev);
+	kfree(claims);
+}
+
+/*
+ * pciehp holds its reset_lock around BUS_NOTIFY_ADD_DEVICE. A reset of the slot that
+ * a user of VFIO has asked for waits for that lock with memory_lock held, which it
+ * takes to revoke: hence the work, and the limit on waiting for it. Who holds
+ * memory_lock for a reset has taken all mappings away.
+ */
+static int notify(struct notifier_block *nb, unsigned long action, void *data)
+{
+	struct device *dev = data;
+	struct subpage_device *sdev;
+
+	if (action != BUS_NOTIFY_ADD_DEVICE && action != BUS_NOTIFY_BIND_DRIVER)
+		return NOTIFY_DONE;
+
+	mutex_lock(&lock);
+	list_for_each_entry(sdev, &open_devices, open)
+		subpage_watch_intact(sdev);
+	mutex_unlock(&lock);
+	if (!wait_event_timeout(revoked, !atomic_read(&revoking), HZ))
+		pr_warn("%s: a reset keeps the mappings of a moved device for more than a second\n",
+			KBUILD_MODNAME);
+
+	if (action == BUS_NOTIFY_BIND_DRIVER && subpage_option_align_for(dev->driver->name))
+		give_pages(to_pci_dev(dev));
+
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block block = { .notifier_call = notify };
+
+int subpage_watch_init(void)
+{
+	return bus_register_notifier(&pci_bus_type, &block);
+}
+
+void subpage_watch_exit(void)
+{
+	bus_unregister_notifier(&pci_bus_type, &block);
+}
