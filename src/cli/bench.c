@@ -128,15 +128,17 @@ static void refuse_unsafe(const struct vfio *vfio, const struct device *device,
 {
 	struct vfio_region_info *config = vfio_region(vfio, VFIO_PCI_CONFIG_REGION_INDEX);
 	uint16_t command = 0;
+	uint64_t size;
 
 	if (!info || !info->size)
 		fail(CODE_USAGE, "\"subpage-vfio info\" shows those it has", "there is no such BAR");
 	if (!(device->resource[info->index].flags & RESOURCE_MEMORY))
 		fail(CODE_USAGE, "choose a memory BAR", "BAR %u is in I/O space", info->index);
-	if (offset % sizeof(uint32_t) || offset + sizeof(uint32_t) > info->size)
+	size = device->resource[info->index].size;
+	if (offset % sizeof(uint32_t) || offset > size || size - offset < sizeof(uint32_t))
 		fail(CODE_USAGE, "choose a multiple of 4 inside the BAR",
 		     "offset 0x%llx is not one of BAR %u, which has %llu bytes",
-		     (unsigned long long)offset, info->index, info->size);
+		     (unsigned long long)offset, info->index, (unsigned long long)size);
 	refuse_msix(device, info->index, offset);
 	if (!config ||
 	    pread(vfio->device, &command, 2, config->offset + PCI_COMMAND) != 2 ||

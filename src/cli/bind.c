@@ -327,7 +327,7 @@ static bool take(struct change *change, const struct options *options)
 
 static void print_bars(const struct device *device)
 {
-	char name[32], reason[200], original[32], address[32];
+	char name[32], reason[200], original[32];
 	int bar;
 
 	for (bar = 0; bar < BARS; bar++) {
@@ -336,10 +336,11 @@ static void print_bars(const struct device *device)
 			continue;
 		snprintf(name, sizeof(name), OURS "/bar%d_original", bar);
 		device_read(device, name, original, sizeof(original));
-		snprintf(name, sizeof(name), OURS "/bar%d_address", bar);
-		device_read(device, name, address, sizeof(address));
-		printf("  BAR %d at %s: %s", bar, address, reason);
-		printf(strcmp(original, address) ? " (was at %s)\n" : "\n", original);
+		printf("  BAR %d at 0x%llx: %s", bar, (unsigned long long)device->resource[bar].start,
+		       reason);
+		if (strtoull(original, NULL, 16) != device->resource[bar].start)
+			printf(" (was at %s)", original);
+		putchar('\n');
 	}
 	if (device_read(device, OURS "/msix_reason", reason, sizeof(reason)) > 0)
 		printf("  MSI-X table: %s\n", reason);

@@ -79,15 +79,6 @@ bool device_has(const struct device *device, const char *name)
 	return !access(path, F_OK);
 }
 
-void device_refresh(struct device *device)
-{
-	char group[16];
-
-	device_link(device, "driver", device->driver, sizeof(device->driver));
-	device_link(device, "iommu_group", group, sizeof(group));
-	device->group = *group ? atoi(group) : -1;
-}
-
 bool device_is_vfio(const struct device *device)
 {
 	return device_has(device, "vfio-dev");
@@ -99,11 +90,25 @@ bool device_blocks_group(const struct device *device)
 	       strcmp(device->driver, "pcieport") && strcmp(device->driver, "pci-stub");
 }
 
+/*
+ * While the driver has a device, a BAR smaller than a page is a page long in the
+ * file "resource", so that nothing is placed beside it; the driver knows its size.
+ */
+static void read_true_size(struct device *device, int bar)
+{
+	char name[48], size[24];
+
+	snprintf(name, sizeof(name), OURS "/bar%d_size", bar);
+	if (device->resource[bar].size && device_read(device, name, size, sizeof(size)) > 0)
+		device->resource[bar].size = strtoull(size, NULL, 0);
+}
+
 static void read_resources(struct device *device)
 {
 	char text[4096], *line = text;
 	int i;
 
+	memset(device->resource, 0, sizeof(device->resource));
 	if (device_read(device, "resource", text, sizeof(text)) < 0)
 		return;
 	for (i = 0; i < RESOURCES && line; i++) {
@@ -122,6 +127,18 @@ static void read_resources(struct device *device)
 		if (line)
 			line++;
 	}
+	for (i = 0; i < BARS; i++)
+		read_true_size(device, i);
+}
+
+void device_refresh(struct device *device)
+{
+	char group[16];
+
+	device_link(device, "driver", device->driver, sizeof(device->driver));
+	device_link(device, "iommu_group", group, sizeof(group));
+	device->group = *group ? atoi(group) : -1;
+	read_resources(device);
 }
 
 static void find_msix(struct device *device, struct pci_dev *pci)
@@ -177,7 +194,6 @@ static void add(struct bus *bus, struct pci_access *libpci, struct pci_dev *pci)
 	device->bridge = (pci_read_byte(pci, PCI_HEADER_TYPE) & 0x7f) != PCI_HEADER_TYPE_NORMAL;
 	device->virtfn = device_has(device, "physfn");
 	device_refresh(device);
-	read_resources(device);
 	find_msix(device, pci);
 }
 

@@ -20,7 +20,7 @@
 
 struct resource {
 	uint64_t start;
-	uint64_t size;		/* 0: there is none */
+	uint64_t size;		/* the device's own, also while the driver has it; 0: there is none */
 	uint64_t flags;
 };
 
@@ -65,7 +65,7 @@ int device_write(const struct device *device, const char *name, const char *text
 void device_link(const struct device *device, const char *name, char *text, size_t size);
 bool device_has(const struct device *device, const char *name);
 
-/* Read the driver and the group again: both change when a device is bound. */
+/* Read the driver, the group and the BARs again: all change when a device is bound. */
 void device_refresh(struct device *device);
 
 /* Does a vfio driver have it? */
