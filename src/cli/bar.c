@@ -24,6 +24,11 @@ static bool has_address(const struct resource *res)
 	return res->start && !(res->flags & RESOURCE_UNSET);
 }
 
+bool bar_has_address(const struct device *device, int bar)
+{
+	return has_address(&device->resource[bar]);
+}
+
 static bool overlap(uint64_t start, uint64_t end, uint64_t other_start, uint64_t other_end)
 {
 	return start <= other_end && other_start <= end;
@@ -51,6 +56,8 @@ static void find_devices(const struct bus *bus, const struct device *device, int
 			    !overlap(page, page + page_size() - 1, res->start,
 				     res->start + res->size - 1))
 				continue;
+			if (other != device && (other->group < 0 || other->group != device->group))
+				found->other_group = true;
 			if (n < ROM)
 				add_neighbour(found, format("%s BAR %d", other->address, n));
 			else if (n == ROM)
@@ -107,42 +114,49 @@ static void find_others(const struct bus *bus, uint64_t page, struct neighbours 
 		fclose(iomem);
 }
 
-static void set(struct verdict *verdict, enum mappable mappable, char *why)
+/* What the driver says of a BAR that it has not given a page, by its state. */
+static const struct {
+	const char *state, *help;	/* %s: the device */
+} states[] = {
+	{ "realign_off", "echo 1 > /sys/module/" OURS "/parameters/realign; subpage-vfio unbind %1$s; subpage-vfio bind %1$s" },
+	{ "trap", "take %1$s out of realign=; subpage-vfio unbind %1$s; subpage-vfio bind %1$s" },
+	{ "no_space", "boot with pci=realloc,resource_alignment=%2$d@%1$s" },
+	{ "lost", "subpage-vfio unbind %1$s; echo 1 > /sys/bus/pci/devices/%1$s/remove; echo 1 > /sys/bus/pci/rescan; subpage-vfio bind %1$s" },
+	{ "busy", NULL },
+	{ "fixed", NULL },
+	{ "virtfn", NULL },
+	{ "unassigned", NULL },
+	{ "failed", "dmesg says why" },
+};
+
+static int page_order(void)
 {
-	verdict->mappable = mappable;
-	verdict->why = why;
+	return __builtin_ctzll(page_size());
 }
 
 /* The driver knows: it has tried. */
-static void judge_claimed(const struct device *device, int bar, struct verdict *verdict)
+static void judge_claimed(const struct device *device, int bar, struct part *part)
 {
 	char path[48], state[32] = "", reason[200] = "";
-	bool stands;
+	size_t i;
 
 	snprintf(path, sizeof(path), OURS "/bar%d_state", bar);
 	device_read(device, path, state, sizeof(state));
 	snprintf(path, sizeof(path), OURS "/bar%d_reason", bar);
 	device_read(device, path, reason, sizeof(reason));
-	stands = !strcmp(state, "in_place") || !strcmp(state, "moved");
-	set(verdict, stands ? MAPPABLE_NOW : MAPPABLE_NO, format("%s", reason));
-}
-
-/* Does the MSI-X table, where it is hidden, leave nothing of the BAR? */
-static bool is_all_table(const struct device *device, int bar)
-{
-	uint64_t mask = page_size() - 1;
-
-	return device->msix_bar == bar && device->msix_size && device->msix_offset <= mask &&
-	       ((device->msix_offset + device->msix_size + mask) & ~mask) >=
-	       device->resource[bar].size;
-}
-
-static bool hides_table(const struct device *device)
-{
-	char state[32] = "";
-
-	device_read(device, OURS "/msix_state", state, sizeof(state));
-	return !strcmp(state, "hidden");
+	part->why = format("%s", reason);
+	part->code = "own_page";
+	part->mappable = MAPPABLE_NOW;
+	if (!strcmp(state, "in_place") || !strcmp(state, "moved"))
+		return;
+	part->mappable = MAPPABLE_NO;
+	part->code = "unknown_state";
+	for (i = 0; i < sizeof(states) / sizeof(states[0]); i++)
+		if (!strcmp(states[i].state, state)) {
+			part->code = states[i].state;
+			if (states[i].help)
+				part->help = format(states[i].help, device->address, page_order());
+		}
 }
 
 static bool is_claim_candidate(const struct device *device, int bar)
@@ -153,38 +167,196 @@ static bool is_claim_candidate(const struct device *device, int bar)
 	return device_has(device, path);
 }
 
+static void set(struct part *part, enum mappable mappable, const char *code, char *why, char *help)
+{
+	part->mappable = mappable;
+	part->code = code;
+	part->why = why;
+	part->help = help;
+}
+
+/* The BAR as a whole, as if there were no MSI-X table. */
+static void judge_bar(const struct device *device, int bar, const struct neighbours *neighbours,
+		      struct part *part)
+{
+	const struct resource *res = &device->resource[bar];
+	bool on_a_page = res->start % page_size() == 0;
+
+	if (device->bridge)
+		set(part, MAPPABLE_NO, "bridge", format("a bridge: VFIO takes none"), NULL);
+	else if (is_claim_candidate(device, bar))
+		judge_claimed(device, bar, part);
+	else if (!has_address(res))
+		set(part, MAPPABLE_NO, "unassigned", format("it has no address"), NULL);
+	else if (res->size >= page_size())
+		set(part, MAPPABLE_NOW, "whole_pages", format("a page or more"), NULL);
+	else if (on_a_page && !neighbours->count)
+		set(part, MAPPABLE_NOW, "alone",
+		    format("alone on its page, as long as nothing is placed beside it"), NULL);
+	else if (device->virtfn)
+		set(part, MAPPABLE_NO, "virtfn",
+		    format("a virtual function: the physical function places it"), NULL);
+	else if (res->flags & (RESOURCE_FIXED | RESOURCE_ENHANCED))
+		set(part, MAPPABLE_NO, "fixed", format("the device cannot move it"), NULL);
+	else
+		set(part, MAPPABLE_WITH_OURS, neighbours->count ? "shared_page" : "not_on_a_page",
+		    format(neighbours->count ? "shares its page" : "does not start on a page"),
+		    format("subpage-vfio bind %s", device->address));
+}
+
+int bar_for_msix(const struct device *device)
+{
+	int bar, smallest = -1;
+
+	for (bar = 0; bar < BARS; bar++) {
+		const struct resource *res = &device->resource[bar];
+
+		if (!res->size && !(bar && device->resource[bar - 1].size &&
+				    device->resource[bar - 1].flags & RESOURCE_64BIT))
+			return bar;
+		if (bar_exists(device, bar) && (smallest < 0 ||
+						res->size < device->resource[smallest].size))
+			smallest = bar;
+	}
+	return smallest;
+}
+
+/* What of the BAR lies on the pages of its MSI-X table; size 0: there is none. */
+static void table_pages(const struct device *device, int bar, uint64_t *offset, uint64_t *size)
+{
+	uint64_t mask = page_size() - 1, end;
+
+	*offset = *size = 0;
+	if (device->msix != MSIX_PRESENT || device->msix_bar != bar || !device->msix_size ||
+	    device->msix_offset >= device->resource[bar].size)
+		return;
+	*offset = device->msix_offset & ~mask;
+	end = (device->msix_offset + (uint64_t)device->msix_size + mask) & ~mask;
+	if (end > device->resource[bar].size)
+		end = device->resource[bar].size;
+	*size = end - *offset;
+}
+
+/*
+ * Has the table these pages for itself? Devices that follow the PCI specification's
+ * advice keep 4K around it free of registers, and where it starts a BAR, registers
+ * are in another.
+ */
+static bool has_table_alone(const struct device *device, uint64_t offset, uint64_t size)
+{
+	uint64_t advised = (device->msix_size + 4095ull) & ~4095ull;
+
+	return !device->msix_offset || (device->msix_offset == offset && size <= advised);
+}
+
+bool bar_needs_relocation(const struct device *device)
+{
+	uint64_t offset, size;
+
+	if (device->msix != MSIX_PRESENT || device->msix_bar < 0 || device->msix_bar >= BARS)
+		return false;
+	table_pages(device, device->msix_bar, &offset, &size);
+	return size && !has_table_alone(device, offset, size);
+}
+
+static char *relocation(const struct device *device)
+{
+	int bar = bar_for_msix(device);
+
+	if (bar < 0)
+		return NULL;
+	return format("-device vfio-pci,host=%s,x-msix-relocation=bar%d", device->address, bar);
+}
+
+static char *join(char *first, char *second)
+{
+	char *both;
+
+	if (!first || !second)
+		return first ? first : second;
+	both = format("%s; %s", first, second);
+	free(first);
+	free(second);
+	return both;
+}
+
+/* The driver hides the table: which value of msix_mmap= would show it. */
+static char *msix_option(const struct device *device)
+{
+	char now[256] = "";
+
+	sysfs_read("/sys/module/" OURS "/parameters/msix_mmap", now, sizeof(now));
+	/* Where this does not help the host does not isolate MSIs: the administrator has to decide. */
+	if (!strncmp(now, "isolated", strlen("isolated")))
+		return format("echo %s,always@%s > /sys/module/" OURS "/parameters/msix_mmap; subpage-vfio unbind %s; subpage-vfio bind %s",
+			      now, device->address, device->address, device->address);
+	return format("echo isolated > /sys/module/" OURS "/parameters/msix_mmap; subpage-vfio unbind %s; subpage-vfio bind %s",
+		      device->address, device->address);
+}
+
+static void judge_table(const struct device *device, const struct part *bar, struct part *part)
+{
+	char state[32] = "", reason[200] = "";
+
+	device_read(device, OURS "/msix_state", state, sizeof(state));
+	device_read(device, OURS "/msix_reason", reason, sizeof(reason));
+	if (has_table_alone(device, part->offset, part->size))
+		set(part, MAPPABLE_NOT_NEEDED, "msix_alone",
+		    format("the MSI-X table, which the VMM emulates, and most likely no registers"), NULL);
+	else if (!strcmp(state, "hidden"))
+		set(part, MAPPABLE_WITH_OPTION, "msix_hidden",
+		    format("the MSI-X table is on this page, and the driver hides it: %s", reason),
+		    join(msix_option(device), relocation(device)));
+	else if (bar->mappable == MAPPABLE_WITH_OURS)
+		set(part, MAPPABLE_WITH_OURS, bar->code,
+		    format("%s, and the MSI-X table is on it", bar->why),
+		    join(format("%s", bar->help), relocation(device)));
+	else
+		set(part, MAPPABLE_WITH_OPTION, "msix_emulated",
+		    format("VFIO maps it, but a VMM lays its own MSI-X table over part of this page"),
+		    relocation(device));
+}
+
+/* A part that shares the answer for the whole BAR. */
+static void add_part(struct verdict *verdict, const struct part *bar, uint64_t offset, uint64_t size)
+{
+	struct part *part = &verdict->part[verdict->parts];
+
+	if (!size)
+		return;
+	verdict->parts++;
+	*part = *bar;
+	part->offset = offset;
+	part->size = size;
+	part->why = format("%s", bar->why);
+	part->help = bar->help ? format("%s", bar->help) : NULL;
+}
+
 void bar_judge(const struct bus *bus, const struct device *device, int bar, struct verdict *verdict)
 {
 	const struct resource *res = &device->resource[bar];
-	uint64_t page = res->start & ~(page_size() - 1);
+	uint64_t page = res->start & ~(page_size() - 1), table, table_size;
+	struct part whole = { 0 }, pages = { 0 };
 
 	*verdict = (struct verdict) { 0 };
 	if (has_address(res) && res->size < page_size()) {
 		find_devices(bus, device, bar, page, &verdict->neighbours);
 		find_others(bus, page, &verdict->neighbours);
 	}
-
-	if (device->bridge)
-		set(verdict, MAPPABLE_NO, format("a bridge: VFIO takes none"));
-	else if (is_all_table(device, bar) && hides_table(device))
-		set(verdict, MAPPABLE_NO, format("the MSI-X table is in all of its pages"));
-	else if (is_claim_candidate(device, bar))
-		judge_claimed(device, bar, verdict);
-	else if (!has_address(res))
-		set(verdict, MAPPABLE_NO, format("it has no address"));
-	else if (res->size >= page_size())
-		set(verdict, MAPPABLE_NOW, format("a page or more%s", is_all_table(device, bar) ?
-		    "; the MSI-X table is in all of its pages" : ""));
-	else if (res->start == page && !verdict->neighbours.count)
-		set(verdict, MAPPABLE_NOW, format("alone on its page, as long as nothing is placed beside it"));
-	else if (device->virtfn)
-		set(verdict, MAPPABLE_NO, format("a virtual function: the physical function places it"));
-	else if (res->flags & (RESOURCE_FIXED | RESOURCE_ENHANCED))
-		set(verdict, MAPPABLE_NO, format("the device cannot move it"));
-	else
-		set(verdict, MAPPABLE_WITH_OURS, format("%s%s", verdict->neighbours.count ?
-		    "shares its page" : "does not start on a page", is_all_table(device, bar) ?
-		    "; holds the MSI-X table, which msix_mmap must allow" : ""));
+	judge_bar(device, bar, &verdict->neighbours, &whole);
+	table_pages(device, bar, &table, &table_size);
+	if (!table_size || whole.mappable == MAPPABLE_NO) {
+		add_part(verdict, &whole, 0, res->size);
+	} else {
+		add_part(verdict, &whole, 0, table);
+		pages.offset = table;
+		pages.size = table_size;
+		judge_table(device, &whole, &pages);
+		verdict->part[verdict->parts++] = pages;
+		add_part(verdict, &whole, table + table_size, res->size - table - table_size);
+	}
+	free(whole.why);
+	free(whole.help);
 }
 
 void bar_verdict_free(struct verdict *verdict)
@@ -194,5 +366,8 @@ void bar_verdict_free(struct verdict *verdict)
 	for (i = 0; i < verdict->neighbours.count; i++)
 		free(verdict->neighbours.name[i]);
 	free(verdict->neighbours.name);
-	free(verdict->why);
+	for (i = 0; i < verdict->parts; i++) {
+		free(verdict->part[i].why);
+		free(verdict->part[i].help);
+	}
 }

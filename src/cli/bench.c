@@ -12,20 +12,24 @@
 
 #include "bench.h"
 #include "output.h"
+#include "table.h"
 #include "vfio.h"
 
-const char bench_help[] =
-	"Usage: subpage-vfio bench [--bar N] [--offset X] [--json] DEVICE\n"
-	"\n"
-	"Read one 32-bit register over and over, trapped (as a guest's read is when the BAR\n"
-	"is not mapped, less the exit from the guest) and through a mapping, and compare.\n"
-	"Nothing is written, but a read can have an effect in some registers: choose one\n"
-	"that has none. Without --bar it is the first BAR that can be mapped; without\n"
-	"--offset its first register. The device must be bound to a VFIO driver, and not\n"
-	"be in use.\n"
-	"\n"
-	"  subpage-vfio bench 0000:01:00.0\n"
-	"  subpage-vfio bench --bar 1 --offset 0x40 01:00.0\n";
+enum {
+	COL_ADDRESS, COL_DRIVER, COL_BAR, COL_OFFSET, COL_VALUE, COL_TRAPPED_NS, COL_MAPPED_NS, COL_RATIO,
+};
+
+static const struct column columns[] = {
+	[COL_ADDRESS] = { "ADDRESS", COLUMN_TEXT, SHOWN, "PCI address" },
+	[COL_DRIVER] = { "DRIVER", COLUMN_TEXT, SHOWN, "the VFIO driver that has it" },
+	[COL_BAR] = { "BAR", COLUMN_NUMBER, SHOWN, "number of the BAR" },
+	[COL_OFFSET] = { "OFFSET", COLUMN_HEX, SHOWN, "of the register in the BAR" },
+	[COL_VALUE] = { "VALUE", COLUMN_HEX, SHOWN, "what was read" },
+	[COL_TRAPPED_NS] = { "TRAPPED_NS", COLUMN_NUMBER, SHOWN, "ns a read, through read()" },
+	[COL_MAPPED_NS] = { "MAPPED_NS", COLUMN_NUMBER, SHOWN, "ns a read, by a load; empty: it cannot be mapped" },
+	[COL_RATIO] = { "RATIO", COLUMN_NUMBER, SHOWN, "how many times faster the load is" },
+	{ 0 }
+};
 
 #define BATCHES 15
 #define BATCH_NS 20e6
@@ -88,28 +92,32 @@ static double median_ns(const struct register_at *at)
 	return ns[BATCHES / 2];
 }
 
+/* What this project is about first: a BAR below a page; then the first that can be mapped. */
 static int choose_bar(const struct vfio *vfio, const struct device *device)
 {
-	int bar, first = -1;
+	uint64_t page = sysconf(_SC_PAGESIZE);
+	int bar, first = -1, mapped = -1;
 
 	for (bar = 0; bar < BARS; bar++) {
+		const struct resource *res = &device->resource[bar];
 		struct vfio_region_info *info;
 		bool mappable;
 
-		if (!device->resource[bar].size ||
-		    !(device->resource[bar].flags & RESOURCE_MEMORY))
+		if (!res->size || !(res->flags & RESOURCE_MEMORY))
 			continue;
 		if (first < 0)
 			first = bar;
 		info = vfio_region(vfio, bar);
 		mappable = info && vfio_may_map(info, 0, sizeof(uint32_t));
 		free(info);
-		if (mappable)
+		if (mappable && res->size < page)
 			return bar;
+		if (mappable && mapped < 0)
+			mapped = bar;
 	}
 	if (first < 0)
 		fail(CODE_FAILED, NULL, "%s has no memory BAR", device->address);
-	return first;
+	return mapped < 0 ? first : mapped;
 }
 
 /* Of two tables a read tells nothing: VFIO answers all ones, or the device is confused. */
@@ -161,14 +169,14 @@ static void *map_page(const struct vfio *vfio, const struct vfio_region_info *in
 	return map;
 }
 
-int bench_run(const struct options *options)
+static int bench_run(const struct options *options)
 {
 	size_t page = sysconf(_SC_PAGESIZE);
 	struct register_at trapped, mapped;
 	struct vfio_region_info *info;
 	double trapped_ns, mapped_ns = 0;
 	const struct device *device;
-	struct json_object *root;
+	struct table *table;
 	void *map = NULL;
 	struct vfio vfio;
 	uint32_t value;
@@ -204,32 +212,51 @@ int bench_run(const struct options *options)
 	}
 	progress(NULL);
 
-	root = json_object_new_object();
-	json_add_string(root, "address", device->address);
-	json_add_string(root, "driver", device->driver);
-	json_object_object_add(root, "bar", json_object_new_int(bar));
-	json_add_hex(root, "offset", options->offset);
-	json_add_hex(root, "value", value);
-	json_object_object_add(root, "trapped_ns", json_object_new_double(trapped_ns));
-	json_object_object_add(root, "mapped_ns", map ? json_object_new_double(mapped_ns) : NULL);
-	json_object_object_add(root, "ratio", map ? json_object_new_double(trapped_ns / mapped_ns) :
-			       NULL);
-	if (!options->json) {
-		printf("%s BAR %d offset 0x%llx, value 0x%08x, driver %s\n", device->address, bar,
-		       (unsigned long long)options->offset, value, device->driver);
-		printf("  trapped  %8.0f ns a read\n", trapped_ns);
-		if (map)
-			printf("  mapped   %8.0f ns a read, %.0f times faster\n", mapped_ns,
-			       trapped_ns / mapped_ns);
-		else
-			printf("  mapped   not possible: see \"subpage-vfio list %s\"\n",
-			       device->address);
-		json_object_put(root);
-	} else {
-		json_print(root);
+	table = table_new("bench", columns, options);
+	table_row(table);
+	table_text(table, COL_ADDRESS, device->address);
+	table_text(table, COL_DRIVER, device->driver);
+	table_number(table, COL_BAR, bar);
+	table_hex(table, COL_OFFSET, options->offset);
+	table_hex(table, COL_VALUE, value);
+	table_real(table, COL_TRAPPED_NS, trapped_ns);
+	if (map) {
+		table_real(table, COL_MAPPED_NS, mapped_ns);
+		table_real(table, COL_RATIO, trapped_ns / mapped_ns);
+		table_colour(table, COL_RATIO, GOOD);
 	}
+	table_print(table, "");
+	if (!map && table_is_for_people(options))
+		printf("It cannot be mapped; \"subpage-vfio list %s\" says why.\n", device->address);
+	table_free(table);
 	free(info);
 	vfio_close(&vfio);
 	bus_free(&bus);
 	return CODE_OK;
 }
+
+static const struct option_use bench_options[] = {
+	{ 'b', "the BAR; otherwise the first smaller than a page, or else the first, that can be mapped" },
+	{ 'x', "the register's offset in it, a multiple of 4; otherwise 0" },
+	{ 'o', NULL },
+	{ 'r', NULL },
+	{ 'j', NULL },
+	{ 0 }
+};
+
+const struct command bench_command = {
+	.name = "bench", .run = bench_run,
+	.summary = "time a register, trapped and mapped",
+	.arguments = "DEVICE", .min_arguments = 1, .max_arguments = 1,
+	.description =
+		"Read one 32-bit register over and over, trapped (as a guest's read is when the BAR\n"
+		"is not mapped, less the exit from the guest) and through a mapping, and compare.\n"
+		"Opening a device through VFIO resets it, if it can be reset. Nothing is written, but\n"
+		"a read can have an effect in some registers: choose one that has none. The device\n"
+		"must be bound to a VFIO driver, and not be in use.\n",
+	.option = bench_options,
+	.columns = columns,
+	.examples =
+		"  subpage-vfio bench 0000:01:00.0\n"
+		"  subpage-vfio bench --bar 1 --offset 0x40 01:00.0\n",
+};

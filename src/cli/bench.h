@@ -4,7 +4,6 @@
 
 #include "options.h"
 
-extern const char bench_help[];
-int bench_run(const struct options *options);
+extern const struct command bench_command;
 
 #endif

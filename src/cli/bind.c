@@ -12,28 +12,21 @@
 #include "in_use.h"
 #include "output.h"
 
-const char bind_help[] =
-	"Usage: subpage-vfio bind [--group] [--force] [--persist] [--json] DEVICE...\n"
-	"\n"
-	"Give devices to " OURS ": all of them or, if one fails, none.\n"
-	"\n"
-	"  --group    also all other devices of their IOMMU groups, but for bridges\n"
-	"  --force    even if a disk, an interface, the boot display or a process uses one\n"
-	"  --persist  at each boot from now on (with driverctl)\n"
-	"\n"
-	"  subpage-vfio bind 0000:01:00.0\n"
-	"  subpage-vfio bind --group --persist 01:00.0\n";
+static const struct option_use bind_options[] = {
+	{ 'g', "also all other devices of their IOMMU groups, but for bridges" },
+	{ 'f', "even if a disk, an interface, the boot display or a process uses one" },
+	{ 'p', "at each boot from now on (with driverctl)" },
+	{ 'j', NULL },
+	{ 0 }
+};
 
-const char unbind_help[] =
-	"Usage: subpage-vfio unbind [--group] [--force] [--persist] [--json] DEVICE...\n"
-	"\n"
-	"Give devices back to their native drivers.\n"
-	"\n"
-	"  --group    also all other devices of their IOMMU groups that " OURS " has\n"
-	"  --force    even if a process has one open; waits until it lets go\n"
-	"  --persist  also forget what \"bind --persist\" has set\n"
-	"\n"
-	"  subpage-vfio unbind 0000:01:00.0\n";
+static const struct option_use unbind_options[] = {
+	{ 'g', "also all other devices of their IOMMU groups that " OURS " has" },
+	{ 'f', "even if a process has one open; waits until it lets go" },
+	{ 'p', "also forget what \"bind --persist\" has set" },
+	{ 'j', NULL },
+	{ 0 }
+};
 
 #define DRIVER_DIRECTORY "/sys/bus/pci/drivers/" OURS
 #define AS_ROOT "run it as root: sudo subpage-vfio ..."
@@ -406,7 +399,7 @@ static void warn_of_group(const struct changes *changes, const struct bus *bus)
 		}
 }
 
-int bind_run(const struct options *options)
+static int bind_run(const struct options *options)
 {
 	struct changes changes = { 0 };
 	struct bus bus;
@@ -443,7 +436,7 @@ static bool is_persistent(const struct device *device)
 	return !access(path, F_OK);
 }
 
-int unbind_run(const struct options *options)
+static int unbind_run(const struct options *options)
 {
 	struct changes changes = { 0 };
 	struct bus bus;
@@ -482,3 +475,23 @@ int unbind_run(const struct options *options)
 	bus_free(&bus);
 	return CODE_OK;
 }
+
+const struct command bind_command = {
+	.name = "bind", .run = bind_run,
+	.summary = "give devices to " OURS,
+	.arguments = "DEVICE...", .min_arguments = 1, .max_arguments = ANY_NUMBER,
+	.description = "Give devices to " OURS ": all of them or, if one fails, none.\n",
+	.option = bind_options,
+	.examples =
+		"  subpage-vfio bind 0000:01:00.0\n"
+		"  subpage-vfio bind --group --persist 01:00.0\n",
+};
+
+const struct command unbind_command = {
+	.name = "unbind", .run = unbind_run,
+	.summary = "give them back to their native drivers",
+	.arguments = "DEVICE...", .min_arguments = 1, .max_arguments = ANY_NUMBER,
+	.description = "Give devices back to their native drivers.\n",
+	.option = unbind_options,
+	.examples = "  subpage-vfio unbind 0000:01:00.0\n",
+};

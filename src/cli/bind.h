@@ -4,9 +4,7 @@
 
 #include "options.h"
 
-extern const char bind_help[];
-extern const char unbind_help[];
-int bind_run(const struct options *options);
-int unbind_run(const struct options *options);
+extern const struct command bind_command;
+extern const struct command unbind_command;
 
 #endif

@@ -8,17 +8,39 @@
 
 #include "info.h"
 #include "output.h"
+#include "table.h"
 #include "vfio.h"
 
-const char info_help[] =
-	"Usage: subpage-vfio info [--json] DEVICE\n"
-	"\n"
-	"Open a device through VFIO, as a VMM does, and show what it is told of it: the\n"
-	"regions, which of them can be mapped, their capabilities, the interrupts. The\n"
-	"device must be bound to a VFIO driver and not be in use.\n"
-	"\n"
-	"  subpage-vfio info 0000:01:00.0\n"
-	"  subpage-vfio info --json 01:00.0 | jq '.regions[].flags'\n";
+enum {
+	COL_ADDRESS, COL_DRIVER, COL_GROUP, COL_OPENED, COL_RESET, COL_NAME, COL_INDEX, COL_SIZE, COL_OFFSET,
+	COL_READ, COL_WRITE, COL_MMAP, COL_AREAS, COL_MSIX_MAPPABLE, COL_BAR_STATE, COL_MSIX_STATE,
+	COL_MSIX_OFFSET, COL_MSIX_SIZE, COL_PAGE_SIZE, COL_COUNT, COL_MORE,
+};
+
+static const struct column columns[] = {
+	[COL_ADDRESS] = { "ADDRESS", COLUMN_TEXT, HIDDEN, "PCI address" },
+	[COL_DRIVER] = { "DRIVER", COLUMN_TEXT, HIDDEN, "the VFIO driver that has it" },
+	[COL_GROUP] = { "IOMMU_GROUP", COLUMN_NUMBER, HIDDEN, "number of its IOMMU group" },
+	[COL_OPENED] = { "OPENED_THROUGH", COLUMN_TEXT, HIDDEN, "group, or cdev: the device's own file" },
+	[COL_RESET] = { "CAN_RESET", COLUMN_BOOL, HIDDEN, "has the device a reset of its own?" },
+	[COL_NAME] = { "NAME", COLUMN_TEXT, SHOWN, "of the region (BAR 0, ROM, config) or kind of interrupt (MSI-X)" },
+	[COL_INDEX] = { "INDEX", COLUMN_NUMBER, HIDDEN, "VFIO's number of it" },
+	[COL_SIZE] = { "SIZE", COLUMN_BYTES, SHOWN, "of the region" },
+	[COL_OFFSET] = { "OFFSET", COLUMN_HEX, HIDDEN, "of the region in the device's file" },
+	[COL_READ] = { "READ", COLUMN_BOOL, SHOWN, "may it be read?" },
+	[COL_WRITE] = { "WRITE", COLUMN_BOOL, SHOWN, "may it be written?" },
+	[COL_MMAP] = { "MMAP", COLUMN_BOOL, SHOWN, "may it be mapped?" },
+	[COL_AREAS] = { "AREAS", COLUMN_TEXT, HIDDEN, "the parts that alone may be mapped; empty: all of it" },
+	[COL_MSIX_MAPPABLE] = { "MSIX_MAPPABLE", COLUMN_BOOL, HIDDEN, "does VFIO say that the MSI-X table may be mapped, too?" },
+	[COL_BAR_STATE] = { "BAR_STATE", COLUMN_TEXT, HIDDEN, "what the driver did for it: in_place, moved, busy ..." },
+	[COL_MSIX_STATE] = { "MSIX_STATE", COLUMN_TEXT, HIDDEN, "none, hidden, eeh, isolated or always" },
+	[COL_MSIX_OFFSET] = { "MSIX_OFFSET", COLUMN_HEX, HIDDEN, "of the MSI-X table in the BAR" },
+	[COL_MSIX_SIZE] = { "MSIX_SIZE", COLUMN_NUMBER, HIDDEN, "of the MSI-X table, bytes" },
+	[COL_PAGE_SIZE] = { "PAGE_SIZE", COLUMN_NUMBER, HIDDEN, "of the host, bytes" },
+	[COL_COUNT] = { "COUNT", COLUMN_NUMBER, SHOWN, "how many interrupts of that kind" },
+	[COL_MORE] = { "MORE", COLUMN_TEXT, SHOWN, "its capabilities, in words" },
+	{ 0 }
+};
 
 static const char * const bar_state[] = {
 	[SUBPAGE_BAR_NONE] = "none",
@@ -67,115 +89,93 @@ static const char *irq_name(unsigned int index, char *text, size_t size)
 	return text;
 }
 
-/* A capability as JSON; print_cap() makes the text for people of the same values. */
-static struct json_object *cap_json(const struct vfio_info_cap_header *cap)
+/* Put one more sentence behind the others. */
+static void say_more(char **text, char *more)
 {
-	struct json_object *object = json_object_new_object(), *areas;
+	char *longer = *text ? format("%s; %s", *text, more) : format("%s", more);
+
+	free(*text);
+	free(more);
+	*text = longer;
+}
+
+static void add_cap(struct table *table, const struct vfio_info_cap_header *cap, char **more)
+{
 	unsigned int i;
 
-	json_object_object_add(object, "id", json_object_new_int(cap->id));
-	json_object_object_add(object, "version", json_object_new_int(cap->version));
 	if (cap->id == VFIO_REGION_INFO_CAP_SPARSE_MMAP) {
 		const struct vfio_region_info_cap_sparse_mmap *sparse = (const void *)cap;
+		char *areas = format("%s", "");
 
-		json_add_string(object, "name", "sparse_mmap");
-		areas = json_object_new_array();
 		for (i = 0; i < sparse->nr_areas; i++) {
-			struct json_object *area = json_object_new_object();
+			char *longer = format("%s%s0x%llx-0x%llx", areas, i ? "," : "",
+					      sparse->areas[i].offset,
+					      sparse->areas[i].offset + sparse->areas[i].size - 1);
 
-			json_add_hex(area, "offset", sparse->areas[i].offset);
-			json_add_hex(area, "size", sparse->areas[i].size);
-			json_object_array_add(areas, area);
+			free(areas);
+			areas = longer;
 		}
-		json_object_object_add(object, "areas", areas);
+		table_text(table, COL_AREAS, areas);
+		say_more(more, format("only %s", *areas ? areas : "nothing"));
+		free(areas);
 	} else if (cap->id == VFIO_REGION_INFO_CAP_MSIX_MAPPABLE) {
-		json_add_string(object, "name", "msix_mappable");
+		table_bool(table, COL_MSIX_MAPPABLE, true);
+		say_more(more, format("the MSI-X table, too"));
 	} else if (cap->id == VFIO_REGION_INFO_CAP_SUBPAGE) {
 		const struct vfio_region_info_cap_subpage *subpage = (const void *)cap;
 
-		json_add_string(object, "name", "subpage");
-		json_add_string(object, "bar_state", NAME(bar_state, subpage->bar_state));
-		json_add_string(object, "msix_state", NAME(msix_state, subpage->msix_state));
-		json_object_object_add(object, "page_size",
-				       json_object_new_int64(subpage->page_size));
-		json_add_hex(object, "msix_offset", subpage->msix_offset);
-		json_add_hex(object, "msix_size", subpage->msix_size);
+		table_text(table, COL_BAR_STATE, NAME(bar_state, subpage->bar_state));
+		table_text(table, COL_MSIX_STATE, NAME(msix_state, subpage->msix_state));
+		table_number(table, COL_PAGE_SIZE, subpage->page_size);
+		if (subpage->bar_state != SUBPAGE_BAR_NONE)
+			say_more(more, format("sub-page: BAR %s", NAME(bar_state, subpage->bar_state)));
+		if (subpage->msix_state == SUBPAGE_MSIX_NONE)
+			return;
+		table_hex(table, COL_MSIX_OFFSET, subpage->msix_offset);
+		table_number(table, COL_MSIX_SIZE, subpage->msix_size);
+		say_more(more, format("MSI-X table %s, at 0x%x, %u bytes",
+				      NAME(msix_state, subpage->msix_state), subpage->msix_offset,
+				      subpage->msix_size));
 	} else {
-		json_add_string(object, "name", "unknown");
-	}
-	return object;
-}
-
-static void print_cap(const struct vfio_info_cap_header *cap)
-{
-	unsigned int i;
-
-	if (cap->id == VFIO_REGION_INFO_CAP_SPARSE_MMAP) {
-		const struct vfio_region_info_cap_sparse_mmap *sparse = (const void *)cap;
-
-		printf("      sparse mmap: only");
-		for (i = 0; i < sparse->nr_areas; i++)
-			printf("%s 0x%llx-0x%llx", i ? "," : "", sparse->areas[i].offset,
-			       sparse->areas[i].offset + sparse->areas[i].size - 1);
-		putchar('\n');
-	} else if (cap->id == VFIO_REGION_INFO_CAP_MSIX_MAPPABLE) {
-		printf("      MSI-X mappable: the MSI-X table can be mapped, too\n");
-	} else if (cap->id == VFIO_REGION_INFO_CAP_SUBPAGE) {
-		const struct vfio_region_info_cap_subpage *subpage = (const void *)cap;
-
-		printf("      sub-page: BAR %s", NAME(bar_state, subpage->bar_state));
-		if (subpage->msix_state != SUBPAGE_MSIX_NONE)
-			printf(", MSI-X table %s, at 0x%x, %u bytes",
-			       NAME(msix_state, subpage->msix_state), subpage->msix_offset,
-			       subpage->msix_size);
-		printf(", pages of %u\n", subpage->page_size);
-	} else {
-		printf("      capability %u version %u\n", cap->id, cap->version);
+		say_more(more, format("capability %u version %u", cap->id, cap->version));
 	}
 }
 
-static struct json_object *region(const struct vfio_region_info *info)
+static void add_device(struct table *table, const struct device *device, const struct vfio *vfio,
+		       const struct vfio_device_info *info)
 {
-	const struct vfio_info_cap_header *cap;
-	struct json_object *object = json_object_new_object();
-	struct json_object *flags = json_object_new_array(), *caps = json_object_new_array();
-	char name[32];
-
-	json_add_string(object, "name", region_name(info->index, name, sizeof(name)));
-	json_object_object_add(object, "index", json_object_new_int(info->index));
-	json_object_object_add(object, "size", json_object_new_int64(info->size));
-	json_add_hex(object, "offset", info->offset);
-	if (info->flags & VFIO_REGION_INFO_FLAG_READ)
-		json_object_array_add(flags, json_object_new_string("read"));
-	if (info->flags & VFIO_REGION_INFO_FLAG_WRITE)
-		json_object_array_add(flags, json_object_new_string("write"));
-	if (info->flags & VFIO_REGION_INFO_FLAG_MMAP)
-		json_object_array_add(flags, json_object_new_string("mmap"));
-	json_object_object_add(object, "flags", flags);
-	for (cap = vfio_first_cap(info); cap; cap = vfio_next_cap(info, cap))
-		json_object_array_add(caps, cap_json(cap));
-	json_object_object_add(object, "capabilities", caps);
-	return object;
+	table_row(table);
+	table_text(table, COL_ADDRESS, device->address);
+	table_text(table, COL_DRIVER, device->driver);
+	if (device->group >= 0)
+		table_number(table, COL_GROUP, device->group);
+	table_text(table, COL_OPENED, vfio->container < 0 ? "cdev" : "group");
+	table_bool(table, COL_RESET, info->flags & VFIO_DEVICE_FLAGS_RESET);
 }
 
-static void print_region(const struct vfio_region_info *info)
+static void add_region(struct table *table, const struct vfio_region_info *info)
 {
+	bool mmap = info->flags & VFIO_REGION_INFO_FLAG_MMAP;
 	const struct vfio_info_cap_header *cap;
-	char name[32];
+	char name[32], *more = NULL;
 
-	printf("  %-8s %8llu bytes  %s%s%s%s%s\n", region_name(info->index, name, sizeof(name)),
-	       info->size, info->flags & VFIO_REGION_INFO_FLAG_READ ? "read " : "",
-	       info->flags & VFIO_REGION_INFO_FLAG_WRITE ? "write " : "",
-	       colour_on(info->flags & VFIO_REGION_INFO_FLAG_MMAP ? GOOD : PLAIN),
-	       info->flags & VFIO_REGION_INFO_FLAG_MMAP ? "mmap" : "", colour_off());
+	table_text(table, COL_NAME, region_name(info->index, name, sizeof(name)));
+	table_number(table, COL_INDEX, info->index);
+	table_number(table, COL_SIZE, info->size);
+	table_hex(table, COL_OFFSET, info->offset);
+	table_bool(table, COL_READ, info->flags & VFIO_REGION_INFO_FLAG_READ);
+	table_bool(table, COL_WRITE, info->flags & VFIO_REGION_INFO_FLAG_WRITE);
+	table_bool(table, COL_MMAP, mmap);
+	table_colour(table, COL_MMAP, mmap ? GOOD : PLAIN);
 	for (cap = vfio_first_cap(info); cap; cap = vfio_next_cap(info, cap))
-		print_cap(cap);
+		add_cap(table, cap, &more);
+	table_text(table, COL_MORE, more);
+	free(more);
 }
 
-int info_run(const struct options *options)
+static int info_run(const struct options *options)
 {
-	struct json_object *root = json_object_new_object();
-	struct json_object *regions = json_object_new_array(), *irqs = json_object_new_array();
+	struct table *table = table_new("info", columns, options);
 	struct vfio_device_info info;
 	const struct device *device;
 	struct vfio vfio;
@@ -187,17 +187,7 @@ int info_run(const struct options *options)
 	device = bus_find(&bus, options->device[0]);
 	vfio_open(&bus, device, &vfio);
 	vfio_device_info(&vfio, &info);
-
-	json_add_string(root, "address", device->address);
-	json_add_string(root, "driver", device->driver);
-	json_object_object_add(root, "iommu_group", device->group < 0 ? NULL :
-			       json_object_new_int(device->group));
-	json_add_string(root, "opened_through", vfio.container < 0 ? "cdev" : "group");
-	json_object_object_add(root, "can_reset", json_object_new_boolean(
-			       info.flags & VFIO_DEVICE_FLAGS_RESET));
-	json_object_object_add(root, "regions", regions);
-	json_object_object_add(root, "irqs", irqs);
-	if (!options->json)
+	if (table_is_for_people(options))
 		printf("%s%s%s  driver %s, opened through its %s, %s be reset\n", colour_on(STRONG),
 		       device->address, colour_off(), device->driver,
 		       vfio.container < 0 ? "cdev" : "group",
@@ -207,31 +197,47 @@ int info_run(const struct options *options)
 		struct vfio_region_info *found = vfio_region(&vfio, i);
 
 		if (found && found->size) {
-			json_object_array_add(regions, region(found));
-			if (!options->json)
-				print_region(found);
+			add_device(table, device, &vfio, &info);
+			add_region(table, found);
 		}
 		free(found);
 	}
 	for (i = 0; i < info.num_irqs; i++) {
 		struct vfio_irq_info irq = { .argsz = sizeof(irq), .index = i };
-		struct json_object *entry;
 
 		if (ioctl(vfio.device, VFIO_DEVICE_GET_IRQ_INFO, &irq) || !irq.count)
 			continue;
-		entry = json_object_new_object();
-		json_add_string(entry, "name", irq_name(i, name, sizeof(name)));
-		json_object_object_add(entry, "count", json_object_new_int(irq.count));
-		json_object_array_add(irqs, entry);
-		if (!options->json)
-			printf("  %-8s %8u\n", irq_name(i, name, sizeof(name)), irq.count);
+		add_device(table, device, &vfio, &info);
+		table_text(table, COL_NAME, irq_name(i, name, sizeof(name)));
+		table_number(table, COL_INDEX, i);
+		table_number(table, COL_COUNT, irq.count);
 	}
-
 	vfio_close(&vfio);
-	if (options->json)
-		json_print(root);
-	else
-		json_object_put(root);
+	table_print(table, table_is_for_people(options) ? "  " : "");
+	table_free(table);
 	bus_free(&bus);
 	return CODE_OK;
 }
+
+static const struct option_use info_options[] = {
+	{ 'o', NULL },
+	{ 'r', NULL },
+	{ 'j', NULL },
+	{ 0 }
+};
+
+const struct command info_command = {
+	.name = "info", .run = info_run,
+	.summary = "show what user space is told of a device",
+	.arguments = "DEVICE", .min_arguments = 1, .max_arguments = 1,
+	.description =
+		"Open a device through VFIO, as a VMM does, and show what it is told of it: the\n"
+		"regions, which of them can be mapped, their capabilities, the interrupts. The\n"
+		"device must be bound to a VFIO driver and not be in use; opening it resets it,\n"
+		"if it can be reset.\n",
+	.option = info_options,
+	.columns = columns,
+	.examples =
+		"  subpage-vfio info 0000:01:00.0\n"
+		"  subpage-vfio info -o NAME,MMAP,BAR_STATE 01:00.0\n",
+};

@@ -4,7 +4,6 @@
 
 #include "options.h"
 
-extern const char info_help[];
-int info_run(const struct options *options);
+extern const struct command info_command;
 
 #endif

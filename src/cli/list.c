@@ -1,74 +1,93 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "bar.h"
 #include "list.h"
 #include "output.h"
 #include "pci.h"
+#include "shared.h"
+#include "table.h"
+#include "uses.h"
 
-const char list_help[] =
-	"Usage: subpage-vfio list [--json] [DEVICE...]\n"
-	"\n"
-	"Show each memory BAR of all devices, or of those given: where it is, who else\n"
-	"lives on its page, and whether a guest can map it. Needs no privilege, but shows\n"
-	"where an MSI-X table lies, and neighbours that are no PCI devices, to root only.\n"
-	"\n"
-	"  subpage-vfio list\n"
-	"  subpage-vfio list 01:00.0\n"
-	"  subpage-vfio list --json | jq '.devices[].bars[] | select(.mappable != \"now\")'\n";
+enum {
+	COL_ADDRESS, COL_NAME, COL_CLASS_NAME, COL_VENDOR, COL_DEVICE, COL_CLASS, COL_DRIVER, COL_GROUP,
+	COL_VIRTFN, COL_USES, COL_MSIX_BAR, COL_MSIX_OFFSET, COL_MSIX_SIZE, COL_BAR_SIZE, COL_START,
+	COL_PAGE_SIZE, COL_COMPLETE, COL_BESIDE, COL_OTHER_GROUP, COL_CODE, COL_HELP,
+	/* From here on what people see; the last one is a sentence. */
+	COL_BAR, COL_OFFSET, COL_SIZE, COL_PAGE, COL_ALIGNED, COL_MAPPABLE, COL_REASON,
+};
 
-static const char * const mappable_text[] = {
-	[MAPPABLE_NO] = "no",
-	[MAPPABLE_WITH_OURS] = "with " OURS,
-	[MAPPABLE_NOW] = "now",
+static const struct column columns[] = {
+	[COL_ADDRESS] = { "ADDRESS", COLUMN_TEXT, SHOWN_IF_FLAT, "PCI address of the device" },
+	[COL_NAME] = { "NAME", COLUMN_TEXT, HIDDEN, "vendor and device" },
+	[COL_CLASS_NAME] = { "CLASS_NAME", COLUMN_TEXT, HIDDEN, "what kind of device it is" },
+	[COL_VENDOR] = { "VENDOR", COLUMN_HEX, HIDDEN, "vendor id" },
+	[COL_DEVICE] = { "DEVICE", COLUMN_HEX, HIDDEN, "device id" },
+	[COL_CLASS] = { "CLASS", COLUMN_HEX, HIDDEN, "base class and subclass" },
+	[COL_DRIVER] = { "DRIVER", COLUMN_TEXT, HIDDEN, "the driver that has it" },
+	[COL_GROUP] = { "IOMMU_GROUP", COLUMN_NUMBER, HIDDEN, "number of its IOMMU group" },
+	[COL_VIRTFN] = { "VIRTUAL_FUNCTION", COLUMN_BOOL, HIDDEN, "is it an SR-IOV virtual function?" },
+	[COL_USES] = { "USES", COLUMN_TEXT, HIDDEN, "its interfaces, disks and virtual functions, and which are in use" },
+	[COL_MSIX_BAR] = { "MSIX_BAR", COLUMN_NUMBER, HIDDEN, "the BAR with the MSI-X table" },
+	[COL_MSIX_OFFSET] = { "MSIX_OFFSET", COLUMN_HEX, HIDDEN, "where the table starts in that BAR" },
+	[COL_MSIX_SIZE] = { "MSIX_SIZE", COLUMN_NUMBER, HIDDEN, "bytes of the table" },
+	[COL_BAR_SIZE] = { "BAR_SIZE", COLUMN_BYTES, HIDDEN, "of the whole BAR" },
+	[COL_START] = { "START", COLUMN_HEX, HIDDEN, "address of the BAR; empty: it has none" },
+	[COL_PAGE_SIZE] = { "PAGE_SIZE", COLUMN_NUMBER, HIDDEN, "of this machine, bytes" },
+	[COL_COMPLETE] = { "COMPLETE", COLUMN_BOOL, HIDDEN, "is all known that the answer rests on? Not without root" },
+	[COL_BESIDE] = { "BESIDE", COLUMN_TEXT, HIDDEN, "who else is on the page where the BAR starts" },
+	[COL_OTHER_GROUP] = { "OTHER_GROUP", COLUMN_BOOL, HIDDEN, "is one of those in another IOMMU group?" },
+	[COL_CODE] = { "REASON_CODE", COLUMN_TEXT, HIDDEN, "why, in a word that stays" },
+	[COL_HELP] = { "HELP", COLUMN_TEXT, HIDDEN, "commands and options that help, with \"; \" between" },
+	[COL_BAR] = { "BAR", COLUMN_NUMBER, SHOWN, "number of the BAR" },
+	[COL_OFFSET] = { "OFFSET", COLUMN_HEX, SHOWN, "where the part that this row is about starts in it" },
+	[COL_SIZE] = { "SIZE", COLUMN_BYTES, SHOWN, "of that part" },
+	[COL_PAGE] = { "AT", COLUMN_HEX, SHOWN, "address of that part" },
+	[COL_ALIGNED] = { "ALIGNED", COLUMN_BOOL, SHOWN, "does the BAR start on a page?" },
+	[COL_MAPPABLE] = { "MAPPABLE", COLUMN_TEXT, SHOWN, "now, not_needed, with_option, with_subpage_vfio_pci or no" },
+	[COL_REASON] = { "REASON", COLUMN_TEXT, SHOWN, "why" },
+	{ 0 }
 };
 
 static const char * const mappable_key[] = {
 	[MAPPABLE_NO] = "no",
 	[MAPPABLE_WITH_OURS] = "with_" OURS,
+	[MAPPABLE_WITH_OPTION] = "with_option",
+	[MAPPABLE_NOT_NEEDED] = "not_needed",
 	[MAPPABLE_NOW] = "now",
 };
 
 static const enum colour mappable_colour[] = {
 	[MAPPABLE_NO] = BAD,
 	[MAPPABLE_WITH_OURS] = BETTER,
+	[MAPPABLE_WITH_OPTION] = BETTER,
+	[MAPPABLE_NOT_NEEDED] = PLAIN,
 	[MAPPABLE_NOW] = GOOD,
 };
 
 struct summary {
-	int bars, now, with_ours;
+	int bars, now, with_ours, with_option;
 	char *candidates;	/* devices to bind, each with a space before it */
 };
 
-static char *size_text(uint64_t size)
-{
-	static const char unit[] = " KMGT";
-	int i = 0;
-
-	while (size >= 1024 && size % 1024 == 0 && unit[i + 1]) {
-		size /= 1024;
-		i++;
-	}
-	return i ? format("%llu%c", (unsigned long long)size, unit[i]) :
-		   format("%llu", (unsigned long long)size);
-}
-
 /* A page of 64K can hold 256 neighbours; three and a number tell a person enough. */
-static char *neighbours_text(const struct neighbours *neighbours)
+static char *neighbours_text(const struct neighbours *neighbours, int most)
 {
 	char *text = format("%s", "");
 	int i;
 
 	for (i = 0; i < neighbours->count; i++) {
-		char *longer = i < 3 ? format("%s%s%s", text, i ? ", " : "", neighbours->name[i]) :
-				       format("%s and %d more", text, neighbours->count - i);
+		char *longer = i < most ? format("%s%s%s", text, i ? ", " : "", neighbours->name[i]) :
+					  format("%s and %d more", text, neighbours->count - i);
 
 		free(text);
 		text = longer;
-		if (i == 3)
+		if (i == most)
 			break;
 	}
 	return text;
@@ -91,62 +110,157 @@ static char *msix_text(const struct device *device)
 		      device->msix_size, *reason ? "; " : "", reason);
 }
 
-static void add_bar(struct table *table, const struct device *device, int bar,
-		    const struct verdict *verdict)
+static bool is_complete(const struct device *device)
+{
+	return !geteuid() && device->msix != MSIX_UNKNOWN;
+}
+
+static void add_device(struct table *table, const struct device *device)
+{
+	char *uses = uses_text(device);
+
+	table_row(table);
+	table_text(table, COL_ADDRESS, device->address);
+	table_text(table, COL_NAME, device->name);
+	table_text(table, COL_CLASS_NAME, device->class_name);
+	table_hex(table, COL_VENDOR, device->vendor);
+	table_hex(table, COL_DEVICE, device->device);
+	table_hex(table, COL_CLASS, device->class);
+	table_text(table, COL_DRIVER, device->driver);
+	if (device->group >= 0)
+		table_number(table, COL_GROUP, device->group);
+	table_bool(table, COL_VIRTFN, device->virtfn);
+	table_text(table, COL_USES, uses);
+	if (device->msix_bar >= 0)
+		table_number(table, COL_MSIX_BAR, device->msix_bar);
+	if (device->msix_size) {
+		table_hex(table, COL_MSIX_OFFSET, device->msix_offset);
+		table_number(table, COL_MSIX_SIZE, device->msix_size);
+	}
+	table_number(table, COL_PAGE_SIZE, sysconf(_SC_PAGESIZE));
+	table_bool(table, COL_COMPLETE, is_complete(device));
+	free(uses);
+}
+
+static void add_part(struct table *table, const struct device *device, int bar,
+		     const struct verdict *verdict, const struct part *part, bool for_people)
 {
 	const struct resource *res = &device->resource[bar];
-	bool placed = res->start && !(res->flags & RESOURCE_UNSET);
-	char *number = format("%d", bar);
-	char *size = size_text(res->size);
-	char *address = placed ? format("0x%llx", (unsigned long long)res->start) : format("none");
-	char *beside = neighbours_text(&verdict->neighbours);
-	char *why = *beside ? format("%s; beside it: %s", verdict->why, beside) :
-			      format("%s", verdict->why);
+	char *beside = neighbours_text(&verdict->neighbours, for_people ? 3 : verdict->neighbours.count);
+	char *why;
 
-	table_row(table, mappable_colour[verdict->mappable], 6, number, size, address,
-		  !placed ? "-" : res->start % sysconf(_SC_PAGESIZE) ? "no" : "yes",
-		  mappable_text[verdict->mappable], why);
-	free(number);
-	free(size);
-	free(address);
+	why = format("%s%s%s%s", part->why, for_people && *beside ? "; beside it: " : "",
+		     for_people ? beside : "",
+		     is_complete(device) ? "" : "; not all is known without root");
+	add_device(table, device);
+	table_number(table, COL_BAR, bar);
+	table_number(table, COL_BAR_SIZE, res->size);
+	table_hex(table, COL_OFFSET, part->offset);
+	table_number(table, COL_SIZE, part->size);
+	if (bar_has_address(device, bar)) {
+		table_hex(table, COL_START, res->start);
+		table_hex(table, COL_PAGE, res->start + part->offset);
+		table_bool(table, COL_ALIGNED, res->start % sysconf(_SC_PAGESIZE) == 0);
+	}
+	table_text(table, COL_BESIDE, beside);
+	table_bool(table, COL_OTHER_GROUP, verdict->neighbours.other_group);
+	table_text(table, COL_MAPPABLE, mappable_key[part->mappable]);
+	table_colour(table, COL_MAPPABLE, mappable_colour[part->mappable]);
+	table_text(table, COL_CODE, part->code);
+	table_text(table, COL_REASON, why);
+	table_text(table, COL_HELP, part->help);
 	free(beside);
 	free(why);
 }
 
-static void print_device(const struct bus *bus, const struct device *device,
-			 struct summary *summary)
+/* May the summary tell to take it from its driver? Only if the operator has named it, or a VFIO driver has it. */
+static bool may_propose(const struct options *options, const struct device *device)
 {
-	struct table table = { 0 };
-	bool candidate = false;
-	char *msix;
-	int bar;
+	return options->devices || device_is_vfio(device);
+}
 
-	table_row(&table, PLAIN, 6, "BAR", "SIZE", "ADDRESS", "ALIGNED", "MAPPABLE", "WHY");
-	for (bar = 0; bar < BARS; bar++) {
-		struct verdict verdict;
+static void count(const struct options *options, const struct device *device,
+		  const struct verdict *verdict, struct summary *summary, bool *candidate)
+{
+	enum mappable worst = MAPPABLE_NOW;
+	int i;
 
-		if (!bar_exists(device, bar))
-			continue;
-		bar_judge(bus, device, bar, &verdict);
-		add_bar(&table, device, bar, &verdict);
-		summary->bars++;
-		summary->now += verdict.mappable == MAPPABLE_NOW;
-		summary->with_ours += verdict.mappable == MAPPABLE_WITH_OURS;
-		candidate |= verdict.mappable == MAPPABLE_WITH_OURS;
-		bar_verdict_free(&verdict);
-	}
+	for (i = 0; i < verdict->parts; i++)
+		if (verdict->part[i].mappable < worst)
+			worst = verdict->part[i].mappable;
+	summary->bars++;
+	summary->now += worst >= MAPPABLE_NOT_NEEDED;
+	summary->with_ours += worst == MAPPABLE_WITH_OURS;
+	summary->with_option += worst == MAPPABLE_WITH_OPTION;
+	*candidate |= worst == MAPPABLE_WITH_OURS && may_propose(options, device);
+}
 
-	msix = msix_text(device);
+static bool is_candidate(const struct part *part)
+{
+	return part->mappable == MAPPABLE_WITH_OURS || part->mappable == MAPPABLE_WITH_OPTION;
+}
+
+static void print_heading(const struct device *device)
+{
+	char *msix = msix_text(device), *uses = uses_text(device);
+
 	printf("%s%s%s  %s: %s [%04x:%04x]\n", colour_on(STRONG), device->address, colour_off(),
 	       device->class_name, device->name, device->vendor, device->device);
 	printf("  driver: %s   IOMMU group: ", *device->driver ? device->driver : "none");
 	printf(device->group < 0 ? "none" : "%d", device->group);
 	printf("   MSI-X table: %s\n", msix);
-	table_print(&table, 4);
-	putchar('\n');
+	if (*uses)
+		printf("  has: %s\n", uses);
 	free(msix);
-	table_free(&table);
+	free(uses);
+}
 
+/* Each help once: all parts of a BAR tend to need the same. */
+static void print_help(const struct verdict *verdicts, int bars)
+{
+	int i, n, m;
+
+	for (i = 0; i < bars; i++)
+		for (n = 0; n < verdicts[i].parts; n++) {
+			const char *help = verdicts[i].part[n].help;
+			bool said = !help;
+
+			for (m = 0; m < i && !said; m++)
+				said = verdicts[m].parts && verdicts[m].part[0].help &&
+				       !strcmp(verdicts[m].part[0].help, help);
+			for (m = 0; m < n && !said; m++)
+				said = verdicts[i].part[m].help && !strcmp(verdicts[i].part[m].help, help);
+			if (!said)
+				printf("  helps: %s\n", help);
+		}
+}
+
+/* The rows of one device; for people at once, under its heading. */
+static void show_device(const struct bus *bus, const struct device *device, const struct options *options,
+			struct table *all, struct summary *summary)
+{
+	struct table *table = all ? all : table_new("bars", columns, options);
+	struct verdict verdicts[BARS] = { 0 };
+	int bar, part, rows = table_rows(table);
+	bool candidate = false;
+
+	for (bar = 0; bar < BARS; bar++) {
+		if (!bar_exists(device, bar))
+			continue;
+		bar_judge(bus, device, bar, &verdicts[bar]);
+		for (part = 0; part < verdicts[bar].parts; part++)
+			if (!options->candidates || is_candidate(&verdicts[bar].part[part]))
+				add_part(table, device, bar, &verdicts[bar], &verdicts[bar].part[part], !all);
+		count(options, device, &verdicts[bar], summary, &candidate);
+	}
+	if (table_rows(table) == rows && !options->candidates && options->devices)
+		add_device(table, device);
+	if (!all && table_rows(table)) {
+		print_heading(device);
+		table_print(table, "  ");
+		print_help(verdicts, BARS);
+		putchar('\n');
+	}
 	if (candidate) {
 		char *longer = format("%s %s", summary->candidates ? summary->candidates : "",
 				      device->address);
@@ -154,126 +268,118 @@ static void print_device(const struct bus *bus, const struct device *device,
 		free(summary->candidates);
 		summary->candidates = longer;
 	}
+	for (bar = 0; bar < BARS; bar++)
+		bar_verdict_free(&verdicts[bar]);
+	if (!all)
+		table_free(table);
 }
 
-static struct json_object *json_device(const struct bus *bus, const struct device *device)
+/* "01", "0108", or part of its name. */
+static bool is_of_class(const struct device *device, const char *class)
 {
-	static const char * const msix_key[] = {
-		[MSIX_NONE] = "none", [MSIX_PRESENT] = "present", [MSIX_UNKNOWN] = "unknown",
-	};
-	struct json_object *object = json_object_new_object();
-	struct json_object *bars = json_object_new_array();
-	struct json_object *msix = json_object_new_object();
-	int bar, i;
+	char *end;
+	unsigned long number = strtoul(class, &end, 16);
 
-	json_add_string(object, "address", device->address);
-	json_add_string(object, "name", device->name);
-	json_add_hex(object, "vendor", device->vendor);
-	json_add_hex(object, "device", device->device);
-	json_add_hex(object, "class", device->class);
-	json_add_string(object, "driver", device->driver);
-	json_object_object_add(object, "iommu_group", device->group < 0 ? NULL :
-			       json_object_new_int(device->group));
-	json_object_object_add(object, "virtual_function",
-			       json_object_new_boolean(device->virtfn));
-
-	json_add_string(msix, "table", msix_key[device->msix]);
-	if (device->msix_bar >= 0)
-		json_object_object_add(msix, "bar", json_object_new_int(device->msix_bar));
-	if (device->msix_size) {
-		json_add_hex(msix, "offset", device->msix_offset);
-		json_object_object_add(msix, "size", json_object_new_int(device->msix_size));
-	}
-	json_object_object_add(object, "msix", msix);
-
-	for (bar = 0; bar < BARS; bar++) {
-		const struct resource *res = &device->resource[bar];
-		struct json_object *entry, *beside;
-		struct verdict verdict;
-
-		if (!bar_exists(device, bar))
-			continue;
-		bar_judge(bus, device, bar, &verdict);
-		entry = json_object_new_object();
-		json_object_object_add(entry, "bar", json_object_new_int(bar));
-		json_object_object_add(entry, "size", json_object_new_int64(res->size));
-		json_add_hex(entry, "start", res->start);
-		json_object_object_add(entry, "page_aligned", json_object_new_boolean(
-				       res->start % sysconf(_SC_PAGESIZE) == 0));
-		beside = json_object_new_array();
-		for (i = 0; i < verdict.neighbours.count; i++)
-			json_object_array_add(beside,
-					      json_object_new_string(verdict.neighbours.name[i]));
-		json_object_object_add(entry, "shares_page_with", beside);
-		json_add_string(entry, "mappable", mappable_key[verdict.mappable]);
-		json_add_string(entry, "reason", verdict.why);
-		json_object_array_add(bars, entry);
-		bar_verdict_free(&verdict);
-	}
-	json_object_object_add(object, "bars", bars);
-	return object;
+	if (!*end && (end - class == 2 || end - class == 4))
+		return end - class == 2 ? device->class >> 8 == number : device->class == number;
+	return strcasestr(device->class_name, class);
 }
 
-static bool has_bars(const struct device *device)
+static bool is_wanted(const struct options *options, const struct device *device, const bool *chosen,
+		      int i)
 {
 	int bar;
 
+	if (!device->selected || (options->class && !is_of_class(device, options->class)) ||
+	    (options->iommu_group >= 0 && device->group != options->iommu_group) ||
+	    (options->driver && strcmp(*device->driver ? device->driver : "none", options->driver)))
+		return false;
+	if (options->devices)
+		return chosen[i];
 	for (bar = 0; bar < BARS; bar++)
 		if (bar_exists(device, bar))
 			return true;
 	return false;
 }
 
-static bool is_wanted(const struct options *options, const struct device *device, const bool *chosen,
-		      int i)
-{
-	return options->devices ? chosen[i] : has_bars(device);
-}
-
 static void print_summary(const struct summary *summary)
 {
-	printf("%d memory BARs, pages of %ldK: %d mappable now, %d with " OURS ", %d not\n",
-	       summary->bars, sysconf(_SC_PAGESIZE) / 1024, summary->now, summary->with_ours,
-	       summary->bars - summary->now - summary->with_ours);
+	printf("%d memory BARs, pages of %ldK: %d mappable now, %d with an option, %d with " OURS ", %d not\n",
+	       summary->bars, sysconf(_SC_PAGESIZE) / 1024, summary->now, summary->with_option,
+	       summary->with_ours,
+	       summary->bars - summary->now - summary->with_option - summary->with_ours);
 	if (summary->candidates)
 		printf("To have them mapped: subpage-vfio bind%s\n", summary->candidates);
+	else if (summary->with_ours)
+		printf("\"subpage-vfio list DEVICE\" says what to do for a device\n");
 }
 
-int list_run(const struct options *options)
+static int list_run(const struct options *options)
 {
-	struct json_object *root = NULL, *list = NULL;
 	struct summary summary = { 0 };
+	struct table *table = NULL;
 	struct bus bus;
 	bool *chosen;
 	int i;
 
-	bus_scan(&bus);
+	bus_scan_filtered(&bus, options->slot, options->id);
 	chosen = allocate(NULL, bus.count + 1);
 	memset(chosen, 0, bus.count + 1);
 	for (i = 0; i < options->devices; i++)
 		chosen[bus_find(&bus, options->device[i]) - bus.device] = true;
+	for (i = 0; i < bus.count; i++)
+		chosen[i] = is_wanted(options, &bus.device[i], chosen, i);
 
-	if (options->json) {
-		root = json_object_new_object();
-		list = json_object_new_array();
-		json_object_object_add(root, "page_size",
-				       json_object_new_int(sysconf(_SC_PAGESIZE)));
-		json_object_object_add(root, "devices", list);
-	}
-	for (i = 0; i < bus.count; i++) {
-		if (!is_wanted(options, &bus.device[i], chosen, i))
-			continue;
-		if (options->json)
-			json_object_array_add(list, json_device(&bus, &bus.device[i]));
+	if (options->shared) {
+		shared_print(&bus, chosen, options);
+	} else {
+		if (!table_is_for_people(options))
+			table = table_new("bars", columns, options);
+		for (i = 0; i < bus.count; i++)
+			if (chosen[i])
+				show_device(&bus, &bus.device[i], options, table, &summary);
+		if (table)
+			table_print(table, "");
 		else
-			print_device(&bus, &bus.device[i], &summary);
+			print_summary(&summary);
 	}
-	if (options->json)
-		json_print(root);
-	else
-		print_summary(&summary);
+	if (table)
+		table_free(table);
 	free(summary.candidates);
 	free(chosen);
 	bus_free(&bus);
 	return CODE_OK;
 }
+
+static const struct option_use list_options[] = {
+	{ 's', "only devices at such an address, as with lspci" },
+	{ 'd', "only devices with such ids, as with lspci: VENDOR:DEVICE[:CLASS]" },
+	{ 'c', "only devices of that class: its number (01, 0108) or part of its name" },
+	{ 'D', "only devices that this driver has; \"none\": those without" },
+	{ 'G', "only devices of that IOMMU group" },
+	{ 'C', "only what a command or an option would have mapped" },
+	{ 'S', "pages that devices of different IOMMU groups share" },
+	{ 'o', NULL },
+	{ 'r', NULL },
+	{ 'j', NULL },
+	{ 0 }
+};
+
+const struct command list_command = {
+	.name = "list", .run = list_run,
+	.summary = "show all memory BARs, and which of their pages a guest can use directly",
+	.arguments = "[DEVICE...]", .min_arguments = 0, .max_arguments = ANY_NUMBER,
+	.description =
+		"Show each memory BAR of all devices, or of those given: where it is, who else lives\n"
+		"on its page, whether a guest can use it without exits, and what helps if not. A BAR\n"
+		"with an MSI-X table has a row for the table's pages. Needs no privilege, but shows\n"
+		"where an MSI-X table lies, and neighbours that are no PCI devices, to root only.\n",
+	.option = list_options,
+	.columns = columns,
+	.examples =
+		"  subpage-vfio list\n"
+		"  subpage-vfio list --candidates --class 0108\n"
+		"  subpage-vfio list --shared\n"
+		"  subpage-vfio list --raw -o ADDRESS,BAR,MAPPABLE,REASON_CODE 01:00.0\n"
+		"  subpage-vfio list --json | jq '.bars[] | select(.mappable != \"now\")'\n",
+};

@@ -4,7 +4,6 @@
 
 #include "options.h"
 
-extern const char list_help[];
-int list_run(const struct options *options);
+extern const struct command list_command;
 
 #endif

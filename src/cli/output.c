@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <ctype.h>
 #include <errno.h>
+#include <locale.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <wchar.h>
 
 #include "output.h"
 
@@ -77,7 +80,7 @@ char *format(const char *fmt, ...)
 	return text;
 }
 
-static bool colours_wanted(void)
+bool colours_wanted(void)
 {
 	const char *term = getenv("TERM"), *no_color = getenv("NO_COLOR");
 
@@ -102,55 +105,33 @@ const char *colour_off(void)
 	return colours_wanted() ? "\033[0m" : "";
 }
 
-void table_row(struct table *table, enum colour colour, int columns, ...)
+char *valid_text(const char *text)
 {
-	struct table_row *row;
-	va_list args;
-	int i;
+	size_t left = strlen(text), n;
+	char *valid = allocate(NULL, 3 * left + 1), *to = valid;
+	mbstate_t state = { 0 };
+	locale_t utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", NULL), before = uselocale(utf8);
 
-	table->row = allocate(table->row, (table->rows + 1) * sizeof(*row));
-	row = &table->row[table->rows++];
-	row->colour = colour;
-	table->columns = columns;
-	va_start(args, columns);
-	for (i = 0; i < columns; i++)
-		row->cell[i] = format("%s", va_arg(args, const char *));
-	va_end(args);
-}
-
-void table_print(const struct table *table, int coloured_column)
-{
-	int width[TABLE_COLUMNS] = { 0 }, row, i;
-
-	for (row = 0; row < table->rows; row++)
-		for (i = 0; i < table->columns; i++)
-			if ((int)strlen(table->row[row].cell[i]) > width[i])
-				width[i] = strlen(table->row[row].cell[i]);
-
-	for (row = 0; row < table->rows; row++) {
-		for (i = 0; i < table->columns; i++) {
-			const char *cell = table->row[row].cell[i];
-			bool coloured = i == coloured_column;
-
-			/* Nothing follows the last column, so it is not padded. */
-			printf("%s%s%-*s%s", "  ",
-			       coloured ? colour_on(table->row[row].colour) : "",
-			       i == table->columns - 1 ? 0 : width[i], cell,
-			       coloured ? colour_off() : "");
+	while (left) {
+		n = mbrlen(text, left, &state);
+		if (n > left || iscntrl((unsigned char)*text)) {
+			/* U+FFFD stands for what is no character. */
+			memcpy(to, "\357\277\275", 3);
+			to += 3;
+			n = 1;
+			memset(&state, 0, sizeof(state));
+		} else {
+			memcpy(to, text, n);
+			to += n;
 		}
-		putchar('\n');
+		text += n;
+		left -= n;
 	}
-}
-
-void table_free(struct table *table)
-{
-	int row, i;
-
-	for (row = 0; row < table->rows; row++)
-		for (i = 0; i < table->columns; i++)
-			free(table->row[row].cell[i]);
-	free(table->row);
-	*table = (struct table) { 0 };
+	*to = '\0';
+	uselocale(before);
+	if (utf8)
+		freelocale(utf8);
+	return valid;
 }
 
 void json_print(struct json_object *root)

@@ -34,25 +34,16 @@ void progress(const char *fmt, ...) PRINTF(1, 2);
 void *allocate(void *old, size_t size);
 char *format(const char *fmt, ...) PRINTF(1, 2);
 
+/*
+ * The text, to free(), as JSON and terminals want it: what is no UTF-8, or a control
+ * character, is replaced. A label in sysfs is whatever its device or its writer put there.
+ */
+char *valid_text(const char *text);
+
+bool colours_wanted(void);
 /* Text between these is coloured if a terminal shows it. */
 const char *colour_on(enum colour colour);
 const char *colour_off(void);
-
-#define TABLE_COLUMNS 8
-
-struct table {
-	int columns;
-	int rows;
-	struct table_row {
-		enum colour colour;
-		char *cell[TABLE_COLUMNS];
-	} *row;
-};
-
-/* The first row is the heading. The colour is that of the column given to table_print(). */
-void table_row(struct table *table, enum colour colour, int columns, ...);
-void table_print(const struct table *table, int coloured_column);
-void table_free(struct table *table);
 
 /* Print and free. */
 void json_print(struct json_object *root);

@@ -13,7 +13,7 @@
 
 #define DEVICES "/sys/bus/pci/devices"
 
-static int read_file(const char *path, char *text, size_t size)
+int sysfs_read(const char *path, char *text, size_t size)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	ssize_t n;
@@ -37,7 +37,7 @@ int device_read(const struct device *device, const char *name, char *text, size_
 	char path[128];
 
 	snprintf(path, sizeof(path), DEVICES "/%s/%s", device->address, name);
-	return read_file(path, text, size);
+	return sysfs_read(path, text, size);
 }
 
 int sysfs_write(const char *path, const char *text)
@@ -171,7 +171,8 @@ static void find_msix(struct device *device, struct pci_dev *pci)
 				   PCI_MSIX_TABSIZE) + 1);
 }
 
-static void add(struct bus *bus, struct pci_access *libpci, struct pci_dev *pci)
+static void add(struct bus *bus, struct pci_access *libpci, struct pci_dev *pci,
+		struct pci_filter *filter)
 {
 	struct device *device;
 	char name[256], class_name[128];
@@ -183,6 +184,7 @@ static void add(struct bus *bus, struct pci_access *libpci, struct pci_dev *pci)
 		.vendor = pci->vendor_id,
 		.device = pci->device_id,
 		.class = pci->device_class,
+		.selected = pci_filter_match(filter, pci),
 	};
 	snprintf(device->address, sizeof(device->address), "%04x:%02x:%02x.%u",
 		 pci->domain, pci->bus, pci->dev, pci->func);
@@ -212,9 +214,30 @@ static void be_silent(char *fmt, ...)
 	(void)fmt;
 }
 
+/* libpci changes the text as it reads it. */
+static void read_filter(char *(*parse)(struct pci_filter *filter, char *text), struct pci_filter *filter,
+			const char *option, const char *text)
+{
+	char *copy, *error;
+
+	if (!text)
+		return;
+	copy = format("%s", text);
+	error = parse(filter, copy);
+	if (error)
+		fail(CODE_USAGE, "lspci(8) explains it", "%s \"%s\": %s", option, text, error);
+	free(copy);
+}
+
 void bus_scan(struct bus *bus)
 {
+	bus_scan_filtered(bus, NULL, NULL);
+}
+
+void bus_scan_filtered(struct bus *bus, const char *slot, const char *id)
+{
 	struct pci_access *libpci;
+	struct pci_filter filter;
 	struct pci_dev *pci;
 
 	*bus = (struct bus) { 0 };
@@ -225,9 +248,12 @@ void bus_scan(struct bus *bus)
 	libpci->method = PCI_ACCESS_SYS_BUS_PCI;
 	libpci->warning = be_silent;
 	pci_init(libpci);
+	pci_filter_init(libpci, &filter);
+	read_filter(pci_filter_parse_slot, &filter, "--slot", slot);
+	read_filter(pci_filter_parse_id, &filter, "--id", id);
 	pci_scan_bus(libpci);
 	for (pci = libpci->devices; pci; pci = pci->next)
-		add(bus, libpci, pci);
+		add(bus, libpci, pci, &filter);
 	pci_cleanup(libpci);
 	if (bus->count)
 		qsort(bus->device, bus->count, sizeof(*bus->device), by_address);

@@ -16,6 +16,7 @@
 #define RESOURCE_FIXED		0x00000010
 #define RESOURCE_ENHANCED	0x00000020
 #define RESOURCE_MEMORY		0x00000200
+#define RESOURCE_64BIT		0x00100000
 #define RESOURCE_UNSET		0x20000000
 
 struct resource {
@@ -31,6 +32,7 @@ struct device {
 	char *name;		/* "Vendor Device" */
 	char *class_name;
 	uint16_t vendor, device, class;
+	bool selected;		/* by the filters of bus_scan_filtered() */
 	bool bridge;		/* its header is a bridge's */
 	bool virtfn;
 	int group;		/* -1: none */
@@ -48,6 +50,11 @@ struct bus {
 
 /* All functions of this machine. None at all is no error. */
 void bus_scan(struct bus *bus);
+/*
+ * The same, with "selected" set for what lspci's -s and -d would choose; NULL: all.
+ * Ends the program if they cannot be read.
+ */
+void bus_scan_filtered(struct bus *bus, const char *slot, const char *id);
 void bus_free(struct bus *bus);
 
 /*
@@ -58,7 +65,8 @@ struct device *bus_find(const struct bus *bus, const char *text);
 
 /* A file in the device's directory, without the last newline. Returns -errno or the length. */
 int device_read(const struct device *device, const char *name, char *text, size_t size);
-/* The same for writing any file of sysfs. Returns -errno. */
+/* The same for any file of sysfs, and for writing one. Returns -errno. */
+int sysfs_read(const char *path, char *text, size_t size);
 int sysfs_write(const char *path, const char *text);
 int device_write(const struct device *device, const char *name, const char *text);
 /* The last part of what a link in the device's directory points to, "" if there is none. */

@@ -60,7 +60,7 @@ hotplug_bridge() {
 command_line() {
 	local file
 	prepare=(tests/cli/stage "${arch-}")
-	for file in subpage-vfio loader libc.so.6 libpci.so.3 libjson-c.so.5 libz.so.1 libudev.so.1 pci.ids \
+	for file in subpage-vfio loader libc.so.6 libpci.so.3 libjson-c.so.5 libsmartcols.so.1 libz.so.1 libudev.so.1 pci.ids \
 		busybox bash libtinfo.so.6 driverctl read_capability; do
 		files+=("build/cli/${arch-}/root/$file=cli/$file")
 	done

@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <ctype.h>
+#include <errno.h>
+#include <getopt.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "options.h"
+#include "output.h"
+#include "table.h"
+
+/* Those with a short form. */
+#define SHORT "hVosd"
+
+static const struct option long_options[] = {
+	{ "help", no_argument, NULL, 'h' },
+	{ "version", no_argument, NULL, 'V' },
+	{ "json", no_argument, NULL, 'j' },
+	{ "raw", no_argument, NULL, 'r' },
+	{ "output", required_argument, NULL, 'o' },
+	{ "slot", required_argument, NULL, 's' },
+	{ "id", required_argument, NULL, 'd' },
+	{ "class", required_argument, NULL, 'c' },
+	{ "driver", required_argument, NULL, 'D' },
+	{ "group", required_argument, NULL, 'G' },
+	{ "candidates", no_argument, NULL, 'C' },
+	{ "shared", no_argument, NULL, 'S' },
+	{ "force", no_argument, NULL, 'f' },
+	{ "group", no_argument, NULL, 'g' },
+	{ "persist", no_argument, NULL, 'p' },
+	{ "bar", required_argument, NULL, 'b' },
+	{ "offset", required_argument, NULL, 'x' },
+	{ 0 }
+};
+
+#define OPTIONS (sizeof(long_options) / sizeof(long_options[0]))
+
+/* What a value is called, and the help of options that mean the same to all commands. */
+static const struct {
+	char letter;
+	const char *value, *help;
+} words[] = {
+	{ 'h', NULL, "explain the command" },
+	{ 'j', NULL, "print JSON, with all columns unless -o names some" },
+	{ 'r', NULL, "print columns without padding, numbers in full, for scripts" },
+	{ 'o', "LIST", "print these columns, with commas between; +LIST: these as well" },
+	{ 's', "SLOT", NULL },
+	{ 'd', "ID", NULL },
+	{ 'c', "CLASS", NULL },
+	{ 'D', "NAME", NULL },
+	{ 'G', "N", NULL },
+	{ 'b', "N", NULL },
+	{ 'x', "X", NULL },
+};
+
+static const char *value_of(int letter)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (words[i].letter == letter)
+			return words[i].value;
+	return NULL;
+}
+
+static const char *help_of(const struct option_use *use)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(words) / sizeof(words[0]) && !use->help; i++)
+		if (words[i].letter == use->letter)
+			return words[i].help;
+	return use->help;
+}
+
+static const struct option *option_of(int letter)
+{
+	const struct option *option = long_options;
+
+	while (option->name && option->val != letter)
+		option++;
+	return option;
+}
+
+/* Of two options with one name each command takes one: getopt() is told of that alone. */
+static void taken(const struct command *command, struct option *options, char *letters)
+{
+	const struct option_use *use = command ? command->option : NULL;
+
+	*options++ = *option_of('h');
+	if (!command)
+		*options++ = *option_of('V');
+	/* With a colon first getopt() tells a missing value from an unknown option. */
+	letters += sprintf(letters, command ? ":h" : ":hV");
+	for (; use && use->letter; use++) {
+		*options++ = *option_of(use->letter);
+		if (strchr(SHORT, use->letter))
+			letters += sprintf(letters, "%c:", use->letter);
+	}
+	*options = (struct option) { 0 };
+}
+
+/* "-o, --output LIST" */
+static char *spelt(char letter, bool with_short)
+{
+	const char *value = value_of(letter);
+	char first[8] = "";
+
+	if (with_short && strchr(SHORT, letter))
+		snprintf(first, sizeof(first), "-%c, ", letter);
+	return format("%s--%s%s%s", first, option_of(letter)->name, value ? " " : "",
+		      value ? value : "");
+}
+
+static void print_command_help(const struct command *command)
+{
+	const struct option_use *use;
+	char *text;
+
+	printf("Usage: subpage-vfio %s", command->name);
+	for (use = command->option; use->letter; use++) {
+		text = spelt(use->letter, false);
+		printf(" [%s]", text);
+		free(text);
+	}
+	printf("%s%s\n\n%s\n", *command->arguments ? " " : "", command->arguments,
+	       command->description);
+	for (use = command->option; use->letter; use++) {
+		text = spelt(use->letter, true);
+		printf("  %-22s %s\n", text, help_of(use));
+		free(text);
+	}
+	printf("  %-22s %s\n", "-h, --help", "explain the command");
+	if (command->columns)
+		table_print_help(command->columns);
+	printf("\n%s", command->examples);
+}
+
+static void print_help(const struct command *const *commands)
+{
+	fputs("Usage: subpage-vfio COMMAND [OPTION]... [ARGUMENT]...\n"
+	      "\n"
+	      "Find PCI devices whose BARs a guest cannot map, and have them mapped.\n"
+	      "\n", stdout);
+	for (; *commands; commands++)
+		printf("  %-7s %s\n", (*commands)->name, (*commands)->summary);
+	fputs("\n"
+	      "\"subpage-vfio COMMAND --help\" explains one; subpage-vfio(8) is the manual.\n"
+	      "A DEVICE is a PCI address: 0000:01:00.0, or 01:00.0 in domain 0.\n"
+	      "\n"
+	      "  subpage-vfio list\n"
+	      "  subpage-vfio bind 01:00.0\n"
+	      "  subpage-vfio check\n", stdout);
+}
+
+/* getopt() tells of a wrong option only where it has got to; find the word that was meant. */
+static void refuse_option(const struct command *command, int found, int letter, const char *word)
+{
+	static const char next[] = "\"subpage-vfio COMMAND --help\" lists the options of a command";
+	bool is_long = !strncmp(word, "--", 2);
+	int length = strcspn(word, "=");
+
+	if (found == ':')
+		fail(CODE_USAGE, next, "--%s lacks its value: --%s %s", option_of(letter)->name,
+		     option_of(letter)->name, value_of(letter));
+	if (letter && is_long)
+		fail(CODE_USAGE, next, "--%s takes no value: \"%s\"", option_of(letter)->name, word);
+	if (!command)
+		fail(CODE_USAGE, "the command comes first: subpage-vfio COMMAND [OPTION]... [ARGUMENT]...",
+		     "\"%s\" is no option of subpage-vfio itself", word);
+	if (is_long)
+		fail(CODE_USAGE, next, "\"%.*s\" is no option of %s, or the beginning of several", length,
+		     word, command->name);
+	fail(CODE_USAGE, next, "\"-%c\" is no option of %s", letter, command->name);
+}
+
+static uint64_t number(const char *option, const char *text, uint64_t max)
+{
+	unsigned long long value;
+	char *end;
+
+	errno = 0;
+	value = strtoull(text, &end, 0);
+	if (errno || *end || !isdigit((unsigned char)*text) || value > max)
+		fail(CODE_USAGE, NULL, "%s wants a number from 0 to 0x%llx, not \"%s\"", option,
+		     (unsigned long long)max, text);
+	return value;
+}
+
+static void set(struct options *options, int letter)
+{
+	switch (letter) {
+	case 'j':
+		options->json = true;
+		break;
+	case 'r':
+		options->raw = true;
+		break;
+	case 'o':
+		options->columns = optarg;
+		break;
+	case 'f':
+		options->force = true;
+		break;
+	case 'g':
+		options->group = true;
+		break;
+	case 'p':
+		options->persist = true;
+		break;
+	case 's':
+		options->slot = optarg;
+		break;
+	case 'd':
+		options->id = optarg;
+		break;
+	case 'c':
+		options->class = optarg;
+		break;
+	case 'D':
+		options->driver = optarg;
+		break;
+	case 'G':
+		options->iommu_group = number("--group", optarg, INT_MAX);
+		break;
+	case 'C':
+		options->candidates = true;
+		break;
+	case 'S':
+		options->shared = true;
+		break;
+	case 'b':
+		options->bar = number("--bar", optarg, 5);
+		break;
+	case 'x':
+		options->offset = number("--offset", optarg, UINT64_MAX);
+		break;
+	}
+}
+
+void options_read(int argc, char **argv, const struct command *command,
+		  const struct command *const *commands, struct options *options)
+{
+	struct option known[OPTIONS];
+	char letters[3 * OPTIONS];
+	int letter;
+
+	*options = (struct options) { .bar = -1, .iommu_group = -1 };
+	taken(command, known, letters);
+	/* getopt's own messages would not say what to do. */
+	opterr = 0;
+	while ((letter = getopt_long(argc, argv, letters, known, NULL)) != -1) {
+		switch (letter) {
+		case '?':
+		case ':':
+			refuse_option(command, letter, optopt, argv[optind - 1]);
+			break;
+		case 'h':
+			if (command)
+				print_command_help(command);
+			else
+				print_help(commands);
+			exit(CODE_OK);
+		case 'V':
+			puts("subpage-vfio " VERSION);
+			exit(CODE_OK);
+		default:
+			set(options, letter);
+		}
+	}
+	if (!command)
+		fail(CODE_USAGE, "\"subpage-vfio --help\" lists the commands", "no command was given");
+	options->device = argv + optind;
+	options->devices = argc - optind;
+	if (options->devices < command->min_arguments)
+		fail(CODE_USAGE, "name one, such as 0000:01:00.0; \"subpage-vfio list\" shows them",
+		     "%s needs a device", command->name);
+	if (options->devices > command->max_arguments)
+		fail(CODE_USAGE, NULL, "%s takes one device", command->name);
+	if (options->json && options->raw)
+		fail(CODE_USAGE, "leave one of them out", "--json and --raw exclude each other");
+	if (command->columns)
+		table_check_columns(command->columns, options->columns);
+}
