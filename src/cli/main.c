@@ -7,6 +7,7 @@
 #include "info.h"
 #include "list.h"
 #include "output.h"
+#include "stdfiles.h"
 
 static const struct command * const commands[] = {
 	&list_command,
@@ -32,6 +33,7 @@ int main(int argc, char **argv)
 	const struct command *command = NULL;
 	struct options options;
 
+	stdfiles_open();
 	/* A name with letters beyond ASCII is shown as it is where the terminal can. */
 	setlocale(LC_CTYPE, "");
 	if (argc > 1 && argv[1][0] != '-') {

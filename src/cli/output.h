@@ -11,12 +11,15 @@
 /* Part of the interface: subpage-vfio(8) lists them. */
 enum exit_code {
 	CODE_OK = 0,
-	CODE_FAILED = 1,	/* the kernel refused; nothing is changed */
+	/* From here to 6 nothing was changed. */
+	CODE_FAILED = 1,	/* the kernel refused */
 	CODE_USAGE = 2,		/* the command line makes no sense */
 	CODE_NO_DEVICE = 3,
 	CODE_PERMISSION = 4,
 	CODE_IN_USE = 5,
 	CODE_HOST = 6,		/* the machine lacks something: module, IOMMU, VFIO */
+	CODE_STUCK = 7,		/* what was begun could not be put back */
+	CODE_CHANGED = 8,	/* done, but the devices cannot be used yet, or it could not be told */
 };
 
 enum colour { PLAIN, GOOD, BETTER, BAD, STRONG };

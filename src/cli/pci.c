@@ -43,11 +43,15 @@ int device_read(const struct device *device, const char *name, char *text, size_
 int sysfs_write(const char *path, const char *text)
 {
 	int fd = open(path, O_WRONLY | O_CLOEXEC), ret = 0;
+	ssize_t n;
 
 	if (fd < 0)
 		return -errno;
-	if (write(fd, text, strlen(text)) < 0)
+	n = write(fd, text, strlen(text));
+	if (n < 0)
 		ret = -errno;
+	else if ((size_t)n != strlen(text))
+		ret = -EIO;
 	close(fd);
 	return ret;
 }
@@ -62,13 +66,15 @@ int device_write(const struct device *device, const char *name, const char *text
 
 void device_link(const struct device *device, const char *name, char *text, size_t size)
 {
-	char path[128], target[512];
+	char path[128], target[512], *last;
 	ssize_t n;
 
 	snprintf(path, sizeof(path), DEVICES "/%s/%s", device->address, name);
 	n = readlink(path, target, sizeof(target) - 1);
 	target[n < 0 ? 0 : n] = '\0';
-	snprintf(text, size, "%s", strrchr(target, '/') ? strrchr(target, '/') + 1 : target);
+	last = strrchr(target, '/') ? strrchr(target, '/') + 1 : target;
+	if (snprintf(text, size, "%s", last) >= (int)size)
+		fail(CODE_FAILED, NULL, "%s is longer than any known: %s", name, last);
 }
 
 bool device_has(const struct device *device, const char *name)
@@ -270,21 +276,35 @@ void bus_free(struct bus *bus)
 	free(bus->device);
 }
 
+/* "01:00.0" or "0000:01:00.0"; sscanf() alone would take signs, blanks and 0x, too. */
+static bool parse_address(const char *text, char *address, size_t size)
+{
+	unsigned int domain = 0, number, slot, function;
+	const char *rest = strchr(text, ':');
+	int end = 0;
+
+	if (text[strspn(text, "0123456789abcdefABCDEF:.")] || !rest)
+		return false;
+	if (strchr(rest + 1, ':')) {
+		if (rest == text || rest - text > 8)
+			return false;
+		domain = strtoul(text, NULL, 16);
+		text = rest + 1;
+	}
+	if (sscanf(text, "%2x:%2x.%1u%n", &number, &slot, &function, &end) != 3 || text[end])
+		return false;
+	snprintf(address, size, "%04x:%02x:%02x.%u", domain, number, slot, function);
+	return true;
+}
+
 struct device *bus_find(const struct bus *bus, const char *text)
 {
-	unsigned int domain, number, slot, function;
-	char address[16];
-	int end = 0, i;
+	char address[sizeof(bus->device->address)];
+	int i;
 
-	if (sscanf(text, "%8x:%2x:%2x.%1u%n", &domain, &number, &slot, &function, &end) != 4 ||
-	    text[end]) {
-		domain = 0;
-		if (sscanf(text, "%2x:%2x.%1u%n", &number, &slot, &function, &end) != 3 ||
-		    text[end])
-			fail(CODE_USAGE, "an address looks like 0000:01:00.0 or 01:00.0; \"lspci -D\" lists them",
-			     "\"%s\" is not a PCI address", text);
-	}
-	snprintf(address, sizeof(address), "%04x:%02x:%02x.%u", domain, number, slot, function);
+	if (!parse_address(text, address, sizeof(address)))
+		fail(CODE_USAGE, "an address looks like 0000:01:00.0 or 01:00.0; \"lspci -D\" lists them",
+		     "\"%s\" is not a PCI address", text);
 	for (i = 0; i < bus->count; i++)
 		if (!strcmp(bus->device[i].address, address))
 			return &bus->device[i];

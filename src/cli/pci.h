@@ -28,7 +28,7 @@ struct resource {
 enum msix { MSIX_NONE, MSIX_PRESENT, MSIX_UNKNOWN };
 
 struct device {
-	char address[16];	/* "0000:01:00.0" */
+	char address[24];	/* "0000:01:00.0" */
 	char *name;		/* "Vendor Device" */
 	char *class_name;
 	uint16_t vendor, device, class;

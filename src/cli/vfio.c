@@ -202,7 +202,8 @@ bool vfio_may_map(const struct vfio_region_info *info, uint64_t offset, uint64_t
 	const struct vfio_info_cap_header *cap;
 	unsigned int i;
 
-	if (!(info->flags & VFIO_REGION_INFO_FLAG_MMAP) || offset + size > info->size)
+	if (!(info->flags & VFIO_REGION_INFO_FLAG_MMAP) || size > info->size ||
+	    offset > info->size - size)
 		return false;
 	for (cap = vfio_first_cap(info); cap; cap = vfio_next_cap(info, cap)) {
 		const struct vfio_region_info_cap_sparse_mmap *sparse = (const void *)cap;
