@@ -294,16 +294,23 @@ static char *msix_option(const struct device *device)
 		      device->address, device->address);
 }
 
-static void judge_table(const struct device *device, const struct part *bar, struct part *part)
+static bool hides_table(const struct device *device)
 {
-	char state[32] = "", reason[200] = "";
+	char state[32] = "";
 
 	device_read(device, OURS "/msix_state", state, sizeof(state));
+	return !strcmp(state, "hidden");
+}
+
+static void judge_table(const struct device *device, const struct part *bar, struct part *part)
+{
+	char reason[200] = "";
+
 	device_read(device, OURS "/msix_reason", reason, sizeof(reason));
 	if (has_table_alone(device, part->offset, part->size))
 		set(part, MAPPABLE_NOT_NEEDED, "msix_alone",
 		    format("the MSI-X table, which the VMM emulates, and most likely no registers"), NULL);
-	else if (!strcmp(state, "hidden"))
+	else if (hides_table(device))
 		set(part, MAPPABLE_WITH_OPTION, "msix_hidden",
 		    format("the MSI-X table is on this page, and the driver hides it: %s", reason),
 		    join(msix_option(device), relocation(device)));
@@ -337,6 +344,8 @@ void bar_judge(const struct bus *bus, const struct device *device, int bar, stru
 	const struct resource *res = &device->resource[bar];
 	uint64_t page = res->start & ~(page_size() - 1), table, table_size;
 	struct part whole = { 0 }, pages = { 0 };
+	bool hidden = hides_table(device);
+	int i;
 
 	*verdict = (struct verdict) { 0 };
 	if (has_address(res) && res->size < page_size()) {
@@ -355,6 +364,10 @@ void bar_judge(const struct bus *bus, const struct device *device, int bar, stru
 		verdict->part[verdict->parts++] = pages;
 		add_part(verdict, &whole, table + table_size, res->size - table - table_size);
 	}
+	for (i = 0; i < verdict->parts; i++)
+		verdict->part[i].mapped = whole.mappable == MAPPABLE_NOW &&
+			!(hidden && verdict->part[i].offset < table + table_size &&
+			  verdict->part[i].offset + verdict->part[i].size > table);
 	free(whole.why);
 	free(whole.help);
 }

@@ -24,6 +24,7 @@ struct neighbours {
 struct part {
 	uint64_t offset, size;
 	enum mappable mappable;
+	bool mapped;		/* VFIO lets it be mapped, whatever a guest has of that */
 	const char *code;	/* for programs: "alone", "msix_hidden" ... */
 	char *why;		/* for people */
 	char *help;		/* commands and options, with "; " between them; or NULL */

@@ -4,6 +4,7 @@
 
 #include "bench.h"
 #include "bind.h"
+#include "check.h"
 #include "info.h"
 #include "list.h"
 #include "output.h"
@@ -15,6 +16,7 @@ static const struct command * const commands[] = {
 	&unbind_command,
 	&info_command,
 	&bench_command,
+	&check_command,
 	NULL
 };
 

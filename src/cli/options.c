@@ -27,6 +27,8 @@ static const struct option long_options[] = {
 	{ "group", required_argument, NULL, 'G' },
 	{ "candidates", no_argument, NULL, 'C' },
 	{ "shared", no_argument, NULL, 'S' },
+	{ "qmp", required_argument, NULL, 'q' },
+	{ "watch", no_argument, NULL, 'w' },
 	{ "force", no_argument, NULL, 'f' },
 	{ "group", no_argument, NULL, 'g' },
 	{ "persist", no_argument, NULL, 'p' },
@@ -51,6 +53,7 @@ static const struct {
 	{ 'c', "CLASS", NULL },
 	{ 'D', "NAME", NULL },
 	{ 'G', "N", NULL },
+	{ 'q', "SOCKET", NULL },
 	{ 'b', "N", NULL },
 	{ 'x', "X", NULL },
 };
@@ -230,6 +233,12 @@ static void set(struct options *options, int letter)
 		break;
 	case 'S':
 		options->shared = true;
+		break;
+	case 'q':
+		options->qmp = optarg;
+		break;
+	case 'w':
+		options->watch = true;
 		break;
 	case 'b':
 		options->bar = number("--bar", optarg, 5);

@@ -19,6 +19,8 @@ struct options {
 	int iommu_group;	/* -1: not given; so with all numbers */
 	bool candidates;
 	bool shared;
+	const char *qmp;
+	bool watch;
 	int bar;
 	uint64_t offset;
 	int devices;

@@ -10,6 +10,11 @@
 #include "platform.h"
 #include "print.h"
 
+/* 1: do not switch off, go on reading. */
+#ifndef STAY
+#define STAY		0
+#endif
+
 #define BATCHES		15
 #define BATCH_MAX	4096
 #define BATCH_US	5000	/* BATCHES of these must stay far below a second */
@@ -29,6 +34,11 @@ static const struct test_register test_registers[] = {
 	{ 0x00101b36, 0, 0x08, 0 },		/* nvme: version */
 	{ 0x10d38086, 0, 0x08, 0 },		/* e1000e: status */
 };
+
+/* Where the registers are that were read. */
+#define SEEN_MAX	64
+static uint32_t seen[SEEN_MAX];
+static unsigned int seen_count;
 
 static uint32_t read_register(uint32_t address)
 {
@@ -101,6 +111,7 @@ static void report_bar(unsigned int devfn, unsigned int index, const struct pci_
 	const struct test_register *test = find_test_register(id, index);
 	uint32_t offset = test ? test->offset : 0;
 	unsigned int batch;
+	bool beside_table;
 	uint64_t ns;
 
 	print("guest 00:");
@@ -124,13 +135,16 @@ static void report_bar(unsigned int devfn, unsigned int index, const struct pci_
 	print_hex(bar->address, 1);
 
 	/* QEMU emulates the table whatever the kernel maps: that says nothing about the BAR. */
-	if (index == msix->bar && offset >= msix->start && offset < msix->end)
+	beside_table = index == msix->bar && offset >= msix->start && offset < msix->end;
+	if (beside_table)
 		offset = msix->end;
 	if (offset >= bar->size) {
 		print(" only msix\n");
 		return;
 	}
 
+	if (!beside_table && seen_count < SEEN_MAX)
+		seen[seen_count++] = bar->address + offset;
 	if (test && test->pattern)
 		write_register(bar->address + offset, test->pattern);
 	print(" reg 0x");
@@ -173,5 +187,10 @@ void guest_main(void)
 		}
 	}
 	print("guest done\n");
+	if (STAY) {
+		print("guest stays\n");
+		for (i = 0;; i = (i + 1) % (seen_count ? seen_count : 1))
+			read_register(seen[i]);
+	}
 	power_off();
 }

@@ -21,7 +21,9 @@
  * QEMU maps the host page around a sub-page BAR only when the guest puts the
  * BAR at the start of a host page. 64K is the largest page of any host.
  */
+#ifndef BAR_ALIGNMENT
 #define BAR_ALIGNMENT		0x10000u
+#endif
 
 bool pci_endpoint(unsigned int devfn)
 {

@@ -60,20 +60,14 @@ int image_mount(void)
 	return mount("tmpfs", ROOT "/tmp", "tmpfs", 0, NULL) ? -errno : 0;
 }
 
-int image_run(char *const argv[], const char *output, unsigned int seconds)
+pid_t image_start(char *const argv[], const char *output)
 {
-	int fd = open(output, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644), status;
-	unsigned int ms;
+	int fd = open(output, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 	pid_t pid;
 
 	if (fd < 0)
 		return -errno;
 	pid = fork();
-	if (pid < 0) {
-		status = -errno;
-		close(fd);
-		return status;
-	}
 	if (!pid) {
 		static char *const environment[] = { "PATH=/usr/bin:/bin", "HOME=/tmp", NULL };
 		int null = open("/dev/null", O_RDONLY);
@@ -86,7 +80,20 @@ int image_run(char *const argv[], const char *output, unsigned int seconds)
 		dprintf(STDERR_FILENO, "%s: %s\n", argv[0], strerror(errno));
 		_exit(127);
 	}
+	if (pid < 0)
+		pid = -errno;
 	close(fd);
+	return pid;
+}
+
+int image_run(char *const argv[], const char *output, unsigned int seconds)
+{
+	pid_t pid = image_start(argv, output);
+	unsigned int ms;
+	int status;
+
+	if (pid < 0)
+		return pid;
 	for (ms = 0; ms < seconds * 1000; ms += 20) {
 		if (waitpid(pid, &status, WNOHANG) == pid)
 			return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);

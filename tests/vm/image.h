@@ -2,6 +2,8 @@
 #ifndef IMAGE_H
 #define IMAGE_H
 
+#include <sys/types.h>
+
 /*
  * A second root with a QEMU of the machine's own architecture. The scenario must
  * want "nested". All return -errno when they fail.
@@ -16,5 +18,8 @@ int image_mount(void);
  * killed.
  */
 int image_run(char *const argv[], const char *output, unsigned int seconds);
+
+/* Start it, and go on. Returns its pid, which the caller ends and waits for. */
+pid_t image_start(char *const argv[], const char *output);
 
 #endif

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include "file.h"
 #include "image.h"
+#include "kmod.h"
 #include "log.h"
 #include "nested.h"
 #include "tap.h"
@@ -90,21 +93,21 @@ static void tell(const char *what, const char *text)
 	diag("%s: %s", what, len ? text + (len > 600 ? len - 600 : 0) : "(nothing)");
 }
 
-/* guest: more arguments, up to a NULL. last: what a guest that ran to its end has printed. */
-static int run_qemu(const char *const guest[], const char *last, int seconds,
-		    const struct nested_device *devices, int count, bool trace, struct nested *nested)
-{
-	char arguments[DEVICES_MAX][160];
+/* QEMU's command line. */
+struct arguments {
+	char device[DEVICES_MAX][160];
 	const char *argv[LENGTH(command) + GUEST_ARGUMENTS_MAX + LENGTH(trace_options) + 2 * DEVICES_MAX + 1];
-	int argc = 0, i, status;
+};
 
-	*nested = (struct nested) { .count = 0 };
+/* guest: more arguments, up to a NULL. */
+static int prepare(const char *const guest[], const struct nested_device *devices, int count, bool trace,
+		   struct arguments *arguments)
+{
+	const char **argv = arguments->argv;
+	int argc = 0, i;
+
 	if (count > DEVICES_MAX)
 		return -E2BIG;
-	status = share_files();
-	if (status)
-		return status;
-
 	for (i = 0; i < LENGTH(command); i++)
 		argv[argc++] = command[i];
 	for (i = 0; guest[i]; i++)
@@ -112,19 +115,33 @@ static int run_qemu(const char *const guest[], const char *last, int seconds,
 	for (i = 0; i < LENGTH(trace_options) && trace; i++)
 		argv[argc++] = trace_options[i];
 	for (i = 0; i < count; i++) {
-		snprintf(arguments[i], sizeof(arguments[i]), "vfio-pci,host=%s,addr=%#x,rombar=0%s",
-			 devices[i].dev.bdf, i + 1, devices[i].options);
+		snprintf(arguments->device[i], sizeof(arguments->device[i]),
+			 "vfio-pci,host=%s,addr=%#x,rombar=0%s", devices[i].dev.bdf, i + 1,
+			 devices[i].options);
 		argv[argc++] = "-device";
-		argv[argc++] = arguments[i];
+		argv[argc++] = arguments->device[i];
 	}
 	argv[argc] = NULL;
+	return share_files();
+}
 
-	status = image_run((char *const *)argv, OUTPUT, seconds);
+/* last: what a guest that ran to its end has printed. */
+static int run_qemu(const char *const guest[], const char *last, int seconds,
+		    const struct nested_device *devices, int count, bool trace, struct nested *nested)
+{
+	struct arguments arguments;
+	int status;
+
+	*nested = (struct nested) { .count = 0 };
+	status = prepare(guest, devices, count, trace, &arguments);
+	if (status)
+		return status;
+	status = image_run((char *const *)arguments.argv, OUTPUT, seconds);
 	nested->output = file_slurp(OUTPUT, NULL);
 	if (trace)
 		nested->trace = file_slurp(IN_IMAGE(TRACE), NULL);
 	if (status || !nested->output || !strstr(nested->output, last)) {
-		diag("%s ended with status %d", argv[0], status);
+		diag("%s ended with status %d", arguments.argv[0], status);
 		tell("it says", nested->output);
 		return status < 0 ? status : -EPROTO;
 	}
@@ -155,6 +172,40 @@ int nested_run_linux(const struct nested_device *devices, int count, const char 
 	snprintf(append, sizeof(append), LINUX_APPEND " loglevel=4 printk.devkmsg=on %s",
 		 parameters);
 	return run_qemu(guest, "TAP| 1..", LINUX_SECONDS, devices, count, true, nested);
+}
+
+pid_t nested_start(const char *payload, const struct nested_device *devices, int count,
+		   const char *const more[])
+{
+	const char *guest[GUEST_ARGUMENTS_MAX + 1] = { "-m", "64", "-kernel", payload };
+	struct arguments arguments;
+	unsigned int ms;
+	pid_t pid;
+	int err, i;
+
+	for (i = 0; more[i] && i + 4 < GUEST_ARGUMENTS_MAX; i++)
+		guest[i + 4] = more[i];
+	err = prepare(guest, devices, count, false, &arguments);
+	if (err)
+		return err;
+	pid = image_start((char *const *)arguments.argv, OUTPUT);
+	for (ms = 0; pid > 0 && ms < SECONDS * 1000; ms += 50) {
+		if (nested_has_said("guest stays"))
+			return pid;
+		if (waitpid(pid, NULL, WNOHANG) == pid)
+			break;
+		sleep_ms(50);
+	}
+	tell("it says", file_slurp(OUTPUT, NULL));
+	if (pid > 0)
+		nested_stop(pid);
+	return -EPROTO;
+}
+
+void nested_stop(pid_t pid)
+{
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
 }
 
 bool nested_has_said(const char *text)

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "pci.h"
 
@@ -49,6 +50,15 @@ int nested_run(const struct nested_device *devices, int count, bool trace, struc
 int nested_run_linux(const struct nested_device *devices, int count, const char *parameters,
 		     struct nested *nested);
 void nested_free(struct nested *nested);
+
+/*
+ * Run a payload that stays, reading registers for ever: a file of the guest's
+ * directory, "/tmp/guest/NAME" in the image. Returns QEMU's pid when it is at that, or
+ * -errno after telling why. more: arguments up to a NULL. nested_stop() ends it.
+ */
+pid_t nested_start(const char *payload, const struct nested_device *devices, int count,
+		   const char *const more[]);
+void nested_stop(pid_t pid);
 
 /* For another process, while a guest runs: has it, or QEMU, printed that yet? */
 bool nested_has_said(const char *text);

@@ -310,6 +310,15 @@ scenario() {
 		shows='driverctl, libvirt and DPDK of a suite use the driver as it is'
 		slow=yes program=tests/ecosystem/run machines='x86_64-6.1 x86_64-6.12'
 		;;
+	check)
+		shows='"subpage-vfio check" tells why a guest is slow: guests in every state, under real KVM'
+		machines=arm64-16k-6.12 wants='drive nested'
+		command_line
+		prepare=(sh -c "tests/cli/stage ${arch-} && make -s -C tests/guest O=../../build/guest arm64-stay arm64-packed")
+		files+=(build/guest/arm64-stay.elf=guest/stay.elf build/guest/arm64-packed.elf=guest/packed.elf)
+		options=(-drive "if=none,id=drive,format=raw,file=$scratch/drive.img")
+		devices=(-device nvme,drive=drive,serial=1 -device rtl8139,romfile= -device sdhci-pci -device sdhci-pci)
+		;;
 	*)
 		die "no scenario is called $1" "choose one of: $(scenario_names | xargs)"
 		;;

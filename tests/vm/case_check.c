@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * "subpage-vfio check" at running guests and at a program that drives devices itself:
+ * its answer against what is known of each, with the kernel's own KVM and QEMU.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "cases.h"
+#include "command.h"
+#include "file.h"
+#include "image.h"
+#include "kmod.h"
+#include "nested.h"
+#include "tap.h"
+#include "vfio.h"
+
+#define STOCK "vfio-pci"
+#define OURS "subpage_vfio_pci"
+#define POLICY "/sys/module/subpage_vfio_pci/parameters/msix_mmap"
+#define STAY "/tmp/guest/stay.elf"
+#define PACKED "/tmp/guest/packed.elf"
+
+enum { NVME, NET, CARD, CARD2, DEVICES };
+
+static const struct {
+	uint16_t vendor, device;
+	int nth, bar;
+} models[DEVICES] = {
+	[NVME] = { 0x1b36, 0x0010, 0, 0 },	/* its registers and its MSI-X table share a page */
+	[NET] = { 0x10ec, 0x8139, 0, 1 },
+	[CARD] = { 0x1b36, 0x0007, 0, 0 },
+	[CARD2] = { 0x1b36, 0x0007, 1, 0 },
+};
+
+static struct nested_device devices[DEVICES];
+
+static void bind_all(const char *driver)
+{
+	int i;
+
+	for (i = 0; i < DEVICES; i++)
+		is_errno(pci_bind(&devices[i].dev, driver), 0, "%s: %s", devices[i].dev.bdf,
+			 *driver ? driver : "unbound");
+}
+
+/* The answer for a device: MAPPED, DIRECT and REASON_CODE. */
+static void answers(int device, const char *want, const char *what)
+{
+	char line[80];
+
+	snprintf(line, sizeof(line), "%s %d %s\n", devices[device].dev.bdf, models[device].bar, want);
+	shows(line, what);
+}
+
+#define ANSWER "--raw -o ADDRESS,BAR,MAPPED,DIRECT,REASON_CODE"
+
+static int exits_a_second(pid_t pid)
+{
+	const char *number;
+
+	exits(cli("check --raw -o MMIO_EXITS %d", pid), OK, "check");
+	number = strchr(out, '\n');
+	return number ? atoi(number) : -1;
+}
+
+/* What a guest is like while it runs, with QEMU's monitor to ask or without. */
+static const struct guest_row {
+	const char *name, *driver, *policy, *relocation, *payload;
+	const char *answer[DEVICES];	/* NULL: not looked at */
+	const char *from_outside[DEVICES];
+	const char *helps;		/* something that --help of the answer says */
+	bool quick;
+} rows[] = {
+	{ "stock, BARs share pages", STOCK, "", "", STAY,
+	  { [NVME] = "yes no msix_emulated", [NET] = "no no shared_page", [CARD] = "no no shared_page" },
+	  { [NVME] = "yes no msix_emulated", [NET] = "no no shared_page" },
+	  "subpage-vfio bind ", false },
+	{ "ours, the MSI-X table hidden", OURS, "never", "", STAY,
+	  { [NVME] = "no no msix_hidden", [NET] = "yes yes direct", [CARD] = "yes yes direct" },
+	  { [NVME] = "no no msix_hidden" },
+	  "x-msix-relocation=bar2", false },
+	{ "ours, the MSI-X table emulated", OURS, "isolated", "", STAY,
+	  { [NVME] = "yes no msix_emulated", [CARD2] = "yes yes direct" },
+	  { [NVME] = "yes no msix_emulated" },
+	  "x-msix-relocation=bar2", false },
+	{ "ours, the MSI-X table elsewhere", OURS, "isolated", ",x-msix-relocation=bar2", STAY,
+	  { [NVME] = "yes yes direct", [NET] = "yes yes direct", [CARD] = "yes yes direct",
+	    [CARD2] = "yes yes direct" },
+	  { [NVME] = "yes yes likely_direct" },
+	  NULL, true },
+	/* Still on pages of their own, but as long as they are; the guest puts them one behind the other. */
+	{ "stock, aligned; the guest packs", STOCK, "", ",x-msix-relocation=bar2", PACKED,
+	  { [NVME] = "yes yes direct", [CARD] = "yes no guest_not_on_page", [CARD2] = "yes no guest_not_on_page" },
+	  { [CARD] = "yes unsure guest_unknown" },
+	  "pci=resource_alignment=14@pci:0:0", false },
+};
+
+#define ROWS ((int)(sizeof(rows) / sizeof(rows[0])))
+
+static void check_answers(const struct guest_row *row, const char *const *answer, const char *monitor)
+{
+	char what[80];
+	int i;
+
+	snprintf(what, sizeof(what), "%s, %s", row->name, monitor);
+	for (i = 0; i < DEVICES; i++)
+		if (answer[i])
+			answers(i, answer[i], what);
+}
+
+static void check_guest(const struct guest_row *row)
+{
+	static const char *const monitor[] = { "-qmp", "unix:/tmp/qmp,server=on,wait=off", NULL };
+	static const char *const none[] = { NULL };
+	pid_t pid;
+	int rate;
+
+	if (*row->policy)
+		is_errno(file_write(POLICY, row->policy), 0, "msix_mmap=%s", row->policy);
+	bind_all(row->driver);
+	devices[NVME].options = row->relocation;
+
+	pid = nested_start(row->payload, devices, DEVICES, monitor);
+	if (!ok(pid > 0, "%s: the guest runs", row->name))
+		return;
+	/* The command finds process and monitor by itself. */
+	exits(cli("check " ANSWER), OK, "check");
+	check_answers(row, row->answer, "asking QEMU");
+	exits(cli("check --qmp /nested/tmp/qmp " ANSWER " %d", pid), OK, "check --qmp");
+	check_answers(row, row->answer, "asking QEMU where it is told to");
+	exits(cli("check %d", pid), OK, "check for people");
+	shows("MMIO exits a second", row->name);
+	if (row->helps)
+		shows(row->helps, row->name);
+	exits(cli("check --json %d", pid), OK, "check --json");
+	shows("\"kvm\": true", row->name);
+	shows("\"held\": \"yes\"", row->name);
+	rate = exits_a_second(pid);
+	ok(row->quick ? rate >= 0 && rate < 100 : rate > 100, "%s: %d MMIO exits a second", row->name, rate);
+	nested_stop(pid);
+
+	pid = nested_start(row->payload, devices, DEVICES, none);
+	if (!ok(pid > 0, "%s: the guest runs without a monitor", row->name))
+		return;
+	exits(cli("check " ANSWER " %d", pid), OK, "check");
+	check_answers(row, row->from_outside, "not asking QEMU");
+	exits(cli("check --qmp /nested/tmp/qmp %d", pid), FAILED, "a monitor that does not answer");
+	nested_stop(pid);
+}
+
+/* The devices are of one kind: whose mapping is it? A kernel since 6.18 tells. */
+static void check_program(void)
+{
+	struct vfio one, two;
+	void *map, *map2;
+
+	if (!is_errno(vfio_open(&devices[CARD].dev, &one), 0, "a program opens a device"))
+		return;
+	is_errno(vfio_map(&one, 0, 0, sysconf(_SC_PAGESIZE), &map), 0, "and maps its BAR");
+	exits(cli("check " ANSWER " 1"), OK, "check of a program");
+	answers(CARD, "yes yes direct", "a program with one device");
+	if (!is_errno(vfio_open(&devices[CARD2].dev, &two), 0, "it opens another one of the kind"))
+		return;
+	exits(cli("check " ANSWER " 1"), OK, "check of a program");
+	answers(CARD, "unsure unsure which_device", "two of a kind, one mapping");
+	is_errno(vfio_map(&two, 0, 0, sysconf(_SC_PAGESIZE), &map2), 0, "and maps its BAR");
+	exits(cli("check " ANSWER " 1"), OK, "check of a program");
+	answers(CARD, "yes yes direct", "two of a kind, two mappings");
+	answers(CARD2, "yes yes direct", "two of a kind, two mappings");
+	munmap(map, sysconf(_SC_PAGESIZE));
+	munmap(map2, sysconf(_SC_PAGESIZE));
+	exits(cli("check " ANSWER " 1"), OK, "check of a program");
+	answers(CARD, "no no vmm_does_not_map", "a program that maps nothing");
+	vfio_close(&one);
+	vfio_close(&two);
+	exits(cli("check 1"), NO_DEVICE, "a process that holds no device");
+}
+
+CASE(check)
+{
+	int i;
+
+	cli_set_up();
+	if (!is_errno(image_mount(), 0, "there is a QEMU in the machine") ||
+	    !is_errno(module_load(""), 0, "the module loads"))
+		return;
+	for (i = 0; i < DEVICES; i++) {
+		if (!is_errno(pci_find(models[i].vendor, models[i].device, models[i].nth, &devices[i].dev), 0,
+			      "device %d is there", i))
+			return;
+		devices[i].options = "";
+	}
+	exits(cli("check"), OK, "check of an idle machine");
+	shows("No process holds a VFIO device", "check of an idle machine");
+	exits(cli("check 999999"), NO_DEVICE, "no such process");
+	exits(cli("check nonsense"), USAGE, "not a process id");
+	exits(cli("check --qmp /tmp/x"), USAGE, "--qmp without a process");
+	for (i = 0; i < ROWS; i++)
+		check_guest(&rows[i]);
+	bind_all(OURS);
+	check_program();
+	bind_all("");
+	is_errno(module_unload(), 0, "the module unloads");
+}
