@@ -1,20 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "bind.h"
 #include "in_use.h"
+#include "module.h"
 #include "output.h"
+#include "saved.h"
+#include "transaction.h"
 
 static const struct option_use bind_options[] = {
 	{ 'g', "also all other devices of their IOMMU groups, but for bridges" },
-	{ 'f', "even if a disk, an interface, the boot display or a process uses one" },
+	{ 'f', "even if something uses one; says what that was" },
 	{ 'p', "at each boot from now on (with driverctl)" },
 	{ 'j', NULL },
 	{ 0 }
@@ -22,7 +26,7 @@ static const struct option_use bind_options[] = {
 
 static const struct option_use unbind_options[] = {
 	{ 'g', "also all other devices of their IOMMU groups that " OURS " has" },
-	{ 'f', "even if a process has one open; waits until it lets go" },
+	{ 'f', "even if a process has one open (waits until it lets go), or no native driver comes" },
 	{ 'p', "also forget what \"bind --persist\" has set" },
 	{ 'j', NULL },
 	{ 0 }
@@ -31,226 +35,191 @@ static const struct option_use unbind_options[] = {
 #define DRIVER_DIRECTORY "/sys/bus/pci/drivers/" OURS
 #define AS_ROOT "run it as root: sudo subpage-vfio ..."
 
-/* One device that is about to change, and what to restore if that fails. */
-struct change {
-	struct device *device;
-	char driver[64];
-	char override[64];
-	bool wanted;
-	bool done;
+/* One run of a command. */
+struct run {
+	const struct options *options;
+	struct bus bus;
+	struct machine machine;
+	struct transaction transaction;
+	struct obstacles *obstacles;	/* of each change, as far as they were looked for */
+	int checked;
 };
 
-struct changes {
-	int count;
-	struct change *change;
-};
-
-static void add_change(struct changes *changes, struct device *device, bool wanted)
+static bool is_ours(const struct device *device)
 {
-	struct change *change;
-	int i;
-
-	for (i = 0; i < changes->count; i++)
-		if (changes->change[i].device == device)
-			return;
-	changes->change = allocate(changes->change, (changes->count + 1) * sizeof(*change));
-	change = &changes->change[changes->count++];
-	*change = (struct change) { .device = device };
-	snprintf(change->driver, sizeof(change->driver), "%s", device->driver);
-	change->wanted = wanted;
-	if (device_read(device, "driver_override", change->override, sizeof(change->override)) < 0 ||
-	    !strcmp(change->override, "(null)"))
-		change->override[0] = '\0';
-}
-
-/* The devices given and, with --group, those they have to be together with. */
-static void choose(struct changes *changes, const struct bus *bus, const struct options *options,
-		   bool (*is_wanted)(const struct options *options, const struct device *device))
-{
-	int i, n;
-
-	for (i = 0; i < options->devices; i++) {
-		struct device *device = bus_find(bus, options->device[i]);
-
-		add_change(changes, device, is_wanted(options, device));
-	}
-	for (n = changes->count - 1; n >= 0 && options->group; n--) {
-		int group = changes->change[n].device->group;
-
-		for (i = 0; i < bus->count && group >= 0; i++) {
-			struct device *other = &bus->device[i];
-
-			if (other->group == group && !other->bridge && other->class >> 8 != 6 &&
-			    is_wanted(options, other))
-				add_change(changes, other, true);
-		}
-	}
-}
-
-static bool is_ours(const struct options *options, const struct device *device)
-{
-	(void)options;
 	return !strcmp(device->driver, OURS);
 }
 
-/* driverctl takes and saves in one step, so a device that is bound is bound again. */
-static bool is_to_bind(const struct options *options, const struct device *device)
+static bool saved_is_ours(const struct change *change)
 {
-	return options->persist || !is_ours(options, device);
+	return change->saved && !strcmp(change->saved, OURS);
 }
 
-/* Run a command with what root's PATH may lack. Returns its exit code; what it said is in text. */
-static int run(char *text, size_t size, const char *command)
+/* The other devices that have to be together with it; on some machines they show once it is bound. */
+static void add_group(struct run *run, const struct device *device, bool to_bind)
 {
-	char *line = format("PATH=$PATH:/usr/sbin:/sbin; %s 2>&1", command);
-	FILE *pipe = popen(line, "re");
-	size_t n;
-	int status;
+	int i;
 
-	free(line);
-	if (!pipe)
-		return 127;
-	n = fread(text, 1, size - 1, pipe);
-	text[n] = '\0';
-	while (n && text[n - 1] == '\n')
-		text[--n] = '\0';
-	status = pclose(pipe);
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 127;
+	for (i = 0; i < run->bus.count && run->options->group && device->group >= 0; i++) {
+		struct device *other = &run->bus.device[i];
+
+		device_refresh(other);
+		if (other != device && other->group == device->group && !other->bridge &&
+		    other->class >> 8 != 6 && (to_bind || is_ours(other)))
+			transaction_add(&run->transaction, other, to_bind != is_ours(other));
+	}
+}
+
+static void begin(struct run *run, const struct options *options, bool to_bind)
+{
+	struct transaction *transaction = &run->transaction;
+	int i;
+
+	transaction_begin(transaction);
+	for (i = 0; i < options->devices; i++) {
+		struct device *device = bus_find(&run->bus, options->device[i]);
+
+		device_refresh(device);
+		transaction_add(transaction, device, to_bind != is_ours(device));
+	}
+	for (i = transaction->count - 1; i >= 0; i--)
+		add_group(run, transaction->change[i].device, to_bind);
 }
 
 static void need_driver(void)
 {
 	struct utsname kernel;
-	char said[1024];
+	int err;
 
 	if (!access(DRIVER_DIRECTORY, F_OK))
 		return;
 	progress("loading " OURS);
-	if (!run(said, sizeof(said), "modprobe " OURS) && !access(DRIVER_DIRECTORY, F_OK))
+	err = module_load(OURS);
+	if (!err && !access(DRIVER_DIRECTORY, F_OK))
 		return;
 
 	uname(&kernel);
-	if (strstr(said, "Key was rejected"))
+	switch (-err) {
+	case EKEYREJECTED:
+	case ENOKEY:
 		fail(CODE_HOST, "Secure Boot is on: \"mokutil --import /var/lib/dkms/mok.pub\", reboot, and enrol the key",
-		     "the kernel refuses the signature of " OURS ": %s", said);
-	if (strstr(said, "not permitted"))
+		     "the kernel refuses the signature of " OURS);
+	case EPERM:
 		fail(CODE_HOST, "the kernel is locked down, or this is a container: see \"dmesg | tail\" and /sys/kernel/security/lockdown",
-		     "the kernel does not let " OURS " in: %s", said);
-	if (strstr(said, "not found"))
+		     "the kernel does not let " OURS " in");
+	case ENOENT:
 		fail(CODE_HOST, "install the package subpage-vfio-pci-dkms, or run \"make dkms-install\" in its sources",
 		     "there is no module " OURS " for Linux %s", kernel.release);
-	fail(CODE_HOST, "\"dmesg | tail\" says more", "cannot load " OURS ": %s", said);
+	case ENOEXEC:
+		fail(CODE_HOST, "\"dkms status\" says what it was built for; \"make dkms-install\" builds it anew",
+		     "the module " OURS " is not for Linux %s", kernel.release);
+	default:
+		fail(CODE_HOST, "\"dmesg | tail\" says more", "cannot load " OURS ": %s",
+		     err ? strerror(-err) : "it has no driver for PCI");
+	}
 }
 
 static void need_driverctl(void)
 {
-	char said[64];
+	const char *path = getenv("PATH");
+	char *all = format("%s:/usr/sbin:/sbin", path ? path : ""), *rest, *directory;
+	bool found = false;
 
-	if (run(said, sizeof(said), "command -v driverctl"))
+	for (directory = strtok_r(all, ":", &rest); directory && !found;
+	     directory = strtok_r(NULL, ":", &rest)) {
+		char *file = format("%s/driverctl", directory);
+
+		found = !access(file, X_OK);
+		free(file);
+	}
+	free(all);
+	if (!found)
 		fail(CODE_HOST, "apt-get install driverctl, or leave --persist out",
 		     "--persist needs driverctl, which is not installed");
 }
 
 static void need_root(const struct device *device)
 {
-	char path[64];
+	char path[80];
 
 	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/driver_override", device->address);
 	if (access(path, W_OK) || geteuid())
 		fail(CODE_PERMISSION, AS_ROOT, "no permission to bind %s", device->address);
 }
 
-static void refuse_bridges(const struct changes *changes)
+static void refuse_bridges(const struct transaction *transaction)
 {
 	int i;
 
-	for (i = 0; i < changes->count; i++)
-		if (changes->change[i].device->bridge)
+	for (i = 0; i < transaction->count; i++)
+		if (device_is_bridge(transaction->change[i].device))
 			fail(CODE_USAGE, "name the devices behind it; \"lspci -tv\" shows them",
-			     "%s is a bridge: VFIO takes none", changes->change[i].device->address);
+			     "%s is a bridge: VFIO takes none",
+			     transaction->change[i].device->address);
 }
 
-static void need_idle(const struct changes *changes, const struct options *options)
+/*
+ * Is there an IOMMU that may come to have a group for a device without one? Those of PCs
+ * have grouped all devices at boot; where a device tree or ACPI describes them, a group
+ * is made when a driver first looks at the device.
+ */
+static bool iommu_may_group(void)
 {
-	bool busy = false;
+	DIR *dir = opendir("/sys/class/iommu");
+	struct dirent *entry;
+	bool may = false;
+
+	while (dir && !may && (entry = readdir(dir)))
+		may = entry->d_name[0] != '.' && strncmp(entry->d_name, "dmar", 4) &&
+		      strncmp(entry->d_name, "ivhd", 4);
+	if (dir)
+		closedir(dir);
+	return may;
+}
+
+static bool works_without_iommu(void)
+{
+	char mode[8];
+
+	return sysfs_read("/sys/module/vfio/parameters/enable_unsafe_noiommu_mode", mode,
+			  sizeof(mode)) > 0 && *mode == 'Y';
+}
+
+static void need_iommu(const struct transaction *transaction)
+{
 	int i;
 
-	for (i = 0; i < changes->count && !options->force; i++) {
-		char *why = NULL;
+	for (i = 0; i < transaction->count; i++)
+		if (transaction->change[i].wanted && transaction->change[i].device->group < 0 &&
+		    !iommu_may_group() && !works_without_iommu())
+			fail(CODE_HOST, "switch the IOMMU on in the firmware's set-up and boot with intel_iommu=on (Intel)",
+			     "%s has no IOMMU group, without which VFIO takes no device; nothing was changed",
+			     transaction->change[i].device->address);
+}
 
-		if (changes->change[i].wanted)
-			why = in_use(changes->change[i].device);
-		if (why)
-			complain(NULL, "%s is in use: %s", changes->change[i].device->address, why);
-		busy |= why != NULL;
-		free(why);
+/* Look at those that were not looked at before. Returns false, and says why, if one is in use. */
+static bool are_idle(struct run *run)
+{
+	const struct transaction *transaction = &run->transaction;
+	bool idle = true;
+	int n;
+
+	run->obstacles = allocate(run->obstacles,
+				  (transaction->count + 1) * sizeof(*run->obstacles));
+	for (; run->checked < transaction->count; run->checked++) {
+		const struct change *change = &transaction->change[run->checked];
+		struct obstacles *obstacles = &run->obstacles[run->checked];
+
+		*obstacles = (struct obstacles) { 0 };
+		if (change->wanted)
+			in_use(&run->machine, change->device, obstacles);
+		for (n = 0; n < obstacles->count; n++)
+			complain(NULL, run->options->force ? "--force overrides that %s is in use: %s" :
+				 "%s is in use: %s", change->device->address,
+				 obstacles->obstacle[n].text);
+		idle &= !obstacles->count;
 	}
-	if (busy)
-		fail(CODE_IN_USE, "stop its user first; --force does it all the same",
-		     "nothing was changed");
-}
-
-static void unbind_driver(struct device *device)
-{
-	device_write(device, "driver/unbind", device->address);
-	device_refresh(device);
-}
-
-static void probe(struct device *device)
-{
-	sysfs_write("/sys/bus/pci/drivers_probe", device->address);
-	device_refresh(device);
-}
-
-static void set_override(const struct device *device, const char *driver)
-{
-	char text[80];
-
-	snprintf(text, sizeof(text), "%s\n", driver);
-	device_write(device, "driver_override", text);
-}
-
-static int driverctl(const char *options, const struct device *device, const char *driver,
-		     char *said, size_t size)
-{
-	char *command = format("driverctl %s %s %s", options, device->address, driver);
-	int ret = run(said, size, command);
-
-	free(command);
-	return ret;
-}
-
-static bool roll_back(struct changes *changes, const struct options *options)
-{
-	char path[160], said[256];
-	bool good = true;
-	int i;
-
-	for (i = changes->count - 1; i >= 0; i--) {
-		struct change *change = &changes->change[i];
-		struct device *device = change->device;
-
-		if (!change->done)
-			continue;
-		progress("restoring %s", device->address);
-		if (options->persist)
-			driverctl("--noprobe unset-override", device, "", said, sizeof(said));
-		device_refresh(device);
-		if (*device->driver)
-			unbind_driver(device);
-		set_override(device, change->override);
-		if (!*change->driver)
-			continue;
-		snprintf(path, sizeof(path), "/sys/bus/pci/drivers/%s/bind", change->driver);
-		sysfs_write(path, device->address);
-		device_refresh(device);
-		if (strcmp(device->driver, change->driver)) {
-			complain("\"dmesg | tail\" says why", "%s does not take %s back",
-				 change->driver, device->address);
-			good = false;
-		}
-	}
-	return good;
+	return idle || run->options->force;
 }
 
 static int log_end(void)
@@ -282,36 +251,100 @@ static void print_log(int fd, const char *address)
 	}
 }
 
-static const char *why_not(const struct device *device)
+static bool take(struct change *change)
 {
-	if (device->group < 0)
-		return "it has no IOMMU group: switch the IOMMU on in the firmware's set-up and boot with intel_iommu=on (Intel)";
-	return "\"dmesg | tail\" says more";
+	int log = log_end();
+	bool good;
+
+	progress("binding %s", change->device->address);
+	good = transaction_move(change, OURS, OURS);
+	if (!good) {
+		print_log(log, change->device->address);
+		if (change->device->group < 0)
+			complain("switch the IOMMU on in the firmware's set-up and boot with intel_iommu=on (Intel)",
+				 "%s has no IOMMU group", change->device->address);
+	}
+	if (log >= 0)
+		close(log);
+	return good;
 }
 
-static bool take(struct change *change, const struct options *options)
+/* The driver that a module brings may still not want this device: that is no failure. */
+static bool offer(struct device *device, char *modules)
+{
+	char *module, *rest;
+	glob_t found;
+	size_t i;
+	int err = 0;
+
+	for (module = strtok_r(modules, " ", &rest); module && !*device->driver;
+	     module = strtok_r(NULL, " ", &rest)) {
+		char *pattern = format("/sys/module/%s/drivers/pci:*", module);
+
+		if (!glob(pattern, 0, NULL, &found)) {
+			for (i = 0; i < found.gl_pathc && !*device->driver; i++) {
+				const char *driver = strrchr(found.gl_pathv[i], ':') + 1;
+				char *path = format("/sys/bus/pci/drivers/%s/bind", driver);
+				int said = sysfs_write(path, device->address);
+
+				device_refresh(device);
+				if (said && said != -ENODEV && said != -ENXIO) {
+					complain("\"dmesg | tail\" may say why",
+						 "its native driver %s does not take %s: %s", driver,
+						 device->address, strerror(-said));
+					err = said;
+				}
+				free(path);
+			}
+			globfree(&found);
+		}
+		free(pattern);
+	}
+	return *device->driver || !err;
+}
+
+static bool native_comes(struct device *device)
+{
+	char modalias[256], *modules = NULL;
+	bool good = true;
+	int count;
+
+	sysfs_write("/sys/bus/pci/drivers_probe", device->address);
+	device_refresh(device);
+	if (*device->driver || device_read(device, "modalias", modalias, sizeof(modalias)) <= 0)
+		return true;
+	/* The system loads drivers for a device when it finds it: it may have been ours already. */
+	count = module_load_for(modalias, &modules);
+	device_refresh(device);
+	if (count < 0 && !*device->driver) {
+		complain("\"dmesg | tail\" may say why", "%s, the native driver of %s, cannot be loaded: %s",
+			 modules, device->address, strerror(-count));
+		good = false;
+	} else if (count > 0 && !*device->driver) {
+		good = offer(device, modules);
+	}
+	free(modules);
+	return good;
+}
+
+static bool give_back(struct change *change, const struct options *options)
 {
 	struct device *device = change->device;
 	int log = log_end();
-	char said[512] = "";
 	bool good;
 
-	progress("binding %s", device->address);
-	change->done = true;
-	if (options->persist) {
-		driverctl("set-override", device, OURS, said, sizeof(said));
-		device_refresh(device);
-	} else {
-		set_override(device, OURS);
-		if (*device->driver)
-			unbind_driver(device);
-		probe(device);
-	}
-	good = !strcmp(device->driver, OURS);
-	if (!good) {
-		complain(why_not(device), "%s cannot be bound to " OURS "%s%s", device->address,
-			 *said ? ": " : "", said);
+	progress("unbinding %s", device->address);
+	/* A driver that is not ours keeps it; a leftover override goes. */
+	good = transaction_move(change, is_ours(device) ? "" : device->driver, "");
+	if (good && !*device->driver && !native_comes(device)) {
 		print_log(log, device->address);
+		if (options->force)
+			complain(NULL, "--force leaves %s without a driver", device->address);
+		good = options->force;
+	}
+	if (good && is_ours(device)) {
+		complain(NULL, "%s is still bound to " OURS, device->address);
+		good = false;
 	}
 	if (log >= 0)
 		close(log);
@@ -344,136 +377,265 @@ static const char *or_none(const char *driver)
 	return *driver ? driver : "none";
 }
 
-static void report(const struct changes *changes, const struct options *options)
+static struct json_object *json_obstacles(const struct obstacles *obstacles)
+{
+	struct json_object *list = json_object_new_array();
+	int i;
+
+	for (i = 0; i < obstacles->count; i++) {
+		struct json_object *entry = json_object_new_object();
+
+		json_add_string(entry, "reason_code", obstacles->obstacle[i].code);
+		json_add_string(entry, "reason", obstacles->obstacle[i].text);
+		json_object_array_add(list, entry);
+	}
+	return list;
+}
+
+static void report(const struct run *run, bool done)
 {
 	struct json_object *root = json_object_new_object(), *list = json_object_new_array();
 	int i;
 
 	progress(NULL);
-	for (i = 0; i < changes->count; i++) {
-		const struct change *change = &changes->change[i];
+	for (i = 0; i < run->transaction.count; i++) {
+		const struct change *change = &run->transaction.change[i];
 		const struct device *device = change->device;
 		struct json_object *entry = json_object_new_object();
 
 		json_add_string(entry, "address", device->address);
 		json_add_string(entry, "driver_before", change->driver);
 		json_add_string(entry, "driver", device->driver);
-		json_object_object_add(entry, "changed", json_object_new_boolean(change->done));
+		json_object_object_add(entry, "changed",
+				       json_object_new_boolean(done && change->begun));
+		json_object_object_add(entry, "in_use", i < run->checked ?
+				       json_obstacles(&run->obstacles[i]) : json_object_new_array());
 		json_object_array_add(list, entry);
-		if (options->json)
+		if (run->options->json || !done)
 			continue;
-		if (change->done)
+		if (strcmp(device->driver, change->driver))
 			printf("%s: driver %s, was %s\n", device->address, or_none(device->driver),
 			       or_none(change->driver));
 		else
-			printf("%s: driver %s, nothing to do\n", device->address,
-			       or_none(device->driver));
-		if (!strcmp(device->driver, OURS))
+			printf("%s: driver %s, %s\n", device->address, or_none(device->driver),
+			       change->begun ? "as before" : "nothing to do");
+		if (is_ours(device))
 			print_bars(device);
 	}
 	json_object_object_add(root, "devices", list);
-	if (options->json)
+	if (run->options->json)
 		json_print(root);
 	else
 		json_object_put(root);
 }
 
 /* The others of its group, in whose hands the device cannot be given to user space. */
-static void warn_of_group(const struct changes *changes, const struct bus *bus)
+static bool is_usable(struct run *run)
 {
+	bool usable = true;
 	int n, i;
 
-	for (n = 0; n < changes->count; n++)
-		for (i = 0; i < bus->count; i++) {
-			struct device *other = &bus->device[i];
+	for (n = 0; n < run->transaction.count; n++)
+		for (i = 0; i < run->bus.count; i++) {
+			const struct device *device = run->transaction.change[n].device;
+			struct device *other = &run->bus.device[i];
 
 			device_refresh(other);
-			if (other->group < 0 || other->group != changes->change[n].device->group ||
+			if (other->group < 0 || other->group != device->group ||
 			    !device_blocks_group(other))
 				continue;
 			complain(other->bridge ? "unbind the bridge from that driver" :
 				 "bind it too (--group takes all), or unbind it",
 				 "%s cannot be used yet: %s, of the same IOMMU group %d, has the driver %s",
-				 changes->change[n].device->address, other->address, other->group,
-				 other->driver);
+				 device->address, other->address, other->group, other->driver);
+			usable = false;
 		}
+	return usable;
+}
+
+/* All or nothing: after a failure nothing. */
+static int finish(struct run *run, int code)
+{
+	bool interrupted = transaction_interrupted(&run->transaction);
+	bool done = code == CODE_OK && !interrupted, begun = false;
+	int i;
+
+	for (i = 0; i < run->transaction.count; i++)
+		begun |= run->transaction.change[i].begun;
+	if (interrupted) {
+		complain(NULL, "interrupted");
+		code = CODE_FAILED;
+	}
+	if (!done && begun && !transaction_undo(&run->transaction))
+		code = CODE_STUCK;
+	else if (!done)
+		complain(code == CODE_IN_USE ? "stop the user first; --force does it all the same" : NULL,
+			 "nothing was changed: each device has the driver it had");
+	if (done || run->options->json)
+		report(run, done);
+	if (done && fflush(stdout)) {
+		complain(NULL, "all was done, but the output could not be written: %s",
+			 strerror(errno));
+		code = CODE_CHANGED;
+	}
+	/* An interrupt ends the program here, as whoever has sent it expects. */
+	transaction_end(&run->transaction, done || code == CODE_STUCK);
+	return code;
+}
+
+static void run_free(struct run *run)
+{
+	int i;
+
+	for (i = 0; i < run->checked; i++)
+		obstacles_free(&run->obstacles[i]);
+	free(run->obstacles);
+	machine_free(&run->machine);
+	bus_free(&run->bus);
+}
+
+/* Where groups show late, functions of its slot that no driver has had may be in its group. */
+static bool may_be_of_group(const struct device *device, const struct device *other)
+{
+	size_t slot = strcspn(device->address, ".");
+
+	return other != device && other->group < 0 && !*other->driver &&
+	       !device_is_bridge(other) && !strncmp(device->address, other->address, slot + 1);
+}
+
+static bool take_late_group(struct run *run, const struct device *device)
+{
+	struct transaction *transaction = &run->transaction;
+	int i;
+
+	for (i = 0; i < run->bus.count; i++) {
+		struct device *other = &run->bus.device[i];
+		struct change *change;
+
+		if (!may_be_of_group(device, other) || !transaction_add(transaction, other, true))
+			continue;
+		change = &transaction->change[transaction->count - 1];
+		if (!are_idle(run) || !take(change))
+			return false;
+		if (other->group == device->group)
+			continue;
+		/* Not of the group: it is as it was, and no part of this. */
+		if (!transaction_move(change, change->driver, change->override))
+			return false;
+		change->begun = false;
+	}
+	return true;
+}
+
+static int bind_all(struct run *run)
+{
+	struct transaction *transaction = &run->transaction;
+	int i;
+
+	/* --group may add some as it goes. */
+	for (i = 0; i < transaction->count; i++) {
+		struct device *device = transaction->change[i].device;
+		bool late = device->group < 0;
+
+		if (!transaction->change[i].wanted)
+			continue;
+		if (transaction_interrupted(transaction))
+			return CODE_FAILED;
+		if (!is_ours(device) && !take(&transaction->change[i]))
+			return device->group < 0 ? CODE_HOST : CODE_FAILED;
+		if (!late || !run->options->group)
+			continue;
+		add_group(run, device, true);
+		if (!are_idle(run))
+			return CODE_IN_USE;
+		if (!take_late_group(run, device))
+			return CODE_FAILED;
+	}
+	for (i = 0; i < transaction->count && run->options->persist; i++) {
+		struct change *change = &transaction->change[i];
+
+		if (!is_ours(change->device) || saved_is_ours(change))
+			continue;
+		if (!transaction_save(change, OURS))
+			return CODE_FAILED;
+		if (change->saved)
+			complain(NULL, "driverctl had %s saved for %s before", change->saved,
+				 change->device->address);
+	}
+	return CODE_OK;
 }
 
 static int bind_run(const struct options *options)
 {
-	struct changes changes = { 0 };
-	struct bus bus;
-	int code = CODE_OK, i;
+	struct run run = { .options = options };
+	bool usable;
+	int code;
 
-	bus_scan(&bus);
-	choose(&changes, &bus, options, is_to_bind);
-	refuse_bridges(&changes);
-	need_root(changes.change[0].device);
+	bus_scan(&run.bus);
+	need_root(bus_find(&run.bus, options->device[0]));
 	if (options->persist)
 		need_driverctl();
-	need_driver();
-	need_idle(&changes, options);
-
-	for (i = 0; i < changes.count && code == CODE_OK; i++)
-		if (changes.change[i].wanted && !take(&changes.change[i], options))
-			code = changes.change[i].device->group < 0 ? CODE_HOST : CODE_FAILED;
-	if (code == CODE_OK) {
-		report(&changes, options);
-		warn_of_group(&changes, &bus);
-	} else if (roll_back(&changes, options)) {
-		complain(NULL, "nothing was changed: each device has the driver it had");
+	begin(&run, options, true);
+	refuse_bridges(&run.transaction);
+	need_iommu(&run.transaction);
+	machine_look(&run.machine);
+	if (!are_idle(&run)) {
+		code = CODE_IN_USE;
+	} else {
+		need_driver();
+		code = bind_all(&run);
 	}
-	free(changes.change);
-	bus_free(&bus);
-	return code;
+	usable = code != CODE_OK || is_usable(&run);
+	code = finish(&run, code);
+	run_free(&run);
+	return code == CODE_OK && !usable ? CODE_CHANGED : code;
 }
 
-static bool is_persistent(const struct device *device)
+static int unbind_all(struct run *run)
 {
-	char path[64];
+	struct transaction *transaction = &run->transaction;
+	const struct options *options = run->options;
+	int i;
 
-	snprintf(path, sizeof(path), "/etc/driverctl.d/pci-%s", device->address);
-	return !access(path, F_OK);
+	for (i = 0; i < transaction->count; i++) {
+		struct change *change = &transaction->change[i];
+
+		if (transaction_interrupted(transaction))
+			return CODE_FAILED;
+		if ((is_ours(change->device) || !strcmp(change->override, OURS)) &&
+		    !give_back(change, options))
+			return CODE_FAILED;
+	}
+	for (i = 0; i < transaction->count; i++) {
+		struct change *change = &transaction->change[i];
+
+		if (!change->saved)
+			continue;
+		if (options->persist && !saved_is_ours(change))
+			complain(NULL, "driverctl has %s saved for %s, which stays", change->saved,
+				 change->device->address);
+		else if (options->persist && !transaction_save(change, NULL))
+			return CODE_FAILED;
+		else if (saved_is_ours(change) && !options->persist)
+			complain("\"subpage-vfio unbind --persist\" forgets that",
+				 "%s returns to " OURS " at the next boot", change->device->address);
+	}
+	return CODE_OK;
 }
 
 static int unbind_run(const struct options *options)
 {
-	struct changes changes = { 0 };
-	struct bus bus;
-	char said[512];
-	int i;
+	struct run run = { .options = options };
+	int code;
 
-	bus_scan(&bus);
-	choose(&changes, &bus, options, is_ours);
-	need_root(changes.change[0].device);
-	if (options->persist)
-		need_driverctl();
-	need_idle(&changes, options);
-
-	for (i = 0; i < changes.count; i++) {
-		struct change *change = &changes.change[i];
-		struct device *device = change->device;
-
-		if (!change->wanted)
-			continue;
-		progress("unbinding %s", device->address);
-		if (options->persist && is_persistent(device) &&
-		    driverctl("--noprobe unset-override", device, "", said, sizeof(said)))
-			complain(NULL, "driverctl: %s", said);
-		set_override(device, "");
-		device_refresh(device);
-		if (*device->driver)
-			unbind_driver(device);
-		probe(device);
-		change->done = true;
-		if (!options->persist && is_persistent(device))
-			complain("\"subpage-vfio unbind --persist\" forgets that",
-				 "%s returns to " OURS " at the next boot", device->address);
-	}
-	report(&changes, options);
-	free(changes.change);
-	bus_free(&bus);
-	return CODE_OK;
+	bus_scan(&run.bus);
+	need_root(bus_find(&run.bus, options->device[0]));
+	begin(&run, options, false);
+	machine_look(&run.machine);
+	code = are_idle(&run) ? unbind_all(&run) : CODE_IN_USE;
+	code = finish(&run, code);
+	run_free(&run);
+	return code;
 }
 
 const struct command bind_command = {

@@ -90,6 +90,12 @@ bool device_is_vfio(const struct device *device)
 	return device_has(device, "vfio-dev");
 }
 
+bool device_is_bridge(const struct device *device)
+{
+	/* A host bridge has the header of a plain device. */
+	return device->bridge || device->class == 0x0600;
+}
+
 bool device_blocks_group(const struct device *device)
 {
 	return *device->driver && !device_is_vfio(device) &&

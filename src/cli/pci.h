@@ -79,6 +79,9 @@ void device_refresh(struct device *device);
 /* Does a vfio driver have it? */
 bool device_is_vfio(const struct device *device);
 
+/* Is it a bridge, which VFIO takes none of? */
+bool device_is_bridge(const struct device *device);
+
 /*
  * Does it keep others of its IOMMU group from being given to user space? Not
  * when it has no driver, a vfio driver, or one that does no DMA.

@@ -125,6 +125,9 @@ void vfio_open(const struct bus *bus, const struct device *device, struct vfio *
 	char path[64];
 
 	*vfio = (struct vfio) { -1, -1, -1, -1 };
+	if (device_is_bridge(device))
+		fail(CODE_USAGE, "name the devices behind it; \"lspci -tv\" shows them",
+		     "%s is a bridge: VFIO takes none", device->address);
 	if (!device_is_vfio(device)) {
 		char *next = format("subpage-vfio bind %s", device->address);
 

@@ -17,9 +17,18 @@
 
 char out[1 << 17], err[1 << 14];
 
-static void slurp(const char *path, char *text, size_t size)
+/* What a process prints, as several may run at a time. */
+static int output_file(pid_t pid, const char *name, int flags)
 {
-	int fd = open(path, O_RDONLY);
+	char path[32];
+
+	snprintf(path, sizeof(path), "/tmp/%s.%d", name, pid);
+	return open(path, flags, 0644);
+}
+
+static void slurp(pid_t pid, const char *name, char *text, size_t size)
+{
+	int fd = output_file(pid, name, O_RDONLY);
 	ssize_t n = fd < 0 ? 0 : read(fd, text, size - 1);
 
 	text[n < 0 ? 0 : n] = '\0';
@@ -27,12 +36,13 @@ static void slurp(const char *path, char *text, size_t size)
 		close(fd);
 }
 
-/* Run a program; what it prints is then in "out" and "err". Returns its exit code. */
-static int run_as(uid_t uid, const char *program, const char *fmt, va_list args)
+/* Start a program. Those of the standard files that "closed" names by number are closed. */
+static pid_t start_as(uid_t uid, const char *closed, const char *program, const char *fmt,
+		      va_list args)
 {
 	char line[512], path[32], *word[32], *rest;
-	int status, n;
 	pid_t pid;
+	int n;
 
 	n = snprintf(line, sizeof(line), "%s ", program);
 	vsnprintf(line + n, sizeof(line) - n, fmt, args);
@@ -42,8 +52,13 @@ static int run_as(uid_t uid, const char *program, const char *fmt, va_list args)
 		n++;
 	pid = fork();
 	if (!pid) {
-		dup2(open("/tmp/out", O_WRONLY | O_CREAT | O_TRUNC, 0644), 1);
-		dup2(open("/tmp/err", O_WRONLY | O_CREAT | O_TRUNC, 0644), 2);
+		dup2(output_file(getpid(), "out", O_WRONLY | O_CREAT | O_TRUNC), 1);
+		dup2(output_file(getpid(), "err", O_WRONLY | O_CREAT | O_TRUNC), 2);
+		/* What PID 1 has open is none of the command's. */
+		for (n = 3; n < 64; n++)
+			close(n);
+		for (; *closed; closed++)
+			close(*closed - '0');
 		if (uid && setuid(uid))
 			_exit(126);
 		setenv("LD_LIBRARY_PATH", "/cli", 1);
@@ -51,10 +66,33 @@ static int run_as(uid_t uid, const char *program, const char *fmt, va_list args)
 		execv(path, word);
 		_exit(127);
 	}
+	return pid;
+}
+
+int cli_wait(pid_t pid)
+{
+	int status;
+
 	waitpid(pid, &status, 0);
-	slurp("/tmp/out", out, sizeof(out));
-	slurp("/tmp/err", err, sizeof(err));
+	slurp(pid, "out", out, sizeof(out));
+	slurp(pid, "err", err, sizeof(err));
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+static int run_as(uid_t uid, const char *program, const char *fmt, va_list args)
+{
+	return cli_wait(start_as(uid, "", program, fmt, args));
+}
+
+pid_t cli_start(const char *closed, const char *fmt, ...)
+{
+	va_list args;
+	pid_t pid;
+
+	va_start(args, fmt);
+	pid = start_as(0, closed, "subpage-vfio", fmt, args);
+	va_end(args);
+	return pid;
 }
 
 int cli(const char *fmt, ...)
@@ -109,23 +147,29 @@ void shows(const char *text, const char *what)
 		diag("it shows: %s", out);
 }
 
-/* What modprobe knows: at first nothing. */
-static void write_module_list(const char *list)
+/* Have kmod's own index made of the modules that lie there. */
+static void index_modules(void)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (!pid) {
+		setenv("LD_LIBRARY_PATH", "/cli", 1);
+		dup2(open("/dev/null", O_WRONLY), 2);
+		execl("/sbin/depmod", "depmod", "-a", NULL);
+		_exit(127);
+	}
+	waitpid(pid, &status, 0);
+	if (status)
+		bail("depmod ended with status %#x", status);
+}
+
+void cli_module_path(const char *name, char *path, size_t size)
 {
 	struct utsname kernel;
-	char path[128];
-	FILE *dep;
 
 	uname(&kernel);
-	mkdir("/lib/modules", 0755);
-	snprintf(path, sizeof(path), "/lib/modules/%s", kernel.release);
-	mkdir(path, 0755);
-	snprintf(path, sizeof(path), "/lib/modules/%s/modules.dep", kernel.release);
-	dep = fopen(path, "w");
-	if (!dep)
-		bail("%s: %s", path, strerror(errno));
-	fputs(list, dep);
-	fclose(dep);
+	snprintf(path, size, "/lib/modules/%s/%s.ko", kernel.release, name);
 }
 
 /* What the command is linked with and calls lies in one directory of the image. */
@@ -135,7 +179,7 @@ void cli_set_up(void)
 		"/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1", "/lib64/ld64.so.2",
 	};
 	static const char * const applet[] = {
-		"sh", "modprobe", "basename", "readlink", "realpath", "cut", "mkdir", "rm",
+		"sh", "basename", "readlink", "realpath", "cut", "mkdir", "rm",
 	};
 	char path[64];
 	size_t i;
@@ -157,20 +201,28 @@ void cli_set_up(void)
 		if (symlink("/cli/busybox", path))
 			diag("%s: %s", path, strerror(errno));
 	}
-	if (symlink("/cli/busybox", "/sbin/modprobe") || symlink("/cli/bash", "/bin/bash") ||
-	    symlink("/cli/pci.ids", "/usr/share/misc/pci.ids"))
+	if (symlink("/cli/kmod", "/sbin/modprobe") || symlink("/cli/kmod", "/sbin/depmod") ||
+	    symlink("/cli/bash", "/bin/bash") || symlink("/cli/pci.ids", "/usr/share/misc/pci.ids"))
 		diag("links: %s", strerror(errno));
-	write_module_list("");
+	mkdir("/run", 0755);
+	mkdir("/lib/modules", 0755);
+	cli_module_path("x", path, sizeof(path));
+	path[strlen(path) - strlen("/x.ko")] = '\0';
+	mkdir(path, 0755);
+	index_modules();
+}
+
+void cli_install(const char *name, const char *file)
+{
+	char path[128];
+
+	cli_module_path(name, path, sizeof(path));
+	if (symlink(file, path))
+		bail("%s: %s", path, strerror(errno));
+	index_modules();
 }
 
 void cli_install_module(void)
 {
-	struct utsname kernel;
-	char path[128];
-
-	uname(&kernel);
-	snprintf(path, sizeof(path), "/lib/modules/%s/" OURS ".ko", kernel.release);
-	if (symlink("/" OURS ".ko", path))
-		bail("%s: %s", path, strerror(errno));
-	write_module_list(OURS ".ko:\n");
+	cli_install(OURS, "/" OURS ".ko");
 }

@@ -2,20 +2,33 @@
 #ifndef COMMAND_H
 #define COMMAND_H
 
+#include <stddef.h>
+#include <sys/types.h>
+
 /* The command subpage-vfio in the test machine; the scenario must have called command_line(). */
 
 /* subpage-vfio(8) promises these. */
-enum { OK = 0, FAILED = 1, USAGE = 2, NO_DEVICE = 3, PERMISSION = 4, IN_USE = 5, HOST = 6 };
+enum {
+	OK = 0, FAILED = 1, USAGE = 2, NO_DEVICE = 3, PERMISSION = 4, IN_USE = 5, HOST = 6, STUCK = 7,
+	CHANGED = 8,
+};
 
 /* Put what the command needs where it looks for it. modprobe knows no module ... */
 void cli_set_up(void);
 /* ... until now: ours. */
 void cli_install_module(void);
+/* A module of the kernel's own, from that file. */
+void cli_install(const char *name, const char *file);
+/* Where it then is, as far as libkmod knows. */
+void cli_module_path(const char *name, char *path, size_t size);
 
 /* Run it with these arguments, blanks between them; what it prints is then in "out" and "err". */
 extern char out[1 << 17], err[1 << 14];
 int cli(const char *fmt, ...);
 int cli_unprivileged(const char *fmt, ...);
+/* Start it, with those of files 0, 1 and 2 closed whose numbers are in "closed". */
+pid_t cli_start(const char *closed, const char *fmt, ...);
+int cli_wait(pid_t pid);
 /* The same for doc/examples/read_capability.c. */
 int example(const char *fmt, ...);
 

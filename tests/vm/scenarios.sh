@@ -61,7 +61,8 @@ command_line() {
 	local file
 	prepare=(tests/cli/stage "${arch-}")
 	for file in subpage-vfio loader libc.so.6 libpci.so.3 libjson-c.so.5 libsmartcols.so.1 libz.so.1 libudev.so.1 pci.ids \
-		busybox bash libtinfo.so.6 driverctl read_capability; do
+		busybox bash libtinfo.so.6 driverctl read_capability kmod libmount.so.1 libblkid.so.1 libselinux.so.1 \
+		libpcre2-8.so.0 libkmod.so.2 liblzma.so.5 libzstd.so.1 libcrypto.so.3; do
 		files+=("build/cli/${arch-}/root/$file=cli/$file")
 	done
 }
@@ -296,6 +297,21 @@ scenario() {
 			cases=cli
 			power_zoo
 		}
+		command_line
+		;;
+	cli-safe)
+		shows='the command leaves alone what is in use, does all or nothing, and says which of it'
+		# Users of all kinds, of devices whose native drivers this kernel has.
+		machines=x86_64-6.1 cases=cli_safe
+		wants='new-qemu drive faults module:nvme module:e1000e module:loop module:nvmet module:ext4 module:bridge
+			module:snd-hda-codec-generic module:snd-hda-intel module:bochs module:xhci-pci module:hid-generic module:usbhid module:sd_mod module:usb-storage'
+		options=(-drive "if=none,id=drive,format=raw,file=$scratch/drive.img"
+			-drive "if=none,id=stick,format=raw,snapshot=on,file=$scratch/drive.img,file.locking=off" -audiodev none,id=silence)
+		devices=(-device nvme,drive=drive,serial=1 -device e1000e,romfile= -device sdhci-pci -device sdhci-pci
+			-device intel-hda -device hda-duplex,audiodev=silence -device pci-serial -device bochs-display
+			-device qemu-xhci,id=usb -device usb-kbd,bus=usb.0 -device usb-storage,bus=usb.0,drive=stick
+			-device pcie-root-port,id=port1,chassis=1,hotplug=off -device nvme-subsys,id=subsystem
+			-device nvme,serial=2,bus=port1,subsys=subsystem,sriov_max_vfs=2,sriov_vq_flexible=4,sriov_vi_flexible=2)
 		command_line
 		;;
 	dkms)

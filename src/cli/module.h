@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef CLI_MODULE_H
+#define CLI_MODULE_H
+
+/* Load a module and what it needs, as modprobe does. Returns -errno; -ENOENT: there is none. */
+int module_load(const char *name);
+
+/*
+ * Load all modules that have drivers for such a device and are not blacklisted. Returns
+ * how many there are, with their names, to free(), in "names"; or the -errno of one that
+ * cannot be loaded, with its name.
+ */
+int module_load_for(const char *modalias, char **names);
+
+#endif

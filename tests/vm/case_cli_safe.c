@@ -1,0 +1,622 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The command subpage-vfio leaves alone what is in use, does all or nothing, and says
+ * which of it: against real holders of real devices.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <linux/loop.h>
+#include <net/if.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/swap.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cases.h"
+#include "command.h"
+#include "file.h"
+#include "kmod.h"
+#include "tap.h"
+#include "vfio.h"
+#include "zoo.h"
+
+#define OURS "subpage_vfio_pci"
+#define NVME 0x1b36, 0x0010
+#define SDHCI 0x1b36, 0x0007
+#define E1000E 0x8086, 0x10d3
+#define XHCI 0x1b36, 0x000d
+#define HDA 0x8086, 0x2668
+#define SERIAL 0x1b36, 0x0002
+#define DISPLAY 0x1234, 0x1111
+
+/* A bind that is refused, for the reason given, and has not touched the device. */
+static void refused(const struct pci_dev *dev, const char *why, const char *code, const char *what)
+{
+	char driver[64], text[80];
+
+	snprintf(driver, sizeof(driver), "%s", pci_driver(dev));
+	exits(cli("bind --json %s", dev->bdf), IN_USE, what);
+	says(why, what);
+	says("nothing was changed", what);
+	snprintf(text, sizeof(text), "\"reason_code\":\"%s\"", code);
+	shows(text, what);
+	shows("\"changed\":false", what);
+	is_str(pci_driver(dev), driver, "%s: it keeps its driver", what);
+	if (strcmp(pci_driver(dev), driver))
+		pci_bind(dev, driver);
+}
+
+static bool wait_for(const char *path)
+{
+	int i;
+
+	for (i = 0; i < 300 && access(path, F_OK); i++)
+		sleep_ms(100);
+	return ok(!access(path, F_OK), "there is %s", path);
+}
+
+static int ready_file;
+
+static void ready(void)
+{
+	if (write(ready_file, "", 1) != 1)
+		_exit(1);
+}
+
+/*
+ * A child that holds something until it is ended. Where the parent has to do its part in
+ * the middle, hold() says by ready() when.
+ */
+static pid_t start_holder(int (*hold)(const char *), void (*middle)(pid_t, const char *),
+			  const char *argument, const char *what)
+{
+	int pipes[2];
+	pid_t pid;
+	char byte;
+
+	if (pipe(pipes))
+		bail("pipe: %s", strerror(errno));
+	pid = fork();
+	if (!pid) {
+		close(pipes[0]);
+		ready_file = pipes[1];
+		if (hold(argument))
+			_exit(1);
+		ready();
+		for (;;)
+			pause();
+	}
+	close(pipes[1]);
+	if (middle && read(pipes[0], &byte, 1) == 1)
+		middle(pid, argument);
+	ok(read(pipes[0], &byte, 1) == 1, "%s: a process holds it", what);
+	close(pipes[0]);
+	return pid;
+}
+
+static void end_holder(pid_t pid)
+{
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+
+/* Run one of busybox's programs. */
+static int run(const char *fmt, ...)
+{
+	char line[256];
+	va_list args;
+	pid_t pid;
+	int status;
+
+	va_start(args, fmt);
+	vsnprintf(line, sizeof(line), fmt, args);
+	va_end(args);
+	pid = fork();
+	if (!pid) {
+		execl("/cli/busybox", "sh", "-c", line, NULL);
+		_exit(127);
+	}
+	waitpid(pid, &status, 0);
+	if (status)
+		diag("\"%s\" ended with status %#x", line, status);
+	return status;
+}
+
+static int hold_named(const char *path)
+{
+	/* The name is no UTF-8, and moves a terminal's cursor. */
+	int fd = open(path, O_RDONLY);
+
+	return fd < 0 || prctl(PR_SET_NAME, "\xff\x1b[2Jx");
+}
+
+static int mount_elsewhere(const char *path)
+{
+	mkdir("/tmp/data", 0755);
+	return unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+	       mount(path, "/tmp/data", "ext4", MS_RDONLY, NULL);
+}
+
+static void check_loop(const struct pci_dev *disk)
+{
+	int loop, fd;
+
+	kmod_insert("loop", "");
+	if (!wait_for("/dev/loop0"))
+		return;
+	loop = open("/dev/loop0", O_RDWR);
+	fd = open("/dev/nvme0n1", O_RDWR);
+	ok(!ioctl(loop, LOOP_SET_FD, fd), "a loop device is on the disk");
+	close(fd);
+	close(loop);
+	refused(disk, "its disk /dev/nvme0n1 is behind /dev/loop0", "disk_loop", "loop device");
+	loop = open("/dev/loop0", O_RDWR);
+	ioctl(loop, LOOP_CLR_FD, 0);
+	close(loop);
+}
+
+static void check_target(const struct pci_dev *disk)
+{
+	static const char dir[] = "/sys/kernel/config/nvmet/subsystems/out";
+	char path[128];
+
+	kmod_insert("nvmet", "");
+	if (mount("configfs", "/sys/kernel/config", "configfs", 0, NULL))
+		diag("configfs: %s", strerror(errno));
+	mkdir(dir, 0755);
+	snprintf(path, sizeof(path), "%s/namespaces/1", dir);
+	ok(!mkdir(path, 0755), "there is an NVMe target");
+	snprintf(path, sizeof(path), "%s/namespaces/1/device_path", dir);
+	is_errno(file_write(path, "/dev/nvme0n1"), 0, "it offers the disk");
+	snprintf(path, sizeof(path), "%s/namespaces/1/enable", dir);
+	is_errno(file_write(path, "1"), 0, "to others");
+	refused(disk, "its disk /dev/nvme0n1 is offered by", "disk_target", "NVMe target");
+	file_write(path, "0");
+	snprintf(path, sizeof(path), "%s/namespaces/1", dir);
+	rmdir(path);
+	rmdir(dir);
+}
+
+static void check_disk(const struct pci_dev *disk)
+{
+	pid_t holder;
+	int fd;
+
+	if (!wait_for("/dev/nvme0n1"))
+		return;
+	fd = open("/dev/nvme0n1", O_RDONLY);
+	refused(disk, "(init) has its disk /dev/nvme0n1 open", "disk_open",
+		"disk that is open, not exclusively");
+	close(fd);
+
+	holder = start_holder(hold_named, NULL, "/dev/nvme0n1", "strange name");
+	refused(disk, "has its disk /dev/nvme0n1 open", "disk_open", "holder with a strange name");
+	ok(strstr(out, "\xef\xbf\xbd") && !strchr(out, '\xff') && !strchr(err, '\x1b'),
+	   "what is no UTF-8 is replaced, and moves no cursor");
+	end_holder(holder);
+
+	fd = open("/dev/nvme0", O_RDONLY);
+	refused(disk, "(init) has /dev/nvme0 open", "process_open", "controller that is open");
+	close(fd);
+
+	run("/cli/busybox mkswap /dev/nvme0n1 >/dev/null");
+	ok(!swapon("/dev/nvme0n1", 0), "the disk is swap space");
+	refused(disk, "its disk /dev/nvme0n1 is swap space", "disk_swap", "swap");
+	swapoff("/dev/nvme0n1");
+
+	kmod_insert("ext4", "");
+	run("/cli/busybox mke2fs /dev/nvme0n1 >/dev/null");
+	holder = start_holder(mount_elsewhere, NULL, "/dev/nvme0n1", "mount");
+	refused(disk, "its disk /dev/nvme0n1 is mounted on /tmp/data", "disk_mounted",
+		"mount in another namespace");
+	end_holder(holder);
+
+	check_loop(disk);
+	check_target(disk);
+	exits(cli("list %s", disk->bdf), OK, "the disk is left in peace");
+}
+
+static int interface_flags(const char *name, int flags)
+{
+	struct ifreq request = { 0 };
+	int sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), err;
+
+	strcpy(request.ifr_name, name);
+	request.ifr_flags = flags;
+	err = ioctl(sock, SIOCSIFFLAGS, &request);
+	close(sock);
+	return err;
+}
+
+static bool has_interface(const char *name)
+{
+	int i;
+
+	for (i = 0; i < 100 && !if_nametoindex(name); i++)
+		sleep_ms(50);
+	return i < 100;
+}
+
+static void give_interface(pid_t pid, const char *name)
+{
+	run("/cli/busybox ip link set %s netns %d", name, pid);
+}
+
+static int other_network(const char *name)
+{
+	if (unshare(CLONE_NEWNET))
+		return 1;
+	ready();
+	return !has_interface(name) || interface_flags(name, IFF_UP);
+}
+
+/* The namespace is held by a socket alone, which tells nobody. */
+static int network_of_a_socket(const char *name)
+{
+	int home = open("/proc/self/ns/net", O_RDONLY), sock;
+
+	if (home < 0 || unshare(CLONE_NEWNET))
+		return 1;
+	ready();
+	sock = socket(AF_INET, SOCK_DGRAM, 0);
+	return !has_interface(name) || sock < 0 || setns(home, CLONE_NEWNET) || close(home);
+}
+
+static void check_interface(const struct pci_dev *net)
+{
+	pid_t holder;
+
+	if (!ok(has_interface("eth0"), "there is an interface"))
+		return;
+	ok(!interface_flags("eth0", IFF_UP), "it is up");
+	refused(net, "its interface eth0 is up", "interface_up", "interface");
+	interface_flags("eth0", 0);
+
+	kmod_insert("bridge", "");
+	run("/cli/busybox brctl addbr br0 && /cli/busybox brctl addif br0 eth0");
+	refused(net, "its interface eth0 belongs to br0", "interface_member", "member of a bridge");
+	run("/cli/busybox brctl delif br0 eth0 && /cli/busybox brctl delbr br0");
+
+	holder = start_holder(other_network, give_interface, "eth0", "other namespace");
+	refused(net, "its interface eth0 is up, in the network namespace of process", "interface_up",
+		"interface of another namespace");
+	end_holder(holder);
+	ok(has_interface("eth0"), "the interface is back from another namespace");
+
+	holder = start_holder(network_of_a_socket, give_interface, "eth0", "nowhere");
+	refused(net, "no interface can be seen: perhaps in another network namespace",
+		"interface_hidden", "interface that is nowhere");
+	end_holder(holder);
+	ok(has_interface("eth0"), "the interface is back from nowhere");
+}
+
+/* Opens the first file of /dev that matches, a device of that function. */
+static int open_node(const char *pattern)
+{
+	glob_t found;
+	int fd = -1, i;
+
+	for (i = 0; i < 300 && glob(pattern, 0, NULL, &found); i++)
+		sleep_ms(100);
+	if (i < 300) {
+		fd = open(found.gl_pathv[0], O_RDONLY | O_NONBLOCK | O_NOCTTY);
+		globfree(&found);
+	}
+	ok(fd >= 0, "%s is open", pattern);
+	return fd;
+}
+
+static void check_others(void)
+{
+	struct pci_dev dev;
+	char pattern[128];
+	int fd;
+
+	kmod_insert("snd-hda-codec-generic", "");
+	kmod_insert("snd-hda-intel", "");
+	if (ok(!pci_find(HDA, 0, &dev), "there is a sound card")) {
+		fd = open_node("/dev/snd/controlC*");
+		refused(&dev, "has /dev/snd/controlC0 open", "process_open", "sound card");
+		close(fd);
+	}
+	if (ok(!pci_find(SERIAL, 0, &dev), "there is a serial port")) {
+		glob_t found;
+
+		snprintf(pattern, sizeof(pattern), "/sys/bus/pci/devices/%s/tty/ttyS*", dev.bdf);
+		if (ok(!glob(pattern, 0, NULL, &found), "with a driver")) {
+			snprintf(pattern, sizeof(pattern), "/dev/%s",
+				 strrchr(found.gl_pathv[0], '/') + 1);
+			fd = open_node(pattern);
+			refused(&dev, pattern, "process_open", "serial port");
+			close(fd);
+		}
+	}
+	kmod_insert("bochs", "");
+	if (ok(!pci_find(DISPLAY, 0, &dev), "there is a display") && wait_for("/dev/fb0"))
+		refused(&dev, "the console draws on its framebuffer fb0", "framebuffer", "display");
+
+	kmod_insert("xhci-pci", "");
+	kmod_insert("hid-generic", "");
+	kmod_insert("usbhid", "");
+	kmod_insert("sd_mod", "");
+	kmod_insert("usb-storage", "");
+	if (ok(!pci_find(XHCI, 0, &dev), "there is a USB controller") && wait_for("/dev/sda")) {
+		fd = open_node("/dev/sda");
+		refused(&dev, "has its disk /dev/sda open", "disk_open", "USB disk");
+		says("the console takes keys from", "USB keyboard");
+		shows("\"reason_code\":\"keyboard\"", "USB keyboard");
+		close(fd);
+	}
+}
+
+/* A file of sysfs that a driver in user space maps. */
+static void check_sysfs(const struct pci_dev *dev)
+{
+	char path[96];
+	int fd;
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/resource0", dev->bdf);
+	fd = open(path, O_RDWR);
+	refused(dev, "(init) has resource0 open", "process_open", "driver through sysfs");
+	close(fd);
+}
+
+/* Those of a disk, of which one has a user. Nothing may wait for him. */
+static void check_virtual_functions(void)
+{
+	struct pci_dev pf, vf;
+	struct vfio vfio;
+
+	if (!ok(!pci_find(NVME, 1, &pf), "there is a physical function"))
+		return;
+	is_errno(pci_attr_write(&pf, "sriov_drivers_autoprobe", "0"), 0, "its functions get no driver");
+	is_errno(pci_attr_write(&pf, "sriov_numvfs", "2"), 0, "it has two virtual functions");
+	if (!is_errno(pci_virtfn(&pf, 0, &vf), 0, "one is there"))
+		return;
+	refused(&pf, "its virtual function ", "virtual_function", "virtual functions");
+	says(vf.bdf, "virtual functions");
+	is_errno(pci_bind(&vf, "vfio-pci"), 0, "one has vfio-pci");
+	if (is_errno(vfio_open(&vf, &vfio), 0, "and a user")) {
+		refused(&pf, "(init) has it open through VFIO", "vfio_open",
+			"virtual function with a user");
+		vfio_close(&vfio);
+	}
+	ok(pci_present(&vf), "the virtual functions are there");
+	pci_bind(&vf, "");
+	pci_attr_write(&pf, "sriov_numvfs", "0");
+}
+
+static void check_state(const struct pci_dev *dev, const char *driver, const char *override,
+			const char *what)
+{
+	char now[64];
+
+	is_str(pci_driver(dev), driver, "%s: driver of %s", what, dev->bdf);
+	pci_attr_read(dev, "driver_override", now, sizeof(now));
+	is_str(now, override, "%s: driver_override of %s", what, dev->bdf);
+}
+
+static void saved_path(const struct pci_dev *dev, char *path, size_t size)
+{
+	snprintf(path, size, "/etc/driverctl.d/pci-%s", dev->bdf);
+}
+
+static void check_saved(const struct pci_dev *dev, const char *want, const char *what)
+{
+	char path[64], saved[64] = "nothing";
+
+	saved_path(dev, path, sizeof(path));
+	file_read(path, saved, sizeof(saved));
+	is_str(saved, want, "%s: saved for %s", what, dev->bdf);
+}
+
+/* The test build of the module fails at its last step. */
+static void check_put_back(const struct pci_dev *net, const struct pci_dev *dev)
+{
+	char path[64];
+
+	pci_bind(dev, "");
+	pci_bind(dev, "vfio-pci");
+	pci_attr_write(dev, "driver_override", "vfio-pci\n");
+	if (symlink("/cli/driverctl", "/usr/sbin/driverctl"))
+		diag("driverctl: %s", strerror(errno));
+	mkdir("/etc/driverctl.d", 0755);
+	saved_path(dev, path, sizeof(path));
+	ok(!run("echo vfio-pci >%s", path), "driverctl has saved vfio-pci");
+	file_write("/sys/module/" OURS "/parameters/fault_point", "8");
+	exits(cli("bind --persist %s %s", net->bdf, dev->bdf), FAILED, "bind --persist that fails");
+	file_write("/sys/module/" OURS "/parameters/fault_point", "0");
+	says("nothing was changed", "bind --persist that fails");
+	check_state(dev, "vfio-pci", "vfio-pci", "after a bind that failed");
+	check_saved(dev, "vfio-pci", "after a bind that failed");
+	check_state(net, "e1000e", "(null)", "after a bind that failed");
+	check_saved(net, "nothing", "after a bind that failed");
+
+	/* An entry of somebody else's is neither ours nor to be forgotten. */
+	exits(cli("bind %s", dev->bdf), OK, "bind, another driver being saved");
+	exits(cli("unbind %s", dev->bdf), OK, "unbind, another driver being saved");
+	ok(!strstr(err, "next boot"), "it does not return to us at the next boot");
+	exits(cli("bind %s", dev->bdf), OK, "bind again");
+	exits(cli("unbind --persist %s", dev->bdf), OK, "unbind --persist");
+	says("driverctl has vfio-pci saved", "unbind --persist");
+	check_saved(dev, "vfio-pci", "after unbind --persist");
+	unlink(path);
+}
+
+/*
+ * The first device is bound, the second waits for its user: there an interrupt arrives,
+ * and a second instance.
+ */
+static void check_interrupt(const struct pci_dev *first, const struct pci_dev *second, int signal,
+			    const char *what)
+{
+	struct vfio vfio;
+	pid_t pid;
+	int i;
+
+	pci_bind(second, "vfio-pci");
+	pci_attr_write(second, "driver_override", "vfio-pci\n");
+	if (!is_errno(vfio_open(second, &vfio), 0, "%s: the second has a user", what))
+		return;
+	pid = cli_start("", "bind --force %s %s", first->bdf, second->bdf);
+	for (i = 0; i < 300 && strcmp(pci_driver(first), OURS); i++)
+		sleep_ms(100);
+	is_str(pci_driver(first), OURS, "%s: the first is bound", what);
+	sleep_ms(500);
+	if (signal == SIGTERM) {
+		exits(cli("unbind %s", first->bdf), IN_USE, "second instance");
+		says("is changing devices; nothing was changed", "second instance");
+		is_str(pci_driver(first), OURS, "the second instance has changed nothing");
+	}
+	kill(pid, signal);
+	sleep_ms(300);
+	is_u64(waitpid(pid, NULL, WNOHANG), 0, "%s: it does not end half-way", what);
+	vfio_close(&vfio);
+	is_u64(cli_wait(pid), 128 + signal, "%s: it ends by that", what);
+	says("--force overrides that", what);
+	says("interrupted", what);
+	says("nothing was changed", what);
+	check_state(first, "", "(null)", what);
+	check_state(second, "vfio-pci", "vfio-pci", what);
+	pci_bind(second, "");
+}
+
+static void check_unbind(const struct pci_dev *net, const struct pci_dev *dev)
+{
+	char path[128];
+
+	pci_bind(dev, "");
+	pci_attr_write(dev, "driver_override", OURS "\n");
+	exits(cli("unbind %s", dev->bdf), OK, "unbind of a leftover override");
+	check_state(dev, "", "(null)", "leftover override");
+
+	/* The native driver is not loaded: it was ours from the boot on. */
+	exits(cli("bind %s", net->bdf), OK, "bind of the interface");
+	is_errno(kmod_remove("e1000e"), 0, "its native driver's module goes");
+	cli_install("e1000e", "/modules/e1000e.ko");
+	exits(cli("unbind %s", net->bdf), OK, "unbind, the native driver not being loaded");
+	check_state(net, "e1000e", "(null)", "the module is loaded for it");
+
+	exits(cli("bind %s", net->bdf), OK, "bind once more");
+	is_errno(kmod_remove("e1000e"), 0, "its native driver's module goes again");
+	cli_module_path("e1000e", path, sizeof(path));
+	unlink(path);
+	run("echo nothing of use >%s", path);
+	exits(cli("unbind %s", net->bdf), FAILED, "unbind, the native driver cannot be loaded");
+	says("e1000e, the native driver of", "native driver that cannot be loaded");
+	says("nothing was changed", "native driver that cannot be loaded");
+	check_state(net, OURS, OURS, "native driver that cannot be loaded");
+	exits(cli("unbind --force %s", net->bdf), OK, "unbind --force");
+	check_state(net, "", "(null)", "unbind --force");
+	unlink(path);
+	if (symlink("/modules/e1000e.ko", path))
+		diag("%s: %s", path, strerror(errno));
+	kmod_insert("e1000e", "");
+}
+
+/* What was changed cannot be put back: the module of the native driver is gone meanwhile. */
+static void check_stuck(const struct pci_dev *net, const struct pci_dev *second)
+{
+	struct vfio vfio;
+	pid_t pid;
+	int i;
+
+	pci_bind(second, "vfio-pci");
+	if (!is_errno(vfio_open(second, &vfio), 0, "what cannot be put back: the second has a user"))
+		return;
+	pid = cli_start("", "bind --force %s %s", net->bdf, second->bdf);
+	for (i = 0; i < 300 && strcmp(pci_driver(net), OURS); i++)
+		sleep_ms(100);
+	is_errno(kmod_remove("e1000e"), 0, "the first one's native driver goes");
+	kill(pid, SIGTERM);
+	vfio_close(&vfio);
+	exits(cli_wait(pid), STUCK, "what cannot be put back");
+	says("could not be put back: it had the driver e1000e", "what cannot be put back");
+	kmod_insert("e1000e", "");
+	pci_bind(net, "");
+	pci_bind(net, "e1000e");
+	pci_bind(second, "");
+}
+
+/* The output is lost, what was done is not. */
+static void check_lost_output(const struct pci_dev *dev)
+{
+	pid_t pid = cli_start("1", "bind %s", dev->bdf);
+
+	exits(cli_wait(pid), CHANGED, "bind whose output is lost");
+	says("all was done, but the output could not be written", "bind whose output is lost");
+	is_str(pci_driver(dev), OURS, "it is bound");
+	exits(cli("unbind %s", dev->bdf), OK, "unbind after the output was lost");
+}
+
+/* A device's file that became number 2 had messages written into its registers. */
+static void check_closed_files(const struct zoo_bar *at)
+{
+	char path[64], target[64];
+	bool opened = false, clean = true;
+	pid_t pid;
+	int i, n;
+
+	exits(cli("bind %s", at->dev.bdf), OK, "bind for bench");
+	pid = cli_start("012", "bench --bar %d --offset %u %s", at->bar, at->reg, at->dev.bdf);
+	while (!waitpid(pid, NULL, WNOHANG)) {
+		for (i = 0; i < 8; i++) {
+			snprintf(path, sizeof(path), "/proc/%d/fd/%d", pid, i);
+			n = readlink(path, target, sizeof(target) - 1);
+			target[n < 0 ? 0 : n] = '\0';
+			opened |= strstr(target, "vfio-device") != NULL;
+			clean &= i > 2 || !strstr(target, "vfio");
+		}
+		sleep_ms(1);
+	}
+	ok(opened, "the device was open");
+	ok(clean, "under no number of standard input, output or error");
+	exits(cli("unbind %s", at->dev.bdf), OK, "unbind after bench");
+}
+
+static void check_bridge(void)
+{
+	exits(cli("info 00:00.0"), USAGE, "info of the host bridge");
+	says("is a bridge", "info of the host bridge");
+	exits(cli("bind 00:00.0"), USAGE, "bind of the host bridge");
+	says("is a bridge", "bind of the host bridge");
+}
+
+CASE(cli_safe)
+{
+	static struct zoo_bar bars[ZOO_MAX];
+	struct pci_dev disk, net, first, second;
+
+	cli_set_up();
+	cli_install_module();
+	kmod_insert("nvme", "");
+	kmod_insert("e1000e", "");
+	if (!ok(!pci_find(NVME, 0, &disk) && !pci_find(E1000E, 0, &net) &&
+		!pci_find(SDHCI, 0, &first) && !pci_find(SDHCI, 1, &second) && zoo_list(bars),
+		"the devices are there"))
+		return;
+	check_bridge();
+	check_disk(&disk);
+	check_interface(&net);
+	check_others();
+	check_sysfs(&first);
+	check_virtual_functions();
+	check_lost_output(&first);
+	check_closed_files(zoo_named(bars, zoo_list(bars), "sdhci"));
+	check_put_back(&net, &second);
+	check_interrupt(&first, &second, SIGTERM, "SIGTERM");
+	check_interrupt(&first, &second, SIGINT, "SIGINT");
+	check_unbind(&net, &first);
+	check_stuck(&net, &second);
+}
