@@ -44,7 +44,7 @@ static void bind_all(const char *driver)
 	int i;
 
 	for (i = 0; i < DEVICES; i++)
-		is_errno(pci_bind(&devices[i].dev, driver), 0, "%s: %s", devices[i].dev.bdf,
+		is_errno(pci_bind(&devices[i].dev, driver), 0, "device %d: %s", i,
 			 *driver ? driver : "unbound");
 }
 
@@ -63,7 +63,7 @@ static int exits_a_second(pid_t pid)
 {
 	const char *number;
 
-	exits(cli("check --raw -o MMIO_EXITS %d", pid), OK, "check");
+	exits(cli("check --raw -o MMIO_EXITS %d", pid), OK, "check of the exits");
 	number = strchr(out, '\n');
 	return number ? atoi(number) : -1;
 }
@@ -102,15 +102,13 @@ static const struct guest_row {
 
 #define ROWS ((int)(sizeof(rows) / sizeof(rows[0])))
 
-static void check_answers(const struct guest_row *row, const char *const *answer, const char *monitor)
+static void check_answers(const char *const *answer, const char *monitor)
 {
-	char what[80];
 	int i;
 
-	snprintf(what, sizeof(what), "%s, %s", row->name, monitor);
 	for (i = 0; i < DEVICES; i++)
 		if (answer[i])
-			answers(i, answer[i], what);
+			answers(i, answer[i], monitor);
 }
 
 static void check_guest(const struct guest_row *row)
@@ -120,65 +118,72 @@ static void check_guest(const struct guest_row *row)
 	pid_t pid;
 	int rate;
 
+	about("%s", row->name);
 	if (*row->policy)
 		is_errno(file_write(POLICY, row->policy), 0, "msix_mmap=%s", row->policy);
 	bind_all(row->driver);
 	devices[NVME].options = row->relocation;
 
 	pid = nested_start(row->payload, devices, DEVICES, monitor);
-	if (!ok(pid > 0, "%s: the guest runs", row->name))
+	if (!ok(pid > 0, "the guest runs"))
 		return;
 	/* The command finds process and monitor by itself. */
 	exits(cli("check " ANSWER), OK, "check");
-	check_answers(row, row->answer, "asking QEMU");
+	check_answers(row->answer, "asking QEMU");
 	exits(cli("check --qmp /nested/tmp/qmp " ANSWER " %d", pid), OK, "check --qmp");
-	check_answers(row, row->answer, "asking QEMU where it is told to");
+	check_answers(row->answer, "asking QEMU where it is told to");
 	exits(cli("check %d", pid), OK, "check for people");
-	shows("MMIO exits a second", row->name);
+	shows("MMIO exits a second", "check for people");
 	if (row->helps)
-		shows(row->helps, row->name);
+		shows(row->helps, "check for people");
 	exits(cli("check --json %d", pid), OK, "check --json");
-	shows("\"kvm\": true", row->name);
-	shows("\"held\": \"yes\"", row->name);
+	shows("\"kvm\": true", "check --json");
+	shows("\"held\": \"yes\"", "check --json");
 	rate = exits_a_second(pid);
-	ok(row->quick ? rate >= 0 && rate < 100 : rate > 100, "%s: %d MMIO exits a second", row->name, rate);
+	ok(row->quick ? rate >= 0 && rate < 100 : rate > 100, "%s a second", row->quick ? "few MMIO exits" : "many MMIO exits");
+	diag("%d MMIO exits a second", rate);
 	nested_stop(pid);
 
 	pid = nested_start(row->payload, devices, DEVICES, none);
-	if (!ok(pid > 0, "%s: the guest runs without a monitor", row->name))
+	if (!ok(pid > 0, "the guest runs without a monitor"))
 		return;
-	exits(cli("check " ANSWER " %d", pid), OK, "check");
-	check_answers(row, row->from_outside, "not asking QEMU");
+	exits(cli("check " ANSWER " %d", pid), OK, "check without a monitor");
+	check_answers(row->from_outside, "not asking QEMU");
 	exits(cli("check --qmp /nested/tmp/qmp %d", pid), FAILED, "a monitor that does not answer");
 	nested_stop(pid);
+}
+
+/* Look at this process; then one device's answer. */
+static void program_answers(int device, const char *want, const char *what)
+{
+	exits(cli("check " ANSWER " %d", getpid()), OK, what);
+	answers(device, want, what);
 }
 
 /* The devices are of one kind: whose mapping is it? A kernel since 6.18 tells. */
 static void check_program(void)
 {
+	size_t page = sysconf(_SC_PAGESIZE);
 	struct vfio one, two;
 	void *map, *map2;
 
-	if (!is_errno(vfio_open(&devices[CARD].dev, &one), 0, "a program opens a device"))
+	about("a program");
+	if (!is_errno(vfio_open(&devices[CARD].dev, &one), 0, "opens a device"))
 		return;
-	is_errno(vfio_map(&one, 0, 0, sysconf(_SC_PAGESIZE), &map), 0, "and maps its BAR");
-	exits(cli("check " ANSWER " 1"), OK, "check of a program");
-	answers(CARD, "yes yes direct", "a program with one device");
-	if (!is_errno(vfio_open(&devices[CARD2].dev, &two), 0, "it opens another one of the kind"))
+	is_errno(vfio_map(&one, 0, 0, page, &map), 0, "maps its BAR");
+	program_answers(CARD, "yes yes direct", "one device");
+	if (!is_errno(vfio_open(&devices[CARD2].dev, &two), 0, "opens another one of the kind"))
 		return;
-	exits(cli("check " ANSWER " 1"), OK, "check of a program");
-	answers(CARD, "unsure unsure which_device", "two of a kind, one mapping");
-	is_errno(vfio_map(&two, 0, 0, sysconf(_SC_PAGESIZE), &map2), 0, "and maps its BAR");
-	exits(cli("check " ANSWER " 1"), OK, "check of a program");
-	answers(CARD, "yes yes direct", "two of a kind, two mappings");
-	answers(CARD2, "yes yes direct", "two of a kind, two mappings");
-	munmap(map, sysconf(_SC_PAGESIZE));
-	munmap(map2, sysconf(_SC_PAGESIZE));
-	exits(cli("check " ANSWER " 1"), OK, "check of a program");
-	answers(CARD, "no no vmm_does_not_map", "a program that maps nothing");
+	program_answers(CARD, "unsure unsure which_device", "two of a kind, one mapping");
+	is_errno(vfio_map(&two, 0, 0, page, &map2), 0, "maps its BAR, too");
+	program_answers(CARD, "yes yes direct", "two of a kind, two mappings: the first");
+	program_answers(CARD2, "yes yes direct", "two of a kind, two mappings: the second");
+	munmap(map, page);
+	munmap(map2, page);
+	program_answers(CARD, "no no vmm_does_not_map", "no mapping any more");
 	vfio_close(&one);
 	vfio_close(&two);
-	exits(cli("check 1"), NO_DEVICE, "a process that holds no device");
+	exits(cli("check %d", getpid()), NO_DEVICE, "no device any more");
 }
 
 CASE(check)
@@ -204,6 +209,9 @@ CASE(check)
 		check_guest(&rows[i]);
 	bind_all(OURS);
 	check_program();
-	bind_all("");
+	{
+		about("at the end");
+		bind_all("");
+	}
 	is_errno(module_unload(), 0, "the module unloads");
 }

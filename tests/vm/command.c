@@ -129,21 +129,21 @@ int cli_unprivileged(const char *fmt, ...)
 }
 
 /* Test an exit code; where it is wrong, show what was said. */
-void exits(int got, int want, const char *what)
+void command_exits(const char *file, int line, int got, int want, const char *what)
 {
-	if (!is_u64(got, want, "%s: exit code", what))
+	if (!tap_is_u64(file, line, got, want, "%s: exit code", what))
 		diag("%s%s", out, err);
 }
 
-void says(const char *text, const char *what)
+void command_says(const char *file, int line, const char *text, const char *what)
 {
-	if (!ok(strstr(err, text), "%s: the error says \"%s\"", what, text))
+	if (!tap_ok(file, line, strstr(err, text), "%s: the error says \"%s\"", what, text))
 		diag("it says: %s", err);
 }
 
-void shows(const char *text, const char *what)
+void command_shows(const char *file, int line, const char *text, const char *what)
 {
-	if (!ok(strstr(out, text), "%s: shows \"%s\"", what, text))
+	if (!tap_ok(file, line, strstr(out, text), "%s: shows \"%s\"", what, text))
 		diag("it shows: %s", out);
 }
 

@@ -33,9 +33,14 @@ int cli_wait(pid_t pid);
 int example(const char *fmt, ...);
 
 /* Test an exit code; where it is wrong, show what was said. */
-void exits(int got, int want, const char *what);
+#define exits(got, want, what) command_exits(__FILE_NAME__, __LINE__, got, want, what)
 /* Test that it printed this, as an error or as its answer. */
-void says(const char *text, const char *what);
-void shows(const char *text, const char *what);
+#define says(text, what) command_says(__FILE_NAME__, __LINE__, text, what)
+#define shows(text, what) command_shows(__FILE_NAME__, __LINE__, text, what)
+
+/* What the macros call. */
+void command_exits(const char *file, int line, int got, int want, const char *what);
+void command_says(const char *file, int line, const char *text, const char *what);
+void command_shows(const char *file, int line, const char *text, const char *what);
 
 #endif
