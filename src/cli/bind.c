@@ -9,7 +9,10 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "always.h"
+#include "bar.h"
 #include "bind.h"
+#include "hints.h"
 #include "in_use.h"
 #include "module.h"
 #include "output.h"
@@ -20,6 +23,18 @@ static const struct option_use bind_options[] = {
 	{ 'g', "also all other devices of their IOMMU groups, but for bridges" },
 	{ 'f', "even if something uses one; says what that was" },
 	{ 'p', "at each boot from now on (with driverctl)" },
+	{ 'Q', "print QEMU's option for each device" },
+	{ 'L', "print libvirt's XML for each device" },
+	{ 'j', NULL },
+	{ 0 }
+};
+
+static const struct option_use align_options[] = {
+	{ 'D', "the driver that gets them; otherwise vfio-pci" },
+	{ 'g', "also all other devices of their IOMMU groups, but for bridges" },
+	{ 'f', "even if something uses one; says what that was" },
+	{ 'A', "from now on, after each boot too, whenever that driver takes a device" },
+	{ 'n', "take --always back" },
 	{ 'j', NULL },
 	{ 0 }
 };
@@ -38,6 +53,7 @@ static const struct option_use unbind_options[] = {
 /* One run of a command. */
 struct run {
 	const struct options *options;
+	const char *hand_over;		/* the driver that gets the devices from ours; NULL: none */
 	struct bus bus;
 	struct machine machine;
 	struct transaction transaction;
@@ -117,6 +133,18 @@ static void need_driver(void)
 		fail(CODE_HOST, "\"dmesg | tail\" says more", "cannot load " OURS ": %s",
 		     err ? strerror(-err) : "it has no driver for PCI");
 	}
+}
+
+static void need_other_driver(const char *driver)
+{
+	char *path = format("/sys/bus/pci/drivers/%s", driver);
+
+	if (access(path, F_OK))
+		module_load(driver);
+	if (access(path, F_OK))
+		fail(CODE_HOST, "is it built for this kernel? \"modinfo\" with its name says so",
+		     "there is no PCI driver %s; nothing was changed", driver);
+	free(path);
 }
 
 static void need_driverctl(void)
@@ -269,6 +297,26 @@ static bool take(struct change *change)
 	return good;
 }
 
+/* The driver has given the BARs pages, and they keep them. */
+static bool hand_over(struct change *change, const char *driver)
+{
+	struct device *device = change->device;
+	char name[48], state[32], reason[200];
+	int bar;
+
+	for (bar = 0; bar < BARS; bar++) {
+		snprintf(name, sizeof(name), OURS "/bar%d_state", bar);
+		if (device_read(device, name, state, sizeof(state)) < 0 || !strcmp(state, "in_place") ||
+		    !strcmp(state, "moved"))
+			continue;
+		snprintf(name, sizeof(name), OURS "/bar%d_reason", bar);
+		device_read(device, name, reason, sizeof(reason));
+		complain(NULL, "BAR %d of %s has no page of its own: %s", bar, device->address, reason);
+	}
+	progress("handing %s to %s", device->address, driver);
+	return transaction_move(change, driver, driver);
+}
+
 /* The driver that a module brings may still not want this device: that is no failure. */
 static bool offer(struct device *device, char *modules)
 {
@@ -372,6 +420,42 @@ static void print_bars(const struct device *device)
 		printf("  MSI-X table: %s\n", reason);
 }
 
+/* What another driver does not say of itself. */
+static void print_places(const struct bus *bus, const struct device *device)
+{
+	uint64_t page = sysconf(_SC_PAGESIZE);
+	struct verdict verdict;
+	int bar;
+
+	for (bar = 0; bar < BARS; bar++) {
+		if (!bar_exists(device, bar) || device->resource[bar].size >= page)
+			continue;
+		bar_judge(bus, device, bar, &verdict);
+		printf("  BAR %d at 0x%llx: %s\n", bar, (unsigned long long)device->resource[bar].start,
+		       verdict.part[0].why);
+		bar_verdict_free(&verdict);
+	}
+}
+
+/* What a VMM is to be told, as asked for. */
+static void give_hints(const struct options *options, const struct device *device,
+		       struct json_object *entry)
+{
+	char *qemu = options->qemu ? hint_qemu(device) : NULL;
+	char *libvirt = options->libvirt ? hint_libvirt(device) : NULL;
+
+	if (qemu)
+		json_add_string(entry, "qemu", qemu);
+	if (libvirt)
+		json_add_string(entry, "libvirt", libvirt);
+	if (qemu && !options->json)
+		printf("%s\n", qemu);
+	if (libvirt && !options->json)
+		printf("%s\n", libvirt);
+	free(qemu);
+	free(libvirt);
+}
+
 static const char *or_none(const char *driver)
 {
 	return *driver ? driver : "none";
@@ -411,8 +495,10 @@ static void report(const struct run *run, bool done)
 		json_object_object_add(entry, "in_use", i < run->checked ?
 				       json_obstacles(&run->obstacles[i]) : json_object_new_array());
 		json_object_array_add(list, entry);
-		if (run->options->json || !done)
+		if (run->options->json || !done) {
+			give_hints(run->options, device, entry);
 			continue;
+		}
 		if (strcmp(device->driver, change->driver))
 			printf("%s: driver %s, was %s\n", device->address, or_none(device->driver),
 			       or_none(change->driver));
@@ -421,6 +507,9 @@ static void report(const struct run *run, bool done)
 			       change->begun ? "as before" : "nothing to do");
 		if (is_ours(device))
 			print_bars(device);
+		else if (run->hand_over)
+			print_places(&run->bus, device);
+		give_hints(run->options, device, entry);
 	}
 	json_object_object_add(root, "devices", list);
 	if (run->options->json)
@@ -551,6 +640,12 @@ static int bind_all(struct run *run)
 		if (!take_late_group(run, device))
 			return CODE_FAILED;
 	}
+	for (i = 0; i < transaction->count && run->hand_over; i++) {
+		if (transaction_interrupted(transaction))
+			return CODE_FAILED;
+		if (!hand_over(&transaction->change[i], run->hand_over))
+			return CODE_FAILED;
+	}
 	for (i = 0; i < transaction->count && run->options->persist; i++) {
 		struct change *change = &transaction->change[i];
 
@@ -565,9 +660,9 @@ static int bind_all(struct run *run)
 	return CODE_OK;
 }
 
-static int bind_run(const struct options *options)
+static int bind_and_hand_over(const struct options *options, const char *driver)
 {
-	struct run run = { .options = options };
+	struct run run = { .options = options, .hand_over = driver };
 	bool usable;
 	int code;
 
@@ -583,12 +678,41 @@ static int bind_run(const struct options *options)
 		code = CODE_IN_USE;
 	} else {
 		need_driver();
+		if (driver)
+			need_other_driver(driver);
 		code = bind_all(&run);
 	}
 	usable = code != CODE_OK || is_usable(&run);
 	code = finish(&run, code);
 	run_free(&run);
 	return code == CODE_OK && !usable ? CODE_CHANGED : code;
+}
+
+static int bind_run(const struct options *options)
+{
+	return bind_and_hand_over(options, NULL);
+}
+
+static int align_run(const struct options *options)
+{
+	const char *driver = options->driver ? options->driver : "vfio-pci";
+	int code = CODE_OK;
+
+	if (strpbrk(driver, "/, \t\n") || !*driver || !strcmp(driver, OURS))
+		fail(CODE_USAGE, "name one of /sys/bus/pci/drivers, such as vfio-pci",
+		     "\"%s\" is no driver to hand a device to", driver);
+	if (options->always && options->never)
+		fail(CODE_USAGE, "leave one of them out", "--always and --never exclude each other");
+	if (!options->devices && !options->always && !options->never)
+		fail(CODE_USAGE, "name one, such as 0000:01:00.0; \"subpage-vfio list\" shows them",
+		     "align needs a device, --always or --never");
+	if (options->devices)
+		code = bind_and_hand_over(options, driver);
+	if (code == CODE_OK && options->always)
+		always_align(driver);
+	if (code == CODE_OK && options->never)
+		never_align();
+	return code;
 }
 
 static int unbind_all(struct run *run)
@@ -656,4 +780,19 @@ const struct command unbind_command = {
 	.description = "Give devices back to their native drivers.\n",
 	.option = unbind_options,
 	.examples = "  subpage-vfio unbind 0000:01:00.0\n",
+};
+
+const struct command align_command = {
+	.name = "align", .run = align_run,
+	.summary = "give their BARs pages of their own, and the devices to vfio-pci",
+	.arguments = "[DEVICE...]", .min_arguments = 0, .max_arguments = ANY_NUMBER,
+	.description =
+		"Give each BAR of the devices that is smaller than a page a page of its own, and hand\n"
+		"the devices to vfio-pci: for DPDK, SPDK, VPP, KubeVirt, Proxmox and an old libvirt,\n"
+		"which take no other name. The BARs keep their pages until the next boot or rescan.\n",
+	.option = align_options,
+	.examples =
+		"  subpage-vfio align 0000:01:00.0\n"
+		"  subpage-vfio align --always\n"
+		"  subpage-vfio align --never\n",
 };

@@ -6,5 +6,6 @@
 
 extern const struct command bind_command;
 extern const struct command unbind_command;
+extern const struct command align_command;
 
 #endif

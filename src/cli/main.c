@@ -14,6 +14,7 @@ static const struct command * const commands[] = {
 	&list_command,
 	&bind_command,
 	&unbind_command,
+	&align_command,
 	&info_command,
 	&bench_command,
 	&check_command,

@@ -27,6 +27,10 @@ static const struct option long_options[] = {
 	{ "group", required_argument, NULL, 'G' },
 	{ "candidates", no_argument, NULL, 'C' },
 	{ "shared", no_argument, NULL, 'S' },
+	{ "always", no_argument, NULL, 'A' },
+	{ "never", no_argument, NULL, 'n' },
+	{ "qemu", no_argument, NULL, 'Q' },
+	{ "libvirt", no_argument, NULL, 'L' },
 	{ "qmp", required_argument, NULL, 'q' },
 	{ "watch", no_argument, NULL, 'w' },
 	{ "force", no_argument, NULL, 'f' },
@@ -221,6 +225,18 @@ static void set(struct options *options, int letter)
 		break;
 	case 'c':
 		options->class = optarg;
+		break;
+	case 'A':
+		options->always = true;
+		break;
+	case 'n':
+		options->never = true;
+		break;
+	case 'Q':
+		options->qemu = true;
+		break;
+	case 'L':
+		options->libvirt = true;
 		break;
 	case 'D':
 		options->driver = optarg;

@@ -21,6 +21,8 @@ struct options {
 	bool shared;
 	const char *qmp;
 	bool watch;
+	bool always, never;
+	bool qemu, libvirt;
 	int bar;
 	uint64_t offset;
 	int devices;

@@ -27,20 +27,57 @@ static bool interface_is_up(const char *directory)
 	return up;
 }
 
-/* Held by a file system, by swap or by another block device: sysfs shows the latter alone. */
-static bool disk_has_holders(const char *directory)
+/* Does a file of /proc have a word of one line that begins so? */
+static bool is_in(const char *file, const char *word)
 {
-	char *path = format("%s/holders", directory);
-	DIR *dir = opendir(path);
-	struct dirent *entry;
+	FILE *list = fopen(file, "re");
 	bool found = false;
+	char line[4096];
 
-	while (dir && !found && (entry = readdir(dir)))
-		found = entry->d_name[0] != '.';
+	while (list && !found && fgets(line, sizeof(line), list))
+		found = strstr(line, word);
+	if (list)
+		fclose(list);
+	return found;
+}
+
+/*
+ * Is it, or a partition of it, mounted, swap, or below another block device? A look
+ * without opening it; what "bind" refuses is more.
+ */
+static bool disk_is_used(const char *directory, const char *name)
+{
+	char *path = format("%s/dev", directory), *word, number[24] = "none";
+	struct dirent *entry;
+	bool used;
+	DIR *dir;
+
+	sysfs_read(path, number, sizeof(number));
+	word = format(" %s ", number);
+	used = is_in("/proc/self/mountinfo", word);
+	free(word);
+	word = format("/dev/%s ", name);
+	used |= is_in("/proc/self/mountinfo", word) || is_in("/proc/swaps", word);
+	free(word);
+	free(path);
+
+	dir = opendir(directory);
+	while (dir && !used && (entry = readdir(dir))) {
+		path = format("%s/%s", directory, entry->d_name);
+		if (!strncmp(entry->d_name, name, strlen(name)) && entry->d_type == DT_DIR)
+			used = disk_is_used(path, entry->d_name);
+		free(path);
+	}
+	if (dir)
+		closedir(dir);
+	path = format("%s/holders", directory);
+	dir = opendir(path);
+	while (dir && !used && (entry = readdir(dir)))
+		used = entry->d_name[0] != '.';
 	if (dir)
 		closedir(dir);
 	free(path);
-	return found;
+	return used;
 }
 
 /*
@@ -65,7 +102,7 @@ static void find_below(const char *directory, char **text)
 		if (strstr(subsystem, "/class/net"))
 			add(text, format("interface %s%s", entry->d_name, interface_is_up(path) ? " (up)" : ""));
 		else if (strstr(subsystem, "/class/block"))
-			add(text, format("disk %s%s", entry->d_name, disk_has_holders(path) ? " (in use)" : ""));
+			add(text, format("disk %s%s", entry->d_name, disk_is_used(path, entry->d_name) ? " (in use)" : ""));
 		/* A function of its own below a bridge is not this device's. */
 		else if (!strstr(subsystem, "/bus/pci"))
 			find_below(path, text);

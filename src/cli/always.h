@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef CLI_ALWAYS_H
+#define CLI_ALWAYS_H
+
+/*
+ * Have the BARs of devices aligned whenever that driver takes one, now and after each
+ * boot (the module's option align_for); or stop that. Both say which file they wrote,
+ * and end the program if they cannot.
+ */
+void always_align(const char *driver);
+void never_align(void);
+
+#endif
