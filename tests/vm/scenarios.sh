@@ -286,7 +286,7 @@ scenario() {
 		shows='the command subpage-vfio as an operator uses it, with real devices'
 		# The disk and one SD controller are functions of one slot, and so of one IOMMU group.
 		machines=$oldest
-		cases=cli,cli_in_use wants='drive faults module:nvme module:e1000e'
+		cases=cli,cli_answers,cli_in_use wants='drive faults module:nvme module:e1000e'
 		options=(-object 'memory-backend-ram,size=1M,id=shared'
 			-drive "if=none,id=drive,format=raw,file=$scratch/drive.img")
 		devices=(-device ivshmem-plain,memdev=shared -device sdhci-pci -device rtl8139,romfile= -device pci-ohci
