@@ -114,19 +114,13 @@ static void find_others(const struct bus *bus, uint64_t page, struct neighbours 
 		fclose(iomem);
 }
 
-/* What the driver says of a BAR that it has not given a page, by its state. */
-static const struct {
-	const char *state, *help;	/* %s: the device */
-} states[] = {
-	{ "realign_off", "echo 1 > /sys/module/" OURS "/parameters/realign; subpage-vfio unbind %1$s; subpage-vfio bind %1$s" },
-	{ "trap", "take %1$s out of realign=; subpage-vfio unbind %1$s; subpage-vfio bind %1$s" },
-	{ "no_space", "boot with pci=realloc,resource_alignment=%2$d@%1$s" },
-	{ "lost", "subpage-vfio unbind %1$s; echo 1 > /sys/bus/pci/devices/%1$s/remove; echo 1 > /sys/bus/pci/rescan; subpage-vfio bind %1$s" },
-	{ "busy", NULL },
-	{ "fixed", NULL },
-	{ "virtfn", NULL },
-	{ "unassigned", NULL },
-	{ "failed", "dmesg says why" },
+/* What helps a BAR that the driver has not given a page. %1$s: the device; %2$d: bits of a page. */
+static const char * const state_help[REASONS] = {
+	[REASON_REALIGN_OFF] = "echo 1 > /sys/module/" OURS "/parameters/realign; subpage-vfio unbind %1$s; subpage-vfio bind %1$s",
+	[REASON_TRAP] = "echo 1 > /sys/module/" OURS "/parameters/realign; subpage-vfio unbind %1$s; subpage-vfio bind %1$s",
+	[REASON_NO_SPACE] = "boot with pci=realloc,resource_alignment=%2$d@%1$s",
+	[REASON_FAILED] = "dmesg | grep %1$s",
+	[REASON_LOST] = "subpage-vfio unbind %1$s; echo 1 > /sys/bus/pci/devices/%1$s/remove; echo 1 > /sys/bus/pci/rescan; subpage-vfio bind %1$s",
 };
 
 static int page_order(void)
@@ -138,25 +132,21 @@ static int page_order(void)
 static void judge_claimed(const struct device *device, int bar, struct part *part)
 {
 	char path[48], state[32] = "", reason[200] = "";
-	size_t i;
 
 	snprintf(path, sizeof(path), OURS "/bar%d_state", bar);
 	device_read(device, path, state, sizeof(state));
 	snprintf(path, sizeof(path), OURS "/bar%d_reason", bar);
 	device_read(device, path, reason, sizeof(reason));
 	part->why = format("%s", reason);
-	part->code = "own_page";
-	part->mappable = MAPPABLE_NOW;
-	if (!strcmp(state, "in_place") || !strcmp(state, "moved"))
+	if (!strcmp(state, "in_place") || !strcmp(state, "moved")) {
+		part->reason = REASON_OWN_PAGE;
+		part->mappable = MAPPABLE_NOW;
 		return;
+	}
+	part->reason = reason_of_state(state);
 	part->mappable = MAPPABLE_NO;
-	part->code = "unknown_state";
-	for (i = 0; i < sizeof(states) / sizeof(states[0]); i++)
-		if (!strcmp(states[i].state, state)) {
-			part->code = states[i].state;
-			if (states[i].help)
-				part->help = format(states[i].help, device->address, page_order());
-		}
+	if (state_help[part->reason])
+		part->help = format(state_help[part->reason], device->address, page_order());
 }
 
 static bool is_claim_candidate(const struct device *device, int bar)
@@ -167,10 +157,10 @@ static bool is_claim_candidate(const struct device *device, int bar)
 	return device_has(device, path);
 }
 
-static void set(struct part *part, enum mappable mappable, const char *code, char *why, char *help)
+static void set(struct part *part, enum mappable mappable, enum reason reason, char *why, char *help)
 {
 	part->mappable = mappable;
-	part->code = code;
+	part->reason = reason;
 	part->why = why;
 	part->help = help;
 }
@@ -183,23 +173,23 @@ static void judge_bar(const struct device *device, int bar, const struct neighbo
 	bool on_a_page = res->start % page_size() == 0;
 
 	if (device->bridge)
-		set(part, MAPPABLE_NO, "bridge", format("a bridge: VFIO takes none"), NULL);
+		set(part, MAPPABLE_NO, REASON_BRIDGE, format("a bridge: VFIO takes none"), NULL);
 	else if (is_claim_candidate(device, bar))
 		judge_claimed(device, bar, part);
 	else if (!has_address(res))
-		set(part, MAPPABLE_NO, "unassigned", format("it has no address"), NULL);
+		set(part, MAPPABLE_NO, REASON_UNASSIGNED, format("it has no address"), NULL);
 	else if (res->size >= page_size())
-		set(part, MAPPABLE_NOW, "whole_pages", format("a page or more"), NULL);
+		set(part, MAPPABLE_NOW, REASON_WHOLE_PAGES, format("a page or more"), NULL);
 	else if (on_a_page && !neighbours->count)
-		set(part, MAPPABLE_NOW, "alone",
+		set(part, MAPPABLE_NOW, REASON_ALONE,
 		    format("alone on its page, as long as nothing is placed beside it"), NULL);
 	else if (device->virtfn)
-		set(part, MAPPABLE_NO, "virtfn",
+		set(part, MAPPABLE_NO, REASON_VIRTFN,
 		    format("a virtual function: the physical function places it"), NULL);
 	else if (res->flags & (RESOURCE_FIXED | RESOURCE_ENHANCED))
-		set(part, MAPPABLE_NO, "fixed", format("the device cannot move it"), NULL);
+		set(part, MAPPABLE_NO, REASON_FIXED, format("the device cannot move it"), NULL);
 	else
-		set(part, MAPPABLE_WITH_OURS, neighbours->count ? "shared_page" : "not_on_a_page",
+		set(part, MAPPABLE_WITH_OURS, neighbours->count ? REASON_SHARED_PAGE : REASON_NOT_ON_A_PAGE,
 		    format(neighbours->count ? "shares its page" : "does not start on a page"),
 		    format("subpage-vfio bind %s", device->address));
 }
@@ -308,18 +298,18 @@ static void judge_table(const struct device *device, const struct part *bar, str
 
 	device_read(device, OURS "/msix_reason", reason, sizeof(reason));
 	if (has_table_alone(device, part->offset, part->size))
-		set(part, MAPPABLE_NOT_NEEDED, "msix_alone",
+		set(part, MAPPABLE_NOT_NEEDED, REASON_MSIX_ALONE,
 		    format("the MSI-X table, which the VMM emulates, and most likely no registers"), NULL);
 	else if (hides_table(device))
-		set(part, MAPPABLE_WITH_OPTION, "msix_hidden",
+		set(part, MAPPABLE_WITH_OPTION, REASON_MSIX_HIDDEN,
 		    format("the MSI-X table is on this page, and the driver hides it: %s", reason),
 		    join(msix_option(device), relocation(device)));
 	else if (bar->mappable == MAPPABLE_WITH_OURS)
-		set(part, MAPPABLE_WITH_OURS, bar->code,
+		set(part, MAPPABLE_WITH_OURS, bar->reason,
 		    format("%s, and the MSI-X table is on it", bar->why),
 		    join(format("%s", bar->help), relocation(device)));
 	else
-		set(part, MAPPABLE_WITH_OPTION, "msix_emulated",
+		set(part, MAPPABLE_WITH_OPTION, REASON_MSIX_EMULATED,
 		    format("VFIO maps it, but a VMM lays its own MSI-X table over part of this page"),
 		    relocation(device));
 }

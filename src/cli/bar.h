@@ -3,6 +3,7 @@
 #define CLI_BAR_H
 
 #include "pci.h"
+#include "reason.h"
 
 /* Does a guest reach the registers of these pages without an exit to its VMM? */
 enum mappable {
@@ -25,7 +26,7 @@ struct part {
 	uint64_t offset, size;
 	enum mappable mappable;
 	bool mapped;		/* VFIO lets it be mapped, whatever a guest has of that */
-	const char *code;	/* for programs: "alone", "msix_hidden" ... */
+	enum reason reason;
 	char *why;		/* for people */
 	char *help;		/* commands and options, with "; " between them; or NULL */
 };

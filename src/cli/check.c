@@ -45,7 +45,7 @@ static const struct column columns[] = {
 /* The answer for one part of a BAR in one process. */
 struct answer {
 	enum mapped mapped, direct;
-	const char *code;
+	enum reason reason;
 	char *why, *help;
 };
 
@@ -66,10 +66,10 @@ struct look {
 	int64_t exits;		/* a second; -1: unknown */
 };
 
-static void say(struct answer *answer, enum mapped direct, const char *code, char *why, char *help)
+static void say(struct answer *answer, enum mapped direct, enum reason reason, char *why, char *help)
 {
 	answer->direct = direct;
-	answer->code = code;
+	answer->reason = reason;
 	answer->why = why;
 	answer->help = help;
 }
@@ -118,22 +118,22 @@ static void answer_from_monitor(const struct look *look, const struct device *de
 	bool kvm = look->user.vm >= 0;
 
 	if (!guest_bar_address(&look->map, device->address, bar, &start)) {
-		say(answer, MAPPED_NO, "guest_off", format("the guest has not switched this BAR on"), NULL);
+		say(answer, MAPPED_NO, REASON_GUEST_OFF, format("the guest has not switched this BAR on"), NULL);
 		return;
 	}
 	covered = guest_bar_covered(&look->map, device->address, bar, part->offset, part->size, kvm);
 	if (covered >= part->size)
-		say(answer, MAPPED_YES, "direct", format("the guest reaches it by itself"), NULL);
+		say(answer, MAPPED_YES, REASON_DIRECT, format("the guest reaches it by itself"), NULL);
 	else if (holds_table(device, bar, part))
-		say(answer, MAPPED_NO, "msix_emulated",
+		say(answer, MAPPED_NO, REASON_MSIX_EMULATED,
 		    format("QEMU has laid its own MSI-X table over part of this page, and KVM maps only whole pages"),
 		    relocation_help(device));
 	else if ((start + part->offset) % page)
-		say(answer, MAPPED_NO, "guest_not_on_page",
+		say(answer, MAPPED_NO, REASON_GUEST_NOT_ON_PAGE,
 		    format("the guest has put this BAR at 0x%llx, not on a page of the host, so KVM cannot map it",
 			   (unsigned long long)start), guest_help(device));
 	else
-		say(answer, MAPPED_NO, "guest_covered",
+		say(answer, MAPPED_NO, REASON_GUEST_COVERED,
 		    format("in the guest something else lies over part of this page"), NULL);
 }
 
@@ -158,20 +158,20 @@ static void answer_from_outside(const struct look *look, const struct device *de
 	const struct vfio_user *user = &look->user;
 
 	if (user->vm < 0)
-		say(answer, MAPPED_YES, "direct", format("the process reaches it by loads and stores"), NULL);
+		say(answer, MAPPED_YES, REASON_DIRECT, format("the process reaches it by loads and stores"), NULL);
 	else if (holds_table(device, bar, part) && is_qemu(user) && !is_relocated(user, device))
-		say(answer, MAPPED_NO, "msix_emulated",
+		say(answer, MAPPED_NO, REASON_MSIX_EMULATED,
 		    format("QEMU lays its own MSI-X table over part of this page, and KVM maps only whole pages"),
 		    relocation_help(device));
 	else if (!is_page_for_guest(device, bar))
-		say(answer, MAPPED_UNSURE, "guest_unknown",
+		say(answer, MAPPED_UNSURE, REASON_GUEST_UNKNOWN,
 		    format("only where the guest has put this BAR on a page of the host; %s",
 			   look->no_monitor), guest_help(device));
 	else if (holds_table(device, bar, part) && !is_qemu(user))
-		say(answer, MAPPED_UNSURE, "guest_unknown",
+		say(answer, MAPPED_UNSURE, REASON_GUEST_UNKNOWN,
 		    format("only if the VMM has its own MSI-X table elsewhere"), NULL);
 	else
-		say(answer, MAPPED_YES, "likely_direct",
+		say(answer, MAPPED_YES, REASON_LIKELY_DIRECT,
 		    format("it is mapped and fills whole pages; %s", look->no_monitor), NULL);
 }
 
@@ -194,9 +194,9 @@ static void find_answer(const struct bus *bus, const struct look *look, const st
 {
 	*answer = (struct answer) { .mapped = has_mapped(bus, look, device, bar, part) };
 	if (part->mappable == MAPPABLE_NOT_NEEDED)
-		say(answer, MAPPED_NO, part->code, format("%s", part->why), NULL);
+		say(answer, MAPPED_NO, part->reason, format("%s", part->why), NULL);
 	else if (answer->mapped == MAPPED_UNSURE)
-		say(answer, MAPPED_UNSURE, "which_device",
+		say(answer, MAPPED_UNSURE, REASON_WHICH_DEVICE,
 		    format("the process has mapped such a BAR, but of which of its devices this kernel does not tell"),
 		    NULL);
 	else if (answer->mapped == MAPPED_YES && look->monitor)
@@ -204,11 +204,11 @@ static void find_answer(const struct bus *bus, const struct look *look, const st
 	else if (answer->mapped == MAPPED_YES)
 		answer_from_outside(look, device, bar, part, answer);
 	else if (part->mapped)
-		say(answer, MAPPED_NO, "vmm_does_not_map",
+		say(answer, MAPPED_NO, REASON_VMM_DOES_NOT_MAP,
 		    format("VFIO lets it be mapped (%s), but this process has not done so", part->why),
 		    part->help ? format("%s", part->help) : NULL);
 	else
-		say(answer, MAPPED_NO, part->code, format("VFIO does not let it be mapped: %s", part->why),
+		say(answer, MAPPED_NO, part->reason, format("VFIO does not let it be mapped: %s", part->why),
 		    part->help ? format("%s", part->help) : NULL);
 }
 
@@ -236,7 +236,7 @@ static void add_row(struct table *table, const struct look *look, const struct h
 	table_text(table, COL_DIRECT, answer_text[answer->direct]);
 	table_colour(table, COL_DIRECT, part->mappable == MAPPABLE_NOT_NEEDED ? PLAIN :
 		     answer_colour[answer->direct]);
-	table_text(table, COL_CODE, answer->code);
+	table_text(table, COL_CODE, reason_code(answer->reason));
 	table_text(table, COL_REASON, answer->why);
 	table_text(table, COL_HELP, answer->help);
 }
@@ -522,6 +522,7 @@ const struct command check_command = {
 		"/proc, sysfs, KVM's debugfs and, if a socket is known, asks QEMU for its memory map.\n",
 	.option = check_options,
 	.columns = columns,
+	.first_reason = REASON_WHOLE_PAGES, .last_reason = REASON_VMM_DOES_NOT_MAP,
 	.examples =
 		"  subpage-vfio check\n"
 		"  subpage-vfio check --watch 4711\n"

@@ -166,7 +166,7 @@ static void add_part(struct table *table, const struct device *device, int bar,
 	table_bool(table, COL_OTHER_GROUP, verdict->neighbours.other_group);
 	table_text(table, COL_MAPPABLE, mappable_key[part->mappable]);
 	table_colour(table, COL_MAPPABLE, mappable_colour[part->mappable]);
-	table_text(table, COL_CODE, part->code);
+	table_text(table, COL_CODE, reason_code(part->reason));
 	table_text(table, COL_REASON, why);
 	table_text(table, COL_HELP, part->help);
 	free(beside);
@@ -376,6 +376,7 @@ const struct command list_command = {
 		"where an MSI-X table lies, and neighbours that are no PCI devices, to root only.\n",
 	.option = list_options,
 	.columns = columns,
+	.first_reason = REASON_WHOLE_PAGES, .last_reason = REASON_BRIDGE,
 	.examples =
 		"  subpage-vfio list\n"
 		"  subpage-vfio list --candidates --class 0108\n"

@@ -142,6 +142,8 @@ static void print_command_help(const struct command *command)
 	printf("  %-22s %s\n", "-h, --help", "explain the command");
 	if (command->columns)
 		table_print_help(command->columns);
+	if (command->first_reason != command->last_reason)
+		reason_print_help(command->first_reason, command->last_reason);
 	printf("\n%s", command->examples);
 }
 

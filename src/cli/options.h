@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "reason.h"
+
 struct column;
 
 /* What the command line says, after the command itself. */
@@ -45,6 +47,7 @@ struct command {
 	const char *description;	/* whole lines */
 	const struct option_use *option;	/* the last one's letter is 0 */
 	const struct column *columns;	/* of its table; NULL: it has none */
+	enum reason first_reason, last_reason;	/* of its column REASON_CODE; none if the same */
 	const char *examples;		/* whole lines */
 };
 
