@@ -198,7 +198,7 @@ bool guest_bar_address(const struct guest_map *map, const char *address, int bar
 uint64_t guest_bar_covered(const struct guest_map *map, const char *address, int bar, uint64_t offset,
 			   uint64_t size, bool direct)
 {
-	uint64_t start, first, last, covered = 0;
+	uint64_t start = 0, first, last, covered = 0;
 	int i;
 
 	if (!guest_bar_address(map, address, bar, &start))
