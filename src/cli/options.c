@@ -161,7 +161,18 @@ static void print_help(const struct command *const *commands)
 	      "\n"
 	      "  subpage-vfio list\n"
 	      "  subpage-vfio bind 01:00.0\n"
-	      "  subpage-vfio check\n", stdout);
+	      "  subpage-vfio check\n"
+	      "\n"
+	      "Exit status, 1 to 6 with no device changed:\n"
+	      "  0  done, or nothing to do\n"
+	      "  1  the kernel refused, or the output could not be written\n"
+	      "  2  the command line makes no sense\n"
+	      "  3  no such device\n"
+	      "  4  no permission\n"
+	      "  5  a device is in use, or another instance changes devices\n"
+	      "  6  the machine lacks something: module, IOMMU, viable IOMMU group, driverctl\n"
+	      "  7  after a failure not all could be put back\n"
+	      "  8  done, but not usable yet, or the output could not be written\n", stdout);
 }
 
 /* getopt() tells of a wrong option only where it has got to; find the word that was meant. */
