@@ -69,6 +69,7 @@ static void set_iommu(const struct vfio *vfio)
 {
 	static const int kinds[] = {
 		VFIO_TYPE1v2_IOMMU, VFIO_TYPE1_IOMMU, VFIO_SPAPR_TCE_v2_IOMMU, VFIO_SPAPR_TCE_IOMMU,
+		VFIO_NOIOMMU_IOMMU,
 	};
 	size_t i;
 
@@ -134,7 +135,10 @@ void vfio_open(const struct bus *bus, const struct device *device, struct vfio *
 		fail(CODE_FAILED, next, "%s has the driver %s, which is none of VFIO's",
 		     device->address, *device->driver ? device->driver : "none");
 	}
-	snprintf(path, sizeof(path), "/dev/vfio/%d", device->group);
+	/* The mode without an IOMMU has another name for it. */
+	snprintf(path, sizeof(path), "/dev/vfio/noiommu-%d", device->group);
+	if (access(path, F_OK))
+		snprintf(path, sizeof(path), "/dev/vfio/%d", device->group);
 	if (!access(path, F_OK))
 		open_group(bus, device, vfio, path);
 	else

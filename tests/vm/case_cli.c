@@ -264,6 +264,13 @@ static void check_group(const struct pci_dev *disk)
 
 	if (!ok(!pci_find(SDHCI, 1, &other), "the disk has a neighbour in its group"))
 		return;
+	/* With a device tree a group is made when a driver first looks at the device. */
+	if (sysconf(_SC_PAGESIZE) == 16384)
+		is_errno(pci_iommu_group(&other), -ENOENT, "the neighbour has no group yet");
+	exits(cli("bind --group %s", other.bdf), OK, "bind --group, the group not being known");
+	is_str(pci_driver(disk), OURS, "the disk is found to be in it");
+	exits(cli("unbind --group %s", other.bdf), OK, "unbind --group of both");
+	is_str(pci_driver(disk), "nvme", "the disk is back");
 	exits(cli("bind %s", other.bdf), CHANGED, "bind of one of a group");
 	says(disk->bdf, "bind of one of a group");
 	exits(cli("info %s", other.bdf), HOST, "info, the group not being viable");
@@ -368,15 +375,29 @@ CASE(cli_in_use)
 /* A machine whose IOMMU is off. */
 CASE(cli_no_iommu)
 {
-	struct pci_dev dev;
+	struct pci_dev dev, net;
+	unsigned int index;
 
 	cli_set_up();
 	cli_install_module();
-	if (!ok(!pci_find(SDHCI, 0, &dev), "there is a device"))
+	if (!ok(!pci_find(SDHCI, 0, &dev) && !pci_find(E1000E, 0, &net), "there are devices"))
 		return;
 	exits(cli("list %s", dev.bdf), OK, "list");
 	shows("IOMMU group: none", "list");
 	exits(cli("bind %s", dev.bdf), HOST, "bind without an IOMMU");
 	says("intel_iommu=on", "bind without an IOMMU");
 	is_str(pci_driver(&dev), "", "nothing was bound");
+
+	/* An interface that came back would have another number. */
+	kmod_insert("e1000e", "");
+	index = if_nametoindex("eth0");
+	ok(index > 0, "there is an interface");
+	exits(cli("bind %s", net.bdf), HOST, "bind of an interface without an IOMMU");
+	says("has no IOMMU group", "bind of an interface without an IOMMU");
+	is_u64(if_nametoindex("eth0"), index, "its driver never let go of it");
+
+	file_write("/sys/module/vfio/parameters/enable_unsafe_noiommu_mode", "Y");
+	exits(cli("bind %s", dev.bdf), OK, "bind in the mode without an IOMMU");
+	exits(cli("info %s", dev.bdf), OK, "info in the mode without an IOMMU");
+	exits(cli("unbind %s", dev.bdf), OK, "unbind in the mode without an IOMMU");
 }

@@ -224,6 +224,11 @@ static void check_disk(const struct pci_dev *disk)
 
 	check_loop(disk);
 	check_target(disk);
+
+	rename("/dev/nvme0n1", "/dev/away");
+	refused(disk, "whether its disk is in use cannot be found out: /dev/nvme0n1", "unknown",
+		"disk without a node");
+	rename("/dev/away", "/dev/nvme0n1");
 	exits(cli("list %s", disk->bdf), OK, "the disk is left in peace");
 }
 
@@ -454,6 +459,44 @@ static void check_put_back(const struct pci_dev *net, const struct pci_dev *dev)
 	unlink(path);
 }
 
+/* What is bound already is not touched for --persist, so it may be open. */
+static void check_persist(const struct pci_dev *dev)
+{
+	struct vfio vfio;
+
+	exits(cli("bind %s", dev->bdf), OK, "bind, to be open");
+	if (!is_errno(vfio_open(dev, &vfio), 0, "bind --persist: the device is open"))
+		return;
+	exits(cli("bind --persist %s", dev->bdf), OK, "bind --persist of an open device");
+	check_saved(dev, OURS, "bind --persist of an open device");
+	vfio_close(&vfio);
+	exits(cli("unbind %s", dev->bdf), OK, "unbind, an entry being saved");
+	says("returns to " OURS " at the next boot", "unbind, an entry being saved");
+	exits(cli("unbind --persist %s", dev->bdf), OK, "unbind --persist, nothing being bound");
+	check_saved(dev, "nothing", "unbind --persist, nothing being bound");
+}
+
+/* From here on the kernel takes no module without Debian's signature. */
+static void check_refused_module(const struct pci_dev *dev)
+{
+	char path[128];
+
+	is_errno(module_unload(), 0, "our module goes");
+	cli_module_path(OURS, path, sizeof(path));
+	unlink(path);
+	run("echo nothing of use >%s", path);
+	exits(cli("bind %s", dev->bdf), HOST, "module for another kernel");
+	says("is not for Linux", "module for another kernel");
+	unlink(path);
+	if (symlink("/" OURS ".ko", path))
+		diag("%s: %s", path, strerror(errno));
+	is_errno(file_write("/sys/module/module/parameters/sig_enforce", "1"), 0,
+		 "the kernel wants signatures");
+	exits(cli("bind %s", dev->bdf), HOST, "module without a signature");
+	says("the kernel refuses the signature", "module without a signature");
+	is_str(pci_driver(dev), "", "nothing was bound");
+}
+
 /*
  * The first device is bound, the second waits for its user: there an interrupt arrives,
  * and a second instance.
@@ -619,4 +662,6 @@ CASE(cli_safe)
 	check_interrupt(&first, &second, SIGINT, "SIGINT");
 	check_unbind(&net, &first);
 	check_stuck(&net, &second);
+	check_persist(&first);
+	check_refused_module(&first);
 }

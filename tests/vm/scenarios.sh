@@ -181,7 +181,8 @@ scenario() {
 	noiommu)
 		shows='without an IOMMU nothing is bound, and driver and command say what to switch on'
 		machines=x86_64-6.1 cases=noiommu,cli_no_iommu parameters=intel_iommu=off
-		devices=(-device sdhci-pci -device pci-ohci)
+		wants=module:e1000e
+		devices=(-device sdhci-pci -device pci-ohci -device e1000e,romfile=)
 		command_line
 		;;
 	region)
