@@ -25,7 +25,7 @@ static const struct option_use bind_options[] = {
 	{ 'p', "at each boot from now on (with driverctl)" },
 	{ 'Q', "print QEMU's option for each device" },
 	{ 'L', "print libvirt's XML for each device" },
-	{ 'j', NULL },
+	{ 'j', "print JSON" },
 	{ 0 }
 };
 
@@ -35,7 +35,7 @@ static const struct option_use align_options[] = {
 	{ 'f', "even if something uses one; says what that was" },
 	{ 'A', "from now on, after each boot too, whenever that driver takes a device" },
 	{ 'n', "take --always back" },
-	{ 'j', NULL },
+	{ 'j', "print JSON" },
 	{ 0 }
 };
 
@@ -43,7 +43,7 @@ static const struct option_use unbind_options[] = {
 	{ 'g', "also all other devices of their IOMMU groups that " OURS " has" },
 	{ 'f', "even if a process has one open (waits until it lets go), or no native driver comes" },
 	{ 'p', "also forget what \"bind --persist\" has set" },
-	{ 'j', NULL },
+	{ 'j', "print JSON" },
 	{ 0 }
 };
 
@@ -469,7 +469,7 @@ static struct json_object *json_obstacles(const struct obstacles *obstacles)
 	for (i = 0; i < obstacles->count; i++) {
 		struct json_object *entry = json_object_new_object();
 
-		json_add_string(entry, "reason_code", obstacles->obstacle[i].code);
+		json_add_string(entry, "reason_code", reason_code(obstacles->obstacle[i].reason));
 		json_add_string(entry, "reason", obstacles->obstacle[i].text);
 		json_object_array_add(list, entry);
 	}
@@ -768,6 +768,7 @@ const struct command bind_command = {
 	.arguments = "DEVICE...", .min_arguments = 1, .max_arguments = ANY_NUMBER,
 	.description = "Give devices to " OURS ": all of them or, if one fails, none.\n",
 	.option = bind_options,
+	.first_reason = REASON_DISK_MOUNTED, .last_reason = REASON_UNKNOWN,
 	.examples =
 		"  subpage-vfio bind 0000:01:00.0\n"
 		"  subpage-vfio bind --group --persist 01:00.0\n",
@@ -779,6 +780,7 @@ const struct command unbind_command = {
 	.arguments = "DEVICE...", .min_arguments = 1, .max_arguments = ANY_NUMBER,
 	.description = "Give devices back to their native drivers.\n",
 	.option = unbind_options,
+	.first_reason = REASON_DISK_MOUNTED, .last_reason = REASON_UNKNOWN,
 	.examples = "  subpage-vfio unbind 0000:01:00.0\n",
 };
 
@@ -791,6 +793,7 @@ const struct command align_command = {
 		"the devices to vfio-pci: for DPDK, SPDK, VPP, KubeVirt, Proxmox and an old libvirt,\n"
 		"which take no other name. The BARs keep their pages until the next boot or rescan.\n",
 	.option = align_options,
+	.first_reason = REASON_DISK_MOUNTED, .last_reason = REASON_UNKNOWN,
 	.examples =
 		"  subpage-vfio align 0000:01:00.0\n"
 		"  subpage-vfio align --always\n"

@@ -131,9 +131,9 @@ static bool find_in_table(const struct nodes *nodes, struct libmnt_table *table,
 			    !is_source(mnt_fs_get_source(fs), node->device))
 				continue;
 			if (swap)
-				obstacle_add(obstacles, "disk_swap", "its disk %s is swap space", node->path);
+				obstacle_add(obstacles, REASON_DISK_SWAP, "its disk %s is swap space", node->path);
 			else
-				obstacle_add(obstacles, "disk_mounted", "its disk %s is mounted on %s",
+				obstacle_add(obstacles, REASON_DISK_MOUNTED, "its disk %s is mounted on %s",
 					node->path, mnt_fs_get_target(fs));
 		}
 	mnt_free_iter(iter);
@@ -149,7 +149,7 @@ static void find_mounts(const struct nodes *nodes, struct obstacles *obstacles)
 	size_t n;
 
 	if (glob("/proc/[0-9]*/ns/mnt", 0, NULL, &found)) {
-		obstacle_add(obstacles, "unknown", "the mounts cannot be read");
+		obstacle_add(obstacles, REASON_UNKNOWN, "the mounts cannot be read");
 		return;
 	}
 	for (n = 0; n < found.gl_pathc; n++) {
@@ -174,7 +174,7 @@ static void find_mounts(const struct nodes *nodes, struct obstacles *obstacles)
 		mnt_unref_table(table);
 	}
 	if (!count)
-		obstacle_add(obstacles, "unknown", "the mounts cannot be read");
+		obstacle_add(obstacles, REASON_UNKNOWN, "the mounts cannot be read");
 	free(seen);
 	globfree(&found);
 }
@@ -189,7 +189,7 @@ static void find_swap(const struct nodes *nodes, struct obstacles *obstacles)
 	if (table && !mnt_table_parse_swaps(table, NULL))
 		find_in_table(nodes, table, true, obstacles);
 	else
-		obstacle_add(obstacles, "unknown", "the swap spaces cannot be read");
+		obstacle_add(obstacles, REASON_UNKNOWN, "the swap spaces cannot be read");
 	mnt_unref_table(table);
 }
 
@@ -212,12 +212,12 @@ static void find_loops(const struct nodes *nodes, struct obstacles *obstacles)
 			 found.gl_pathv[n] + strlen("/sys/block/"));
 		fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 		if (fd < 0 || (ioctl(fd, LOOP_GET_STATUS64, &info) && errno != ENXIO))
-			obstacle_add(obstacles, "unknown", "what is behind %s cannot be read", path);
+			obstacle_add(obstacles, REASON_UNKNOWN, "what is behind %s cannot be read", path);
 		if (fd >= 0)
 			close(fd);
 		for (i = 0; i < nodes->count; i++)
 			if (info.lo_rdevice && info.lo_rdevice == nodes->node[i].device)
-				obstacle_add(obstacles, "disk_loop", "its disk %s is behind %s",
+				obstacle_add(obstacles, REASON_DISK_LOOP, "its disk %s is behind %s",
 					nodes->node[i].path, path);
 	}
 	globfree(&found);
@@ -243,7 +243,7 @@ static void find_targets(const struct nodes *nodes, struct obstacles *obstacles)
 			read_line(found.gl_pathv[n], path, sizeof(path));
 			for (i = 0; i < nodes->count; i++)
 				if (is_source(path, nodes->node[i].device))
-					obstacle_add(obstacles, "disk_target", "its disk %s is offered by %s",
+					obstacle_add(obstacles, REASON_DISK_TARGET, "its disk %s is offered by %s",
 						nodes->node[i].path, found.gl_pathv[n]);
 		}
 		globfree(&found);
@@ -261,7 +261,7 @@ static void find_built_upon(const struct nodes *nodes, struct obstacles *obstacl
 		read_line(path, name, sizeof(name));
 		/* A partition has none, nor anything that is built upon nothing. */
 		if (!access(slaves, F_OK))
-			obstacle_add(obstacles, "disk_part", "its disk %s is part of %s%s%s%s",
+			obstacle_add(obstacles, REASON_DISK_PART, "its disk %s is part of %s%s%s%s",
 				nodes->node[0].path, nodes->node[i].path, *name ? " (" : "", name,
 				*name ? ")" : "");
 		free(path);
@@ -278,7 +278,7 @@ static void find_processes(const struct nodes *nodes, const struct holders *hold
 	for (i = 0; i < nodes->count; i++)
 		for (holder = holder_of(holders, S_IFBLK, nodes->node[i].device, NULL); holder;
 		     holder = holder_of(holders, S_IFBLK, nodes->node[i].device, holder))
-			obstacle_add(obstacles, "disk_open", "%s has its disk %s open", holder->name,
+			obstacle_add(obstacles, REASON_DISK_OPEN, "%s has its disk %s open", holder->name,
 				nodes->node[i].path);
 }
 
@@ -297,13 +297,13 @@ static void find_exclusive(const struct node *disk, struct obstacles *obstacles)
 	if (fd >= 0)
 		close(fd);
 	if (error == EBUSY && !obstacles->count)
-		obstacle_add(obstacles, "disk_held", "its disk %s is in use by the kernel", disk->path);
+		obstacle_add(obstacles, REASON_DISK_HELD, "its disk %s is in use by the kernel", disk->path);
 	/* A drive without a disk in it, or one that is dead, is not in use. */
 	else if (error && error != EBUSY && error != ENOMEDIUM && error != ENXIO)
-		obstacle_add(obstacles, "unknown", "whether its disk is in use cannot be found out: %s: %s",
+		obstacle_add(obstacles, REASON_UNKNOWN, "whether its disk is in use cannot be found out: %s: %s",
 			disk->path, strerror(error));
 	else if (!error && !right)
-		obstacle_add(obstacles, "unknown", "whether its disk is in use cannot be found out: %s is another file",
+		obstacle_add(obstacles, REASON_UNKNOWN, "whether its disk is in use cannot be found out: %s is another file",
 			disk->path);
 }
 
@@ -331,7 +331,7 @@ void disk_find_obstacles(const struct holders *holders, const char *name, struct
 		find_exclusive(&nodes.node[0], &found);
 	}
 	for (i = 0; i < found.count; i++)
-		obstacle_add(obstacles, found.obstacle[i].code, "%s", found.obstacle[i].text);
+		obstacle_add(obstacles, found.obstacle[i].reason, "%s", found.obstacle[i].text);
 	obstacles_free(&found);
 	free_nodes(&nodes);
 }

@@ -121,10 +121,10 @@ static void check_node(const struct machine *machine, const char *directory,
 	for (holder = holder_of(&machine->holders, S_IFCHR, makedev(major, minor), NULL); holder;
 	     holder = holder_of(&machine->holders, S_IFCHR, makedev(major, minor), holder))
 		if (!strcmp(subsystem, "vfio-dev"))
-			obstacle_add(obstacles, "vfio_open", "%s has it open through VFIO (%s)",
+			obstacle_add(obstacles, REASON_VFIO_OPEN, "%s has it open through VFIO (%s)",
 				     holder->name, name);
 		else
-			obstacle_add(obstacles, "process_open", "%s has %s open", holder->name,
+			obstacle_add(obstacles, REASON_PROCESS_OPEN, "%s has %s open", holder->name,
 				     name);
 }
 
@@ -134,7 +134,7 @@ static void check_screen(const char *directory, const char *name, struct obstacl
 
 	read_in(directory, "enabled", enabled, sizeof(enabled));
 	if (!strcmp(enabled, "enabled"))
-		obstacle_add(obstacles, "display_screen", "it draws on the screen at %s", name);
+		obstacle_add(obstacles, REASON_DISPLAY_SCREEN, "it draws on the screen at %s", name);
 }
 
 static void check_rdma(const char *directory, const char *name, struct obstacles *obstacles)
@@ -149,7 +149,7 @@ static void check_rdma(const char *directory, const char *name, struct obstacles
 			read_in(found.gl_pathv[i], "link_layer", layer, sizeof(layer));
 			/* With Ethernet below, the interface's own state tells. */
 			if (strstr(state, "ACTIVE") && strcmp(layer, "Ethernet"))
-				obstacle_add(obstacles, "rdma_active", "port %s of its RDMA device %s is active",
+				obstacle_add(obstacles, REASON_RDMA_ACTIVE, "port %s of its RDMA device %s is active",
 					strrchr(found.gl_pathv[i], '/') + 1, name);
 		}
 		globfree(&found);
@@ -170,7 +170,7 @@ static void check_mdev(const struct machine *machine, const char *directory, con
 	snprintf(path, sizeof(path), "/dev/vfio/%s", n > 0 ? strrchr(group, '/') + 1 : "none");
 	if (!stat(path, &node))
 		holder = holder_of(&machine->holders, S_IFCHR, node.st_rdev, NULL);
-	obstacle_add(obstacles, "mdev", "it is the parent of the mediated device %s%s%s", name,
+	obstacle_add(obstacles, REASON_MDEV, "it is the parent of the mediated device %s%s%s", name,
 		holder ? ", which is open: " : "", holder ? holder->name : "");
 }
 
@@ -196,11 +196,11 @@ static void check_directory(const struct machine *machine, const char *directory
 	if (!strcmp(subsystem, "drm"))
 		check_screen(directory, name, obstacles);
 	else if (!strcmp(subsystem, "graphics") && console_draws())
-		obstacle_add(obstacles, "framebuffer", "the console draws on its framebuffer %s", name);
+		obstacle_add(obstacles, REASON_FRAMEBUFFER, "the console draws on its framebuffer %s", name);
 	else if (!strcmp(subsystem, "tty") && has_word("/sys/class/tty/console/active", name))
-		obstacle_add(obstacles, "console", "its port %s is the console", name);
+		obstacle_add(obstacles, REASON_CONSOLE, "its port %s is the console", name);
 	else if (!strcmp(subsystem, "input") && is_keyboard(directory))
-		obstacle_add(obstacles, "keyboard", "the console takes keys from %s below it", name);
+		obstacle_add(obstacles, REASON_KEYBOARD, "the console takes keys from %s below it", name);
 	else if (!strcmp(subsystem, "infiniband"))
 		check_rdma(directory, name, obstacles);
 	else if (!strcmp(subsystem, "mdev"))
@@ -213,7 +213,7 @@ static void check_below(const struct machine *machine, const char *directory, st
 	struct dirent *entry;
 
 	if (!dir) {
-		obstacle_add(obstacles, "unknown", "%s cannot be read: %s", directory, strerror(errno));
+		obstacle_add(obstacles, REASON_UNKNOWN, "%s cannot be read: %s", directory, strerror(errno));
 		return;
 	}
 	while ((entry = readdir(dir))) {
@@ -247,16 +247,16 @@ static void check_vfio(const struct machine *machine, const struct device *devic
 		return;
 	holder = holder_of(&machine->holders, S_IFCHR, node.st_rdev, NULL);
 	for (; holder; holder = holder_of(&machine->holders, S_IFCHR, node.st_rdev, holder))
-		obstacle_add(obstacles, "vfio_open", "%s has it open through VFIO (%s)", holder->name, path);
+		obstacle_add(obstacles, REASON_VFIO_OPEN, "%s has it open through VFIO (%s)", holder->name, path);
 	if (obstacles->count)
 		return;
 	fd = open(path, O_RDWR | O_CLOEXEC);
 	if (fd >= 0)
 		close(fd);
 	else if (errno == EBUSY)
-		obstacle_add(obstacles, "vfio_open", "a process has it open through VFIO (%s)", path);
+		obstacle_add(obstacles, REASON_VFIO_OPEN, "a process has it open through VFIO (%s)", path);
 	else
-		obstacle_add(obstacles, "unknown", "whether a process has it open cannot be found out: %s: %s",
+		obstacle_add(obstacles, REASON_UNKNOWN, "whether a process has it open cannot be found out: %s: %s",
 			path, strerror(errno));
 }
 
@@ -277,10 +277,10 @@ static void check_virtual_functions(const struct machine *machine, const struct 
 			device_link(device, name, function.address, sizeof(function.address));
 			device_refresh(&function);
 			in_use(machine, &function, &its);
-			obstacle_add(obstacles, "virtual_function", "its virtual function %s would go (driver %s)",
+			obstacle_add(obstacles, REASON_VIRTUAL_FUNCTION, "its virtual function %s would go (driver %s)",
 				function.address, *function.driver ? function.driver : "none");
 			for (n = 0; n < its.count; n++)
-				obstacle_add(obstacles, its.obstacle[n].code, "%s: %s", function.address,
+				obstacle_add(obstacles, its.obstacle[n].reason, "%s: %s", function.address,
 					its.obstacle[n].text);
 			obstacles_free(&its);
 		}
@@ -300,7 +300,7 @@ static void check_firmware_display(const struct device *device, struct obstacles
 
 	/* Whether a PCI driver draws on it or, through the firmware's set-up, another one. */
 	if (device_read(device, "boot_vga", text, sizeof(text)) > 0 && *text == '1')
-		obstacle_add(obstacles, "display_boot", "it is the boot display");
+		obstacle_add(obstacles, REASON_DISPLAY_BOOT, "it is the boot display");
 	while (iomem && fgets(line, sizeof(line), iomem)) {
 		unsigned long long start, end;
 		int at = 0;
@@ -314,7 +314,7 @@ static void check_firmware_display(const struct device *device, struct obstacles
 			for (i = 0; i < sizeof(name) / sizeof(name[0]); i++)
 				if (res->size && start >= res->start &&
 				    end < res->start + res->size && !strcmp(line + at, name[i]))
-					obstacle_add(obstacles, "display_boot",
+					obstacle_add(obstacles, REASON_DISPLAY_BOOT,
 						"the firmware's display %s is in its BAR %d", name[i], bar);
 		}
 	}
@@ -332,7 +332,7 @@ static void check_native(const struct machine *machine, const struct device *dev
 	check_below(machine, directory, obstacles);
 	interfaces = interfaces_find_obstacles(&machine->interfaces, directory, obstacles);
 	if (machine->interfaces.unknown)
-		obstacle_add(obstacles, "unknown", "%s", machine->interfaces.unknown);
+		obstacle_add(obstacles, REASON_UNKNOWN, "%s", machine->interfaces.unknown);
 	/*
 	 * An InfiniBand adapter need not have one; nor has what waits for a driver of user
 	 * space, whose file shows who uses it.
@@ -340,7 +340,7 @@ static void check_native(const struct machine *machine, const struct device *dev
 	device_read(device, "class", class, sizeof(class));
 	if (!strncmp(class, "0x02", 4) && strncmp(class, "0x0207", 6) && !interfaces &&
 	    *device->driver && !is_in(directory, "uio") && strcmp(device->driver, "pci-stub"))
-		obstacle_add(obstacles, "interface_hidden",
+		obstacle_add(obstacles, REASON_INTERFACE_HIDDEN,
 			"it is a network device of which no interface can be seen: perhaps in another network namespace");
 }
 
@@ -352,7 +352,7 @@ void in_use(const struct machine *machine, const struct device *device, struct o
 
 	free(link);
 	if (!directory) {
-		obstacle_add(obstacles, "unknown", "it is gone from sysfs");
+		obstacle_add(obstacles, REASON_UNKNOWN, "it is gone from sysfs");
 		return;
 	}
 	if (device_is_vfio(device)) {
@@ -363,11 +363,11 @@ void in_use(const struct machine *machine, const struct device *device, struct o
 	}
 	files = format("%s/resource", directory);
 	while ((holder = holder_of_file(&machine->holders, files, holder)))
-		obstacle_add(obstacles, "process_open", "%s has %s open", holder->name,
+		obstacle_add(obstacles, REASON_PROCESS_OPEN, "%s has %s open", holder->name,
 			holder->path + strlen(directory) + 1);
 	check_virtual_functions(machine, device, obstacles);
 	if (machine->holders.unknown)
-		obstacle_add(obstacles, "unknown", "%s", machine->holders.unknown);
+		obstacle_add(obstacles, REASON_UNKNOWN, "%s", machine->holders.unknown);
 	free(files);
 	free(directory);
 }

@@ -19,7 +19,7 @@ void machine_free(struct machine *machine);
 /*
  * What would break if the device lost its driver now: its virtual functions, disks,
  * interfaces, displays, consoles, keyboards, and whoever has one of its files open. What
- * cannot be found out counts, with the code "unknown".
+ * cannot be found out counts, as REASON_UNKNOWN.
  */
 void in_use(const struct machine *machine, const struct device *device, struct obstacles *obstacles);
 

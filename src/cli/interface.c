@@ -309,13 +309,13 @@ int interfaces_find_obstacles(const struct interfaces *interfaces, const char *d
 			continue;
 		belong++;
 		if (interface->flags & IFF_UP)
-			obstacle_add(obstacles, "interface_up", "its interface %s is up%s", interface->name,
+			obstacle_add(obstacles, REASON_INTERFACE_UP, "its interface %s is up%s", interface->name,
 				interface->namespace);
 		if (*interface->master)
-			obstacle_add(obstacles, "interface_member", "its interface %s belongs to %s%s",
+			obstacle_add(obstacles, REASON_INTERFACE_MEMBER, "its interface %s belongs to %s%s",
 				interface->name, interface->master, interface->namespace);
 		if (*interface->above)
-			obstacle_add(obstacles, "interface_below", "its interface %s is below %s%s",
+			obstacle_add(obstacles, REASON_INTERFACE_BELOW, "its interface %s is below %s%s",
 				interface->name, interface->above, interface->namespace);
 	}
 	return belong;

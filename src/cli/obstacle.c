@@ -6,7 +6,7 @@
 
 #include "obstacle.h"
 
-void obstacle_add(struct obstacles *obstacles, const char *code, const char *fmt, ...)
+void obstacle_add(struct obstacles *obstacles, enum reason reason, const char *fmt, ...)
 {
 	char *text, *valid;
 	va_list args;
@@ -27,7 +27,7 @@ void obstacle_add(struct obstacles *obstacles, const char *code, const char *fmt
 		}
 	obstacles->obstacle = allocate(obstacles->obstacle,
 				       (obstacles->count + 1) * sizeof(*obstacles->obstacle));
-	obstacles->obstacle[obstacles->count++] = (struct obstacle) { code, valid };
+	obstacles->obstacle[obstacles->count++] = (struct obstacle) { reason, valid };
 }
 
 void obstacles_free(struct obstacles *obstacles)

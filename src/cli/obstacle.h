@@ -3,10 +3,11 @@
 #define CLI_OBSTACLE_H
 
 #include "output.h"
+#include "reason.h"
 
 /* Something that would break if the device lost its driver now. */
 struct obstacle {
-	const char *code;	/* for programs; subpage-vfio(8) lists them */
+	enum reason reason;
 	char *text;		/* for people: what, and who holds it */
 };
 
@@ -15,7 +16,7 @@ struct obstacles {
 	struct obstacle *obstacle;
 };
 
-void obstacle_add(struct obstacles *obstacles, const char *code, const char *fmt, ...) PRINTF(3, 4);
+void obstacle_add(struct obstacles *obstacles, enum reason reason, const char *fmt, ...) PRINTF(3, 4);
 void obstacles_free(struct obstacles *obstacles);
 
 #endif

@@ -2,7 +2,7 @@
 #ifndef CLI_REASON_H
 #define CLI_REASON_H
 
-/* Why a guest has a part of a BAR directly, or not: part of the interface, listed in subpage-vfio(8). */
+/* Why a guest has a part of a BAR directly, or not, and why a device is not taken: part of the interface, listed in subpage-vfio(8). */
 enum reason {
 	/* It can have it. */
 	REASON_WHOLE_PAGES, REASON_OWN_PAGE, REASON_ALONE,
@@ -16,6 +16,13 @@ enum reason {
 	/* Of a program that has the device. */
 	REASON_DIRECT, REASON_LIKELY_DIRECT, REASON_GUEST_OFF, REASON_GUEST_NOT_ON_PAGE,
 	REASON_GUEST_COVERED, REASON_GUEST_UNKNOWN, REASON_WHICH_DEVICE, REASON_VMM_DOES_NOT_MAP,
+	/* What uses a device, so that it is not taken. */
+	REASON_DISK_MOUNTED, REASON_DISK_SWAP, REASON_DISK_PART, REASON_DISK_LOOP, REASON_DISK_TARGET,
+	REASON_DISK_OPEN, REASON_DISK_HELD, REASON_INTERFACE_UP, REASON_INTERFACE_MEMBER,
+	REASON_INTERFACE_BELOW, REASON_INTERFACE_HIDDEN, REASON_VIRTUAL_FUNCTION,
+	REASON_DISPLAY_BOOT, REASON_DISPLAY_SCREEN, REASON_FRAMEBUFFER, REASON_CONSOLE,
+	REASON_KEYBOARD, REASON_RDMA_ACTIVE, REASON_MDEV, REASON_PROCESS_OPEN, REASON_VFIO_OPEN,
+	REASON_UNKNOWN,
 	REASONS
 };
 
