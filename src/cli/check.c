@@ -134,7 +134,8 @@ static void answer_from_monitor(const struct look *look, const struct device *de
 			   (unsigned long long)start), guest_help(device));
 	else
 		say(answer, MAPPED_NO, REASON_GUEST_COVERED,
-		    format("in the guest something else lies over part of this page"), NULL);
+		    format("in the guest something else lies over part of this page"),
+		    device->resource[bar].size < page ? guest_help(device) : NULL);
 }
 
 /* Is a BAR a page long for the guest, too? A guest puts it on a multiple of its size. */
