@@ -79,7 +79,6 @@ static void add_group(struct run *run, const struct device *device, bool to_bind
 	for (i = 0; i < run->bus.count && run->options->group && device->group >= 0; i++) {
 		struct device *other = &run->bus.device[i];
 
-		device_refresh(other);
 		if (other != device && other->group == device->group && !other->bridge &&
 		    other->class >> 8 != 6 && (to_bind || is_ours(other)))
 			transaction_add(&run->transaction, other, to_bind != is_ours(other));
@@ -239,7 +238,7 @@ static bool are_idle(struct run *run)
 		struct obstacles *obstacles = &run->obstacles[run->checked];
 
 		*obstacles = (struct obstacles) { 0 };
-		if (change->wanted)
+		if (change->wanted || run->hand_over)
 			in_use(&run->machine, change->device, obstacles);
 		for (n = 0; n < obstacles->count; n++)
 			complain(NULL, run->options->force ? "--force overrides that %s is in use: %s" :
@@ -524,14 +523,16 @@ static bool is_usable(struct run *run)
 	bool usable = true;
 	int n, i;
 
-	for (n = 0; n < run->transaction.count; n++)
-		for (i = 0; i < run->bus.count; i++) {
-			const struct device *device = run->transaction.change[n].device;
-			struct device *other = &run->bus.device[i];
+	for (i = 0; i < run->bus.count; i++) {
+		struct device *other = &run->bus.device[i];
 
-			device_refresh(other);
-			if (other->group < 0 || other->group != device->group ||
-			    !device_blocks_group(other))
+		device_refresh(other);
+		if (other->group < 0 || !device_blocks_group(other))
+			continue;
+		for (n = 0; n < run->transaction.count; n++) {
+			const struct device *device = run->transaction.change[n].device;
+
+			if (other->group != device->group)
 				continue;
 			complain(other->bridge ? "unbind the bridge from that driver" :
 				 "bind it too (--group takes all), or unbind it",
@@ -539,6 +540,7 @@ static bool is_usable(struct run *run)
 				 device->address, other->address, other->group, other->driver);
 			usable = false;
 		}
+	}
 	return usable;
 }
 
@@ -619,7 +621,7 @@ static bool take_late_group(struct run *run, const struct device *device)
 static int bind_all(struct run *run)
 {
 	struct transaction *transaction = &run->transaction;
-	int i;
+	int i, n;
 
 	/* --group may add some as it goes. */
 	for (i = 0; i < transaction->count; i++) {
@@ -634,6 +636,8 @@ static int bind_all(struct run *run)
 			return device->group < 0 ? CODE_HOST : CODE_FAILED;
 		if (!late || !run->options->group)
 			continue;
+		for (n = 0; n < run->bus.count; n++)
+			device_refresh(&run->bus.device[n]);
 		add_group(run, device, true);
 		if (!are_idle(run))
 			return CODE_IN_USE;

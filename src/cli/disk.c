@@ -107,12 +107,15 @@ static void free_nodes(struct nodes *nodes)
 	free(nodes->node);
 }
 
-/* File systems of several disks have a number of their own; their source tells. */
+/*
+ * File systems of several disks have a number of their own; their source tells. Other
+ * paths are left alone: some network file system may not answer.
+ */
 static bool is_source(const char *source, dev_t device)
 {
 	struct stat stat_buffer;
 
-	return source && *source == '/' && !stat(source, &stat_buffer) &&
+	return source && !strncmp(source, "/dev/", 5) && !stat(source, &stat_buffer) &&
 	       S_ISBLK(stat_buffer.st_mode) && stat_buffer.st_rdev == device;
 }
 

@@ -348,8 +348,12 @@ static void check_others(void)
 		}
 	}
 	kmod_insert("bochs", "");
-	if (ok(!pci_find(DISPLAY, 0, &dev), "there is a display") && wait_for("/dev/fb0"))
+	if (ok(!pci_find(DISPLAY, 0, &dev), "there is a display") && wait_for("/dev/fb0")) {
 		refused(&dev, "the console draws on its framebuffer fb0", "framebuffer", "display");
+		fd = open_node("/dev/dri/card0");
+		refused(&dev, "(init) has /dev/dri/card0 open", "process_open", "GPU");
+		close(fd);
+	}
 
 	kmod_insert("xhci-pci", "");
 	kmod_insert("hid-generic", "");
@@ -469,6 +473,8 @@ static void check_persist(const struct pci_dev *dev)
 		return;
 	exits(cli("bind --persist %s", dev->bdf), OK, "bind --persist of an open device");
 	check_saved(dev, OURS, "bind --persist of an open device");
+	exits(cli("align %s", dev->bdf), IN_USE, "align of an open device");
+	is_str(pci_driver(dev), OURS, "align of an open device: it keeps its driver");
 	vfio_close(&vfio);
 	exits(cli("unbind %s", dev->bdf), OK, "unbind, an entry being saved");
 	says("returns to " OURS " at the next boot", "unbind, an entry being saved");
@@ -533,6 +539,32 @@ static void check_interrupt(const struct pci_dev *first, const struct pci_dev *s
 	check_state(first, "", "(null)", what);
 	check_state(second, "vfio-pci", "vfio-pci", what);
 	pci_bind(second, "");
+}
+
+/* The same the other way: the first is given back, the second waits for its user. */
+static void check_interrupted_unbind(const struct pci_dev *first, const struct pci_dev *second)
+{
+	static const char what[] = "interrupted unbind";
+	struct vfio vfio;
+	pid_t pid;
+	int i;
+
+	exits(cli("bind %s %s", first->bdf, second->bdf), OK, "bind of two");
+	if (!is_errno(vfio_open(second, &vfio), 0, "%s: the second has a user", what))
+		return;
+	exits(cli("unbind %s %s", first->bdf, second->bdf), IN_USE, "unbind of two");
+	is_str(pci_driver(first), OURS, "unbind of two: neither is given back");
+	pid = cli_start("", "unbind --force %s %s", first->bdf, second->bdf);
+	for (i = 0; i < 300 && *pci_driver(first); i++)
+		sleep_ms(100);
+	is_str(pci_driver(first), "", "%s: the first is unbound", what);
+	kill(pid, SIGHUP);
+	vfio_close(&vfio);
+	is_u64(cli_wait(pid), 128 + SIGHUP, "%s: it ends by that", what);
+	says("nothing was changed", what);
+	check_state(first, OURS, OURS, what);
+	check_state(second, OURS, OURS, what);
+	exits(cli("unbind %s %s", first->bdf, second->bdf), OK, "unbind of both");
 }
 
 static void check_unbind(const struct pci_dev *net, const struct pci_dev *dev)
@@ -660,6 +692,7 @@ CASE(cli_safe)
 	check_put_back(&net, &second);
 	check_interrupt(&first, &second, SIGTERM, "SIGTERM");
 	check_interrupt(&first, &second, SIGINT, "SIGINT");
+	check_interrupted_unbind(&first, &second);
 	check_unbind(&net, &first);
 	check_stuck(&net, &second);
 	check_persist(&first);
