@@ -489,8 +489,9 @@ static void report(const struct run *run, bool done)
 		json_add_string(entry, "address", device->address);
 		json_add_string(entry, "driver_before", change->driver);
 		json_add_string(entry, "driver", device->driver);
-		json_object_object_add(entry, "changed",
-				       json_object_new_boolean(done && change->begun));
+		json_object_object_add(entry, "changed", json_object_new_boolean(
+				       done ? change->begun :
+					      strcmp(device->driver, change->driver) != 0));
 		json_object_object_add(entry, "in_use", i < run->checked ?
 				       json_obstacles(&run->obstacles[i]) : json_object_new_array());
 		json_object_array_add(list, entry);

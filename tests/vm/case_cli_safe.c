@@ -610,7 +610,7 @@ static void check_stuck(const struct pci_dev *net, const struct pci_dev *second)
 	pci_bind(second, "vfio-pci");
 	if (!is_errno(vfio_open(second, &vfio), 0, "what cannot be put back: the second has a user"))
 		return;
-	pid = cli_start("", "bind --force %s %s", net->bdf, second->bdf);
+	pid = cli_start("", "bind --json --force %s %s", net->bdf, second->bdf);
 	for (i = 0; i < 300 && strcmp(pci_driver(net), OURS); i++)
 		sleep_ms(100);
 	is_errno(kmod_remove("e1000e"), 0, "the first one's native driver goes");
@@ -618,6 +618,7 @@ static void check_stuck(const struct pci_dev *net, const struct pci_dev *second)
 	vfio_close(&vfio);
 	exits(cli_wait(pid), STUCK, "what cannot be put back");
 	says("could not be put back: it had the driver e1000e", "what cannot be put back");
+	shows("\"changed\":true", "what cannot be put back");
 	kmod_insert("e1000e", "");
 	pci_bind(net, "");
 	pci_bind(net, "e1000e");
