@@ -307,10 +307,10 @@ static void check_roll_back(const struct pci_dev *disk, const struct zoo_bar *at
 {
 	char override[32];
 
-	file_write("/sys/module/" OURS "/parameters/fault_points", "32");
+	cli_fail_last_step(true);
 	about("rolled back");
 	exits(cli("bind %s %s", disk->bdf, at->dev.bdf), FAILED, "bind that fails");
-	file_write("/sys/module/" OURS "/parameters/fault_points", "0");
+	cli_fail_last_step(false);
 	says("kernel: ", "bind that fails");
 	says("nothing was changed", "bind that fails");
 	is_str(pci_driver(disk), "nvme", "the disk keeps its driver");

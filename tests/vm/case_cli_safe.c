@@ -443,9 +443,9 @@ static void check_put_back(const struct pci_dev *net, const struct pci_dev *dev)
 	mkdir("/etc/driverctl.d", 0755);
 	saved_path(dev, path, sizeof(path));
 	ok(!run("echo vfio-pci >%s", path), "driverctl has saved vfio-pci");
-	file_write("/sys/module/" OURS "/parameters/fault_point", "8");
+	cli_fail_last_step(true);
 	exits(cli("bind --persist %s %s", net->bdf, dev->bdf), FAILED, "bind --persist that fails");
-	file_write("/sys/module/" OURS "/parameters/fault_point", "0");
+	cli_fail_last_step(false);
 	says("nothing was changed", "bind --persist that fails");
 	check_state(dev, "vfio-pci", "vfio-pci", "after a bind that failed");
 	check_saved(dev, "vfio-pci", "after a bind that failed");

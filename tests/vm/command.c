@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "file.h"
 #include "tap.h"
 
 #define OURS "subpage_vfio_pci"
@@ -225,4 +226,15 @@ void cli_install(const char *name, const char *file)
 void cli_install_module(void)
 {
 	cli_install(OURS, "/" OURS ".ko");
+}
+
+void cli_fail_last_step(bool fail)
+{
+	static const char mask[] = "/sys/module/" OURS "/parameters/fault_points";
+
+	/* VFIO takes the device: the last step of a bind. */
+	if (!access(mask, F_OK))
+		file_write(mask, fail ? "32" : "0");
+	else
+		file_write("/sys/module/" OURS "/parameters/fault_point", fail ? "8" : "0");
 }

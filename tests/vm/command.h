@@ -2,6 +2,7 @@
 #ifndef COMMAND_H
 #define COMMAND_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -31,6 +32,9 @@ pid_t cli_start(const char *closed, const char *fmt, ...);
 int cli_wait(pid_t pid);
 /* The same for doc/examples/read_capability.c. */
 int example(const char *fmt, ...);
+
+/* With the module's test build: has each bind fail at its last step. */
+void cli_fail_last_step(bool fail);
 
 /* Test an exit code; where it is wrong, show what was said. */
 #define exits(got, want, what) command_exits(__FILE_NAME__, __LINE__, got, want, what)
