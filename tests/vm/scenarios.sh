@@ -224,6 +224,24 @@ scenario() {
 		devices=(-device nvme,drive=drive1,serial=1 -device ahci,id=sata -device ide-hd,bus=sata.0,drive=drive2
 			-device sdhci-pci)
 		;;
+	consumers)
+		shows='ten VMMs and user-space drivers, by their own rules: none is worse off than with stock vfio-pci'
+		# BARs of 256 bytes to 64K, of 32 and 64 bits, with and without an MSI-X table.
+		machines='x86_64-6.1 arm64-16k-6.12 arm64-64k-7.2 ppc64le-64k-6.12' wants=drive
+		options=(-object 'memory-backend-ram,size=64K,id=shared'
+			-drive "if=none,id=drive,format=raw,file=$scratch/drive.img")
+		devices=(-device ivshmem-plain,memdev=shared -device rtl8139,romfile= -device sdhci-pci -device pci-ohci
+			-device lsi53c895a -device pci-testdev -device ahci -device nvme,drive=drive,serial=1
+			-device qemu-xhci -device e1000e,romfile= -device vmxnet3,romfile= -device virtio-net-pci,romfile=
+			-device mptsas1068)
+		[ "${arch-}" != ppc64el ] || {
+			power_zoo
+			options+=(-object 'memory-backend-ram,size=64K,id=shared')
+			devices+=(-device ivshmem-plain,memdev=shared,bus=bridge,addr=4 -device lsi53c895a,bus=bridge,addr=5
+				-device mptsas1068,bus=bridge,addr=6 -device e1000e,romfile=,bus=pcie.2
+				-device virtio-net-pci,romfile=,bus=pcie.3)
+		}
+		;;
 	dmabuf)
 		shows='a dma-buf exports what mmap would map, and no page of a hidden table'
 		machines='x86_64-7.2 x86_64-7.3' wants=drive

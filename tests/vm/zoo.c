@@ -37,6 +37,8 @@ static const struct {
 	{ 0x1b36, 0x0005, "pci-testdev", 0, 0x00, false },
 	{ 0x1022, 0x2000, "pcnet", 1, 0x10, false },
 	{ 0x15ad, 0x07b0, "vmxnet3", 1, 0x00, false },		/* version */
+	{ 0x1000, 0x0012, "lsi53c895a", 1, 0x00, false },
+	{ 0x1000, 0x0054, "mptsas1068", 1, 0x00, false },
 	/* These BARs hold the MSI-X table, which read() does not show: between it and the PBA. */
 	{ 0x8086, 0x10d3, "e1000e", 3, 0x1000, false },
 	{ 0x8086, 0x10c9, "igb", 3, 0x2000, false },
@@ -73,7 +75,8 @@ static int by_address(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-int zoo_list(struct zoo_bar *bars)
+/* Memory BARs of the devices known here that are smaller than that. */
+static int list(struct zoo_bar *bars, uint64_t limit)
 {
 	struct dirent **entries;
 	int n = scandir("/sys/bus/pci/devices", &entries, NULL, alphasort), count = 0, i, bar;
@@ -94,7 +97,7 @@ int zoo_list(struct zoo_bar *bars)
 			*at = (struct zoo_bar) { .dev = dev, .name = NULL, .bar = bar };
 			/* While it is claimed its resource is a page long. */
 			at->size = *zoo_sysfs(at, "size") ? strtoull(zoo_sysfs(at, "size"), NULL, 10) : res.size;
-			if (!at->size || at->size >= page_size())
+			if (!at->size || at->size >= limit)
 				continue;
 			for (m = 0; m < sizeof(models) / sizeof(models[0]); m++) {
 				if (models[m].vendor != dev.vendor || models[m].device != dev.device)
@@ -116,6 +119,16 @@ int zoo_list(struct zoo_bar *bars)
 		free(entries);
 	qsort(bars, count, sizeof(*bars), by_address);
 	return count;
+}
+
+int zoo_list(struct zoo_bar *bars)
+{
+	return list(bars, page_size());
+}
+
+int zoo_list_all(struct zoo_bar *bars)
+{
+	return list(bars, UINT64_MAX);
 }
 
 void zoo_repack(const struct zoo_bar *bars, int count)

@@ -26,6 +26,8 @@ struct zoo_bar {
  * ZOO_MAX.
  */
 int zoo_list(struct zoo_bar *bars);
+/* Those of a page and more too. */
+int zoo_list_all(struct zoo_bar *bars);
 
 /*
  * Place the devices of these BARs anew, close together: remove them all, rescan
