@@ -242,6 +242,16 @@ scenario() {
 				-device virtio-net-pci,romfile=,bus=pcie.3)
 		}
 		;;
+	qemu_nvme)
+		shows="QEMU's own NVMe driver (nvme://) reads a drive right, where with stock vfio-pci it cannot start"
+		# One with the table in its 16K; two of 8K, with a BAR for MSI-X alone, which share a page.
+		machines='arm64-16k-6.12 arm64-64k-7.2' wants='nested new-qemu drive'
+		options=(-drive "if=none,id=drive1,format=raw,snapshot=on,file=$scratch/drive.img"
+			-drive "if=none,id=drive2,format=raw,snapshot=on,file=$scratch/drive.img"
+			-drive "if=none,id=drive3,format=raw,snapshot=on,file=$scratch/drive.img")
+		devices=(-device nvme,drive=drive1,serial=1 -device nvme,drive=drive2,serial=2,msix-exclusive-bar=on
+			-device nvme,drive=drive3,serial=3,msix-exclusive-bar=on)
+		;;
 	dmabuf)
 		shows='a dma-buf exports what mmap would map, and no page of a hidden table'
 		machines='x86_64-7.2 x86_64-7.3' wants=drive

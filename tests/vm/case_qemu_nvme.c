@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * QEMU's own NVMe driver, unmodified: qemu-img reads a whole drive through nvme://. It maps the
+ * controller's BAR and does not start without, whatever the flags say.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cases.h"
+#include "file.h"
+#include "image.h"
+#include "kmod.h"
+#include "tap.h"
+#include "zoo.h"
+
+#define COPY "/tmp/copy"
+#define IN_IMAGE(path) "/nested" path
+#define OUTPUT "/tmp/qemu-img"
+
+#define NVMES_MAX 4
+#define LINE 16
+
+/* qemu-img now and then waits for ever for the first interrupt of QEMU's NVMe; so it does with any driver. */
+#define SECONDS 40
+#define TRIES 6
+
+static struct zoo_bar nvmes[NVMES_MAX];
+static bool stock_maps[NVMES_MAX];
+static int count;
+
+static void find(void)
+{
+	static struct zoo_bar bars[ZOO_MAX];
+	int all = zoo_list_all(bars), i;
+
+	for (i = 0; i < all && count < NVMES_MAX; i++) {
+		if (strcmp(bars[i].name, "nvme") || bars[i].bar)
+			continue;
+		stock_maps[count] = bars[i].size >= (uint64_t)sysconf(_SC_PAGESIZE) || zoo_stock_maps(&bars[i]);
+		diag("%s: BAR 0 has %llu bytes; stock vfio-pci maps it: %s", bars[i].dev.bdf,
+		     (unsigned long long)bars[i].size, stock_maps[count] ? "yes" : "no");
+		nvmes[count++] = bars[i];
+	}
+}
+
+static int convert(const struct pci_dev *dev, int tries)
+{
+	char source[40];
+	char *const argv[] = { "qemu-img", "convert", "-O", "raw", source, COPY, NULL };
+	int status;
+
+	snprintf(source, sizeof(source), "nvme://%s/1", dev->bdf);
+	do {
+		unlink(IN_IMAGE(COPY));
+		status = image_run(argv, OUTPUT, SECONDS);
+	} while (status < 0 && --tries);
+	return status;
+}
+
+/* The runner has put one line at each 16 bytes. */
+static bool is_the_drive(void)
+{
+	char want[32];
+	size_t len = 0, at;
+	char *copy = file_slurp(IN_IMAGE(COPY), &len);
+	bool good = copy && len == 1 << 20;
+
+	for (at = 0; good && at < len; at += LINE) {
+		snprintf(want, sizeof(want), "line %010zu\n", at / LINE);
+		good = !memcmp(copy + at, want, LINE);
+	}
+	free(copy);
+	return good;
+}
+
+static void check(int i, const char *driver, bool works)
+{
+	const struct pci_dev *dev = &nvmes[i].dev;
+	char *said;
+	int status;
+
+	about("%s, %s", driver, dev->bdf);
+	if (!is_errno(pci_bind(dev, driver), 0, "bound"))
+		return;
+	status = convert(dev, TRIES);
+	said = file_slurp(OUTPUT, NULL);
+	if (works) {
+		if (!is_u64(status, 0, "qemu-img reads the drive through nvme://"))
+			diag("%s", said ? said : "");
+		ok(is_the_drive(), "and what it reads is what is on it");
+	} else {
+		ok(status > 0 && said && strstr(said, "Failed to map BAR region"), "qemu-img cannot map its BAR");
+		diag("%s", said ? said : "");
+	}
+	free(said);
+	pci_bind(dev, "");
+}
+
+CASE(qemu_nvme)
+{
+	int shared = 0, i;
+
+	if (!is_errno(image_mount(), 0, "there is a qemu-img in the machine") ||
+	    !is_errno(module_load(""), 0, "the module loads"))
+		return;
+	find();
+	ok(count == 3, "there are three NVMes");
+	for (i = 0; i < count; i++)
+		shared += !stock_maps[i];
+	ok(shared, "%d of them share their page", shared);
+	/* First: once moved, stock vfio-pci maps the BAR too. */
+	for (i = 0; i < count; i++)
+		check(i, "vfio-pci", stock_maps[i]);
+	for (i = 0; i < count; i++)
+		check(i, "subpage_vfio_pci", true);
+	is_errno(module_unload(), 0, "the module unloads");
+}
