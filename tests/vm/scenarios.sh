@@ -252,6 +252,13 @@ scenario() {
 		devices=(-device nvme,drive=drive1,serial=1 -device nvme,drive=drive2,serial=2,msix-exclusive-bar=on
 			-device nvme,drive=drive3,serial=3,msix-exclusive-bar=on)
 		;;
+	packed)
+		shows='a Linux guest that packs BARs as it likes reads none of them through QEMU'
+		machines='arm64-16k-6.12 arm64-64k-7.2' wants='nested linux'
+		options=(-object 'memory-backend-ram,size=1M,id=shared')
+		devices=(-device ivshmem-plain,memdev=shared -device rtl8139,romfile= -device sdhci-pci -device pci-ohci
+			-device ahci -device pci-testdev)
+		;;
 	dmabuf)
 		shows='a dma-buf exports what mmap would map, and no page of a hidden table'
 		machines='x86_64-7.2 x86_64-7.3' wants=drive
