@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -57,7 +58,21 @@ int image_mount(void)
 		if (mount(shared[i], path, NULL, MS_BIND, NULL))
 			return -errno;
 	}
+	if (mount("tmpfs", ROOT "/run", "tmpfs", 0, NULL))
+		return -errno;
 	return mount("tmpfs", ROOT "/tmp", "tmpfs", 0, NULL) ? -errno : 0;
+}
+
+static bool has_ended(pid_t pid, int *status, unsigned int seconds)
+{
+	unsigned int ms;
+
+	for (ms = 0; ms < seconds * 1000; ms += 20) {
+		if (waitpid(pid, status, WNOHANG) == pid)
+			return true;
+		sleep_ms(20);
+	}
+	return false;
 }
 
 pid_t image_start(char *const argv[], const char *output)
@@ -89,17 +104,17 @@ pid_t image_start(char *const argv[], const char *output)
 int image_run(char *const argv[], const char *output, unsigned int seconds)
 {
 	pid_t pid = image_start(argv, output);
-	unsigned int ms;
 	int status;
 
 	if (pid < 0)
 		return pid;
-	for (ms = 0; ms < seconds * 1000; ms += 20) {
-		if (waitpid(pid, &status, WNOHANG) == pid)
-			return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-		sleep_ms(20);
+	if (has_ended(pid, &status, seconds))
+		return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+	/* It may still say how far it got. */
+	kill(pid, SIGTERM);
+	if (!has_ended(pid, &status, 10)) {
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
 	}
-	kill(pid, SIGKILL);
-	waitpid(pid, NULL, 0);
 	return -ETIMEDOUT;
 }

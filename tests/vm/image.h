@@ -5,17 +5,17 @@
 #include <sys/types.h>
 
 /*
- * A second root with a QEMU of the machine's own architecture. The scenario must
+ * A second root with a QEMU of the machine's own architecture, or with DPDK. The scenario must
  * want "nested". All return -errno when they fail.
  */
 
-/* Mount it at /nested, with /dev, /proc and /sys of the machine and a /tmp of its own. */
+/* Mount it at /nested, with /dev, /proc and /sys of the machine, a /tmp and a /run of its own. */
 int image_mount(void);
 
 /*
  * Run a program in it, what it prints going to the file (a path outside the
  * image). Returns its exit status, 128 + signal, or -ETIMEDOUT when it had to be
- * killed.
+ * stopped.
  */
 int image_run(char *const argv[], const char *output, unsigned int seconds);
 

@@ -15,6 +15,7 @@
 #		faults		the module is the test build with fault points
 #		new-qemu	QEMU 10 in place of Debian 12's 7.2
 #		nested		a QEMU of the machine's own architecture at /nested
+#		dpdk		with it: DPDK's testpmd instead of QEMU
 #		linux		the machine's own kernel and initial files in /guest, for a guest
 #		drive		$scratch/drive.img: 1 MiB; the 16 bytes at N*16 are "line %010d\n"
 #		module:NAME	a module of the kernel's own, for kmod_insert()
@@ -258,6 +259,15 @@ scenario() {
 		options=(-object 'memory-backend-ram,size=1M,id=shared')
 		devices=(-device ivshmem-plain,memdev=shared -device rtl8139,romfile= -device sdhci-pci -device pci-ohci
 			-device ahci -device pci-testdev)
+		;;
+	testpmd)
+		shows="DPDK's testpmd passes packets over two cards, handed over to vfio-pci and with align_for"
+		# Of e1000e no BAR is smaller than a page of 16K, of vmxnet3 each is.
+		machines='x86_64-6.1 arm64-16k-6.12 arm64-64k-7.2' wants='nested dpdk'
+		local card=e1000e
+		[ "${arch-}" != arm64 ] || card=vmxnet3
+		options=(-netdev hubport,id=wire1,hubid=1 -netdev hubport,id=wire2,hubid=1)
+		devices=(-device "$card,netdev=wire1,romfile=" -device "$card,netdev=wire2,romfile=")
 		;;
 	dmabuf)
 		shows='a dma-buf exports what mmap would map, and no page of a hidden table'
