@@ -3,6 +3,7 @@
  * Devices passed through to a guest, with stock vfio-pci and with this driver in
  * the same boot: who serves the guest's reads, and what does one take?
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -244,6 +245,23 @@ static void check_relocation(const struct relocation_row *row, uint64_t *ns)
 	bind_all("");
 }
 
+/* QEMU has an empty list of devices for which it would choose a BAR by itself. */
+static void check_auto(void)
+{
+	struct nested nested;
+	int i, err;
+
+	about("x-msix-relocation=auto");
+	bind_all(OURS);
+	for (i = 0; i < MODELS; i++)
+		devices[i].options = ",x-msix-relocation=auto";
+	err = nested_run(devices, device_count, false, &nested);
+	ok(err == -EPROTO && nested.output && strstr(nested.output, "No automatic MSI-X relocation"),
+	   "QEMU does not start, and says that it knows no BAR");
+	nested_free(&nested);
+	bind_all("");
+}
+
 CASE(relocation)
 {
 	uint64_t ns[ROWS][MODELS] = { 0 };
@@ -259,6 +277,7 @@ CASE(relocation)
 	device_count = MODELS;
 	for (row = 0; row < ROWS; row++)
 		check_relocation(&rows[row], ns[row]);
+	check_auto();
 
 	say("ns per register read in " A_GUEST ", MSI-X table on the same page:");
 	say("  %-17s %-9s %-23s %8s %10s", "driver", "msix_mmap", "QEMU option", models[0].name,
