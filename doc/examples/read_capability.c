@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * What may be mapped of a device, and why: open it through its VFIO group and
- * decode the capabilities of its BARs.
+ * decode the capabilities of its BARs. A BAR that can be mapped and holds no MSI-X
+ * table has none: the flag says it all.
  *
  *	cc -Iinclude/uapi -o read_capability doc/examples/read_capability.c
  *	./read_capability 0000:01:00.0
@@ -94,11 +95,12 @@ static void print_subpage(const struct vfio_region_info_cap_subpage *cap)
 		break;
 	case SUBPAGE_BAR_IN_PLACE:
 	case SUBPAGE_BAR_MOVED:
-		printf("  smaller than a page of %u bytes, and alone on it\n", cap->page_size);
+		printf("  decodes %llu bytes, has a page of %u to itself\n",
+		       (unsigned long long)cap->bar_size, cap->page_size);
 		break;
 	default:
-		printf("  smaller than a page of %u bytes, not alone on it (state %u)\n",
-		       cap->page_size, cap->bar_state);
+		printf("  decodes %llu bytes, has no page of %u to itself (state %u)\n",
+		       (unsigned long long)cap->bar_size, cap->page_size, cap->bar_state);
 	}
 	if (cap->msix_state == SUBPAGE_MSIX_NONE)
 		return;
