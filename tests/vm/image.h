@@ -15,7 +15,7 @@ int image_mount(void);
 /*
  * Run a program in it, what it prints going to the file (a path outside the
  * image). Returns its exit status, 128 + signal, or -ETIMEDOUT when it had to be
- * stopped.
+ * killed.
  */
 int image_run(char *const argv[], const char *output, unsigned int seconds);
 

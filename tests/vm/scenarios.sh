@@ -216,15 +216,6 @@ scenario() {
 		options=(-drive "if=none,id=drive,format=raw,file=$scratch/drive.img")
 		devices=(-device nvme,drive=drive,serial=1 -device qemu-xhci)
 		;;
-	linuxguest)
-		shows="a Linux guest's own drivers work with the disks that it is given"
-		# A whole Linux boots in 8 s under KVM, which only this machine has.
-		machines=arm64-16k-6.12 wants='nested linux drive module:nvme module:ahci module:sd_mod'
-		options=(-drive "if=none,id=drive1,format=raw,snapshot=on,file=$scratch/drive.img"
-			-drive "if=none,id=drive2,format=raw,snapshot=on,file=$scratch/drive.img")
-		devices=(-device nvme,drive=drive1,serial=1 -device ahci,id=sata -device ide-hd,bus=sata.0,drive=drive2
-			-device sdhci-pci)
-		;;
 	consumers)
 		shows='ten VMMs and user-space drivers, by their own rules: none is worse off than with stock vfio-pci'
 		# BARs of 256 bytes to 64K, of 32 and 64 bits, with and without an MSI-X table.
@@ -268,6 +259,15 @@ scenario() {
 		[ "${arch-}" != arm64 ] || card=vmxnet3
 		options=(-netdev hubport,id=wire1,hubid=1 -netdev hubport,id=wire2,hubid=1)
 		devices=(-device "$card,netdev=wire1,romfile=" -device "$card,netdev=wire2,romfile=")
+		;;
+	linuxguest)
+		shows="a Linux guest's own drivers work with the disks that it is given"
+		# A whole Linux boots in 8 s under KVM, which only this machine has.
+		machines=arm64-16k-6.12 wants='nested linux drive module:nvme module:ahci module:sd_mod'
+		options=(-drive "if=none,id=drive1,format=raw,snapshot=on,file=$scratch/drive.img"
+			-drive "if=none,id=drive2,format=raw,snapshot=on,file=$scratch/drive.img")
+		devices=(-device nvme,drive=drive1,serial=1 -device ahci,id=sata -device ide-hd,bus=sata.0,drive=drive2
+			-device sdhci-pci)
 		;;
 	dmabuf)
 		shows='a dma-buf exports what mmap would map, and no page of a hidden table'
