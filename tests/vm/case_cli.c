@@ -336,13 +336,16 @@ static void check_persist(const struct zoo_bar *at)
 	is_str(pci_driver(&at->dev), "", "unbind --persist unbinds");
 }
 
-/* Four at most, of devices that no driver of this kernel has taken by itself. */
+/*
+ * Four at most, of devices that no driver of this kernel has taken by itself. With a
+ * large page that of an MSI-X table is a whole small BAR: there is nothing to read in.
+ */
 static int idle_bars(struct zoo_bar *bars)
 {
 	int count = zoo_list(bars), idle = 0, i;
 
 	for (i = 0; i < count && idle < 4; i++)
-		if (!*pci_driver(&bars[i].dev))
+		if (!*pci_driver(&bars[i].dev) && !pci_capability(&bars[i].dev, 0x11))
 			bars[idle++] = bars[i];
 	return idle;
 }

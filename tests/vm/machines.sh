@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=bash disable=SC2034
+# shellcheck shell=bash disable=SC2034,SC2154
 #
 # The machines that tests can run on, one row each; what all machines of one
 # architecture have in common is below the table.
@@ -13,6 +13,7 @@ machine_table='
 	x86_64-7.2-debug	amd64	sid			debug		4096
 	arm64-16k-6.12		arm64	bookworm-backports	arm64-16k	16384
 	arm64-16k-7.2		arm64	sid			arm64-16k	16384
+	arm64-64k-7.2		arm64	sid			arm64-64k	65536
 	ppc64le-64k-6.12	ppc64el	bookworm-backports	powerpc64le-64k	65536
 	ppc64le-64k-7.2		ppc64el	sid			powerpc64le-64k	65536
 '
@@ -39,8 +40,12 @@ machine() {
 	*-bookworm-backports) own_root='' ;;
 	*) own_root=yes ;;
 	esac
+	# What Debian has no package of is built from its linux-source.
+	config=$top/tests/vm/$flavour.config
+	[ -e "$config" ] || config=''
 	case $arch in
 	amd64)
+		kernel_arch=x86
 		cross='' qemu_package=qemu-system-x86 cross_packages=''
 		vfio_modules='vfio_iommu_type1 vfio-pci'
 		console=ttyS0 monitor_tty=ttyS1
@@ -52,6 +57,7 @@ machine() {
 		append='intel_iommu=on iommu=nopt no_timer_check'
 		;;
 	arm64)
+		kernel_arch=arm64
 		cross=aarch64-linux-gnu- qemu_package=qemu-system-arm
 		cross_packages='gcc-aarch64-linux-gnu libc6-dev-arm64-cross'
 		vfio_modules='vfio_iommu_type1 vfio-pci'
@@ -63,6 +69,7 @@ machine() {
 		append='kpti=off mitigations=off'
 		;;
 	ppc64el)
+		kernel_arch=powerpc
 		cross=powerpc64le-linux-gnu- qemu_package=qemu-system-ppc
 		cross_packages='gcc-powerpc64le-linux-gnu libc6-dev-ppc64el-cross'
 		vfio_modules='vfio_iommu_spapr_tce vfio-pci'

@@ -9,7 +9,7 @@
 # slow		"yes": takes minutes, "make check-slow" runs it
 # program	in place of tests/vm/run; it gets the machine
 # machines	"all", or words that a machine's name starts with ("x86_64 arm64-16k-6.12");
-#		$oldest is for what hardly depends on the kernel
+#		$oldest, the oldest of each page size, is for what hardly depends on the kernel
 # cases		in order, with commas
 # wants		monitor		the case talks to QEMU's monitor ($monitor)
 #		faults		the module is the test build with fault points
@@ -27,7 +27,7 @@
 # devices	QEMU arguments
 # limit		seconds until the boot counts as hung: many times what it takes, for the host may be busy
 
-oldest='x86_64-6.1 arm64-16k-6.12 ppc64le-64k-6.12'
+oldest='x86_64-6.1 arm64-16k-6.12 arm64-64k ppc64le-64k-6.12'
 
 # What a 64K host meets: small BARs behind one bridge, and two functions of one slot. Each host
 # bridge is one slot; all that is below it is one PE and one IOMMU group.
@@ -69,6 +69,7 @@ command_line() {
 }
 
 scenario() {
+	local slot model
 	scratch=${scratch-}
 	shows='' slow='' program=tests/vm/run
 	machines=all cases=$1 wants='' files=() prepare=() memory='' parameters='' options=() devices=() limit=400
@@ -86,15 +87,15 @@ scenario() {
 		[ "${arch-}" != ppc64el ] || power_zoo
 		[ "$1" != demo ] || {
 			shows='what a person sees in "make demo": the same devices, host and guest, without the driver and with it'
-			machines='x86_64-6.1 arm64-16k-6.12' wants=drive
+			machines='x86_64-6.1 arm64-16k-6.12 arm64-64k' wants=drive
 			options+=(-drive "if=none,id=drive,format=raw,file=$scratch/drive.img")
 			devices+=(-device nvme,drive=drive,serial=1)
 			nested_payload
 		}
 		;;
 	zoo)
-		shows='the same for what a 16K host meets: root bus, root ports, functions of one slot, several BARs on a page'
-				machines=arm64 cases=claim
+		shows='the same for what a host of large pages meets: root bus, root ports, functions of one slot, several BARs on a page'
+		machines=arm64 cases=claim
 		options=(-object 'memory-backend-ram,size=1M,id=shared' -object 'memory-backend-ram,size=1M,id=shared2'
 			-drive "if=none,id=drive,format=raw,file=$scratch/drive.img")
 		wants=drive
@@ -135,7 +136,7 @@ scenario() {
 		# 7 x 128K + 7 x 16K + 3 x 4K, and one page for two BARs: 1 MiB.
 		machines=x86_64
 		devices=(-device pci-bridge,id=bridge,chassis_nr=1,shpc=off,msi=off)
-		local slot=0 model
+		slot=0
 		for model in {e1000,intel-hda}{,,,,,,} pci-testdev{,,} sdhci-pci pci-ohci; do
 			slot=$((slot + 1))
 			[ "$model" != e1000 ] || model+=,romfile=
@@ -196,6 +197,8 @@ scenario() {
 	msix)
 		shows="the MSI-X table is mapped or hidden as the option says, and all kernels answer the same bytes"
 		cases=golden,msix wants=drive files=("tests/vm/golden/${arch-}=golden")
+		# More is smaller than a page there.
+		[ "${flavour-}" != arm64-64k ] || files=("tests/vm/golden/$flavour=golden")
 		options=(-drive "if=none,id=drive,format=raw,file=$scratch/drive.img")
 		devices=(-device nvme,drive=drive,serial=1 -device e1000e,romfile= -device qemu-xhci -device sdhci-pci)
 		[ "${arch-}" != ppc64el ] || power_zoo
@@ -262,8 +265,8 @@ scenario() {
 		;;
 	linuxguest)
 		shows="a Linux guest's own drivers work with the disks that it is given"
-		# A whole Linux boots in 8 s under KVM, which only this machine has.
-		machines=arm64-16k-6.12 wants='nested linux drive module:nvme module:ahci module:sd_mod'
+		# A whole Linux boots in 8 s under KVM, which only these machines have.
+		machines='arm64-16k-6.12 arm64-64k' wants='nested linux drive module:nvme module:ahci module:sd_mod'
 		options=(-drive "if=none,id=drive1,format=raw,snapshot=on,file=$scratch/drive.img"
 			-drive "if=none,id=drive2,format=raw,snapshot=on,file=$scratch/drive.img")
 		devices=(-device nvme,drive=drive1,serial=1 -device ahci,id=sata -device ide-hd,bus=sata.0,drive=drive2
@@ -278,11 +281,13 @@ scenario() {
 	cdev)
 		shows="claim, region, msix and dmabuf through the device's own file and iommufd"
 		# The same through the device's own file and iommufd, which Debian's kernels do not have.
-		machines=x86_64-7.2-debug cases=claim,region,msix,dmabuf parameters=vfio=cdev wants=drive
+		machines='x86_64-7.2-debug arm64-64k' cases=claim,region,msix,dmabuf parameters=vfio=cdev wants=drive
 		options=(-object 'memory-backend-ram,size=1M,id=shared' -drive "if=none,id=drive,format=raw,file=$scratch/drive.img")
 		devices=(-device ivshmem-plain,memdev=shared -device rtl8139,romfile= -device sdhci-pci
 			-device pci-ohci -device sdhci-pci -device nvme,drive=drive,serial=1 -device e1000e,romfile=
 			-device qemu-xhci)
+		# No dma-buf of less than a page.
+		[ "${flavour-}" != arm64-64k ] || cases=claim,region,msix
 		;;
 	sriov)
 		shows='virtual functions come to the driver, where SR-IOV has placed them, and are mapped'

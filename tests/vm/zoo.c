@@ -210,6 +210,11 @@ bool zoo_stock_maps(const struct zoo_bar *at)
 	return zoo_address(at) % page_size() == 0 && zoo_alone(at);
 }
 
+bool zoo_stock_maps_bar(const struct pci_dev *dev, int bar)
+{
+	return zoo_stock_maps(&(struct zoo_bar){ .dev = *dev, .bar = bar });
+}
+
 const char *zoo_sysfs(const struct zoo_bar *at, const char *name)
 {
 	static char text[256];

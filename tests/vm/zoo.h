@@ -51,6 +51,8 @@ bool zoo_other_device(const struct zoo_bar *at);
 
 /* Would stock vfio-pci map it: does it start on a page, alone? */
 bool zoo_stock_maps(const struct zoo_bar *at);
+/* The same for a BAR of any size, which is in no list if it is a page or more. */
+bool zoo_stock_maps_bar(const struct pci_dev *dev, int bar);
 
 /* Is it on a page of its own, as /proc/iomem shows it to a person: one page long, and alone there? */
 bool zoo_claimed(const struct zoo_bar *at);
