@@ -37,6 +37,22 @@ contains() {
 	}
 }
 
+# log_is_clean FILE [KNOWN]: the kernel has warned of nothing in the console's log, which there is. Lines
+# that match KNOWN do not count.
+log_is_clean() {
+	local words status=0 lines
+	words='BUG:|WARNING:|Oops|\] Call Trace|cut here|kernel BUG|Kernel panic|kmemleak: [^0-9]|KASAN|UBSAN'
+	words+='|possible (circular|recursive) locking|INFO: trying to register|Unable to handle|general protection'
+	words+='|refcount_t:|stack-protector|hung_task|blocked for more than|soft lockup|rcu.*detected.*stall'
+	words+='|nobody cared|Trying to free nonexistent'
+	[ -s "$1" ] || { echo "there is no $1, or nothing in it"; return 1; }
+	lines=$(grep -nE "$words" "$1") || status=$?
+	[ "$status" -le 1 ] || return
+	lines=$(grep -vE "${2:-^\$}" <<<"$lines" | grep .) || return 0
+	printf '%s\n' "$lines"
+	return 1
+}
+
 finish() {
 	echo "1..$tests"
 	exit "$failed"

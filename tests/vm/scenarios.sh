@@ -21,6 +21,7 @@
 #		module:NAME	a module of the kernel's own, for kmod_insert()
 # files		HOST_PATH=GUEST_PATH, from the top directory; made before by "prepare"
 # prepare	one command, run in the top directory
+# warns		a regular expression: such a line of the kernel's is stock vfio-pci's as well
 # memory	in place of the machine's own
 # parameters	more of the kernel command line
 # options	for QEMU itself; before the devices
@@ -72,7 +73,7 @@ scenario() {
 	local slot model
 	scratch=${scratch-}
 	shows='' slow='' program=tests/vm/run
-	machines=all cases=$1 wants='' files=() prepare=() memory='' parameters='' options=() devices=() limit=400
+	machines=all cases=$1 wants='' files=() prepare=() warns='' memory='' parameters='' options=() devices=() limit=400
 	case $1 in
 	smoke)
 		shows="the machine, stock vfio-pci and the kernel's log work, as every other test takes for granted"
@@ -160,6 +161,7 @@ scenario() {
 		# Without a power controller pciehp brings up whatever it finds in the slot. As it releases the
 		# window it forgets the region below it that vfio-pci-core has requested for the open device.
 		machines=x86_64 wants=monitor parameters='lockdep.prove_locking=0 stock_leak=vfio_pci_core_enable'
+		warns='Trying to free nonexistent resource'
 		options=(-global ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off)
 		devices=(-device pcie-root-port,id=port0,chassis=1,addr=8,power_controller_present=off,bus-reserve=1
 			-device pcie-root-port,id=port1,chassis=2,addr=9,power_controller_present=off,bus-reserve=1)
