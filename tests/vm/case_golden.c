@@ -58,13 +58,16 @@ CASE(golden)
 		{ 0x1b36, 0x0007 },	/* sdhci */
 		{ 0x1b36, 0x0010 },	/* nvme */
 		{ 0x1b36, 0x000d },	/* qemu-xhci */
+#ifndef __powerpc__
 		{ 0x8086, 0x10d3 },	/* e1000e */
+#endif
 	};
 	static const char * const policies[] = { "msix_mmap=never", "msix_mmap=always" };
 	char *golden = file_slurp(GOLDEN, NULL), line[1024];
+	const char *at;
 	struct pci_dev dev;
 	struct vfio vfio;
-	int index, lines = 0;
+	int index, lines = 0, wanted = 0;
 	size_t m, p;
 
 	if (!ok(golden, "there is a file to compare with"))
@@ -72,9 +75,9 @@ CASE(golden)
 	for (p = 0; p < sizeof(policies) / sizeof(policies[0]); p++) {
 		is_errno(module_load(policies[p]), 0, "the module loads with %s", policies[p]);
 		for (m = 0; m < sizeof(models) / sizeof(models[0]); m++) {
-			if (pci_find(models[m].vendor, models[m].device, 0, &dev))
+			about("%s, %04x:%04x", policies[p], models[m].vendor, models[m].device);
+			if (!is_errno(pci_find(models[m].vendor, models[m].device, 0, &dev), 0, "is there"))
 				continue;
-			about("%s, %s", policies[p], dev.bdf);
 			if (!is_errno(pci_bind(&dev, "subpage_vfio_pci"), 0, "is bound") ||
 			    !is_errno(vfio_open(&dev, &vfio), 0, "and opened"))
 				continue;
@@ -89,6 +92,9 @@ CASE(golden)
 		}
 		is_errno(module_unload(), 0, "the module unloads with %s", policies[p]);
 	}
-	ok(lines > 30, "%d answers", lines);
+	/* Each answer is a line of the file, and each line of the file an answer. */
+	for (at = golden; (at = strchr(at, '\n')); at++)
+		wanted++;
+	is_u64(lines, wanted, "as many answers as the file has lines");
 	free(golden);
 }

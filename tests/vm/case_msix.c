@@ -135,7 +135,7 @@ static void check_device(const struct pci_dev *dev, const char *policy)
 	int mark = log_mark();
 
 	about("%s, msix_mmap=%s", dev->bdf, policy);
-	if (!msix_table_find(dev, &table))
+	if (!ok(msix_table_find(dev, &table), "it has a table"))
 		return;
 	is_errno(pci_bind(dev, "subpage_vfio_pci"), 0, "bound");
 	log = log_since(mark);
@@ -176,14 +176,15 @@ CASE(msix)
 {
 	static const struct { uint16_t vendor, device; } models[] = {
 		{ 0x1b36, 0x0010 },	/* nvme: registers and table in one BAR */
+#ifndef __powerpc__
 		{ 0x8086, 0x10d3 },	/* e1000e: a BAR for the table and the PBA */
+#endif
 		{ 0x1b36, 0x000d },	/* qemu-xhci: likewise nvme */
 	};
 	static const char * const policies[] = { "eeh", "isolated", "always", "never" };
 	struct pci_dev dev;
 	size_t m, p;
 	char text[32];
-	int found = 0;
 
 	page = sysconf(_SC_PAGESIZE);
 	if (!is_errno(module_load(""), 0, "the module loads"))
@@ -193,12 +194,11 @@ CASE(msix)
 	for (p = 0; p < sizeof(policies) / sizeof(policies[0]); p++) {
 		is_errno(file_write(PARAMETER, policies[p]), 0, "msix_mmap=%s", policies[p]);
 		for (m = 0; m < sizeof(models) / sizeof(models[0]); m++) {
-			if (pci_find(models[m].vendor, models[m].device, 0, &dev))
+			if (!is_errno(pci_find(models[m].vendor, models[m].device, 0, &dev), 0, "msix_mmap=%s: %04x:%04x is there",
+				      policies[p], models[m].vendor, models[m].device))
 				continue;
-			found++;
 			check_device(&dev, policies[p]);
 		}
 	}
-	ok(found >= 4, "there was a device with MSI-X");
 	is_errno(module_unload(), 0, "the module unloads");
 }

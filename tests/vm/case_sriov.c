@@ -212,7 +212,7 @@ static void check_pf(const struct model *model)
 	int count;
 
 	about("%s", model->name);
-	if (pci_find(model->vendor, model->device, 0, &pf))
+	if (!is_errno(pci_find(model->vendor, model->device, 0, &pf), 0, "it is still there"))
 		return;
 	count = list_own(&pf, own);
 	iomem_read(&before);
