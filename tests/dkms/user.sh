@@ -19,7 +19,9 @@ is_installed() {
 }
 
 no_alias() {
-	[ -z "$(modinfo -k "$1" -F alias "$name")" ]
+	local alias
+	alias=$(modinfo -k "$1" -F alias "$name") || return
+	[ -z "$alias" ] || { echo "$alias"; return 1; }
 }
 
 no_warning() {
@@ -63,6 +65,8 @@ ok "no file of it is left" diff /dev/null /tmp/left
 make -s -C /source dkms-source DESTDIR=/tmp/dest
 mv /tmp/dest/usr/src/* /tmp/source
 headers=/lib/modules/$release/build
+ok "it builds with W=1" build_for "$headers" W=1
+build_for "$headers" W=1 clean >/dev/null
 build_for "$headers" W=1 >/tmp/W1.log
 ok "W=1 has no warning either" no_warning /tmp/W1.log
 rm -f /tmp/source/src/driver/*.o
