@@ -47,6 +47,9 @@ check: ## Run all the tests (needs root or sudo for packages); SCENARIOS=help li
 check-slow: ## Run the boots that take minutes each: a guest's own EEH on POWER; driverctl, libvirt, DPDK
 	scripts/check slow
 
+coverage: ## Run what the debug kernel runs, and list the lines of the module that never ran
+	scripts/coverage
+
 static: ## Run the static checks alone: W=1, sparse, checkpatch, kernel-doc, shellcheck
 	scripts/static
 
@@ -61,4 +64,4 @@ clean: ## Remove what was built here; the cache of kernels stays
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
-.PHONY: all module cli install dkms-source dkms-install dkms-remove demo check check-slow static deb clean help
+.PHONY: all module cli install dkms-source dkms-install dkms-remove demo check check-slow coverage static deb clean help

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "cases.h"
+#include "coverage.h"
 #include "file.h"
 #include "kmod.h"
 #include "tap.h"
@@ -134,11 +135,13 @@ int main(void)
 	err = kmod_insert("boot", "");
 	if (err && err != -EEXIST)
 		bail("cannot insert the VFIO modules: %s", strerror(-err));
+	coverage_start();
 	if (!run)
 		bail("the kernel command line has no run=CASE");
 	for (name = strtok_r(run, ",", &rest); name; name = strtok_r(NULL, ",", &rest))
 		run_case(name);
 	check_leaks();
+	coverage_print();
 	tap_plan();
 	sync();
 	reboot(RB_POWER_OFF);

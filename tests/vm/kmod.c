@@ -26,6 +26,11 @@ int module_load(const char *params)
 	return insert("/subpage_vfio_pci.ko", params);
 }
 
+int kmod_insert_file(const char *path)
+{
+	return insert(path, "");
+}
+
 int module_unload(void)
 {
 	return kmod_remove("subpage_vfio_pci");

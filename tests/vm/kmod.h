@@ -13,6 +13,8 @@ int module_unload(void);
  * it ("module:NAME"), or the image lacks it.
  */
 int kmod_insert(const char *name, const char *params);
+/* A file that needs no other module. */
+int kmod_insert_file(const char *path);
 int kmod_remove(const char *name);
 
 #endif

@@ -197,6 +197,17 @@ void say(const char *fmt, ...)
 	va_end(args);
 }
 
+void tap_line(const char *tag, const char *fmt, ...)
+{
+	char text[901];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	line(tag, text);
+}
+
 void tap_bail(const char *file, int line, const char *fmt, ...)
 {
 	RESULT(false);

@@ -49,6 +49,9 @@ void diag(const char *fmt, ...) PRINTF(1, 2);
 /* For a person who watches: one line of text, no test. */
 void say(const char *fmt, ...) PRINTF(1, 2);
 
+/* For tests/vm/run: one line with a tag of its own, of up to 900 characters. */
+void tap_line(const char *tag, const char *fmt, ...) PRINTF(2, 3);
+
 /* One failed test, and the end of this boot: the rest would have no meaning. */
 #define bail(...) tap_bail(__FILE_NAME__, __LINE__, __VA_ARGS__)
 
