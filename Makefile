@@ -47,6 +47,9 @@ check: ## Run all the tests (needs root or sudo for packages); SCENARIOS=help li
 check-slow: ## Run the boots that take minutes each: a guest's own EEH on POWER; driverctl, libvirt, DPDK
 	scripts/check slow
 
+soak: ## Run a year in an hour (SOAK_S=seconds, SOAK_SEED=number): storms, surprises, random calls
+	SOAK_S=$${SOAK_S:-3600} SCENARIOS="soak soak_hotplug" scripts/check
+
 coverage: ## Run what the debug kernel runs, and list the lines of the module that never ran
 	scripts/coverage
 
@@ -64,4 +67,4 @@ clean: ## Remove what was built here; the cache of kernels stays
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
-.PHONY: all module cli install dkms-source dkms-install dkms-remove demo check check-slow coverage static deb clean help
+.PHONY: all module cli install dkms-source dkms-install dkms-remove demo check check-slow soak coverage static deb clean help

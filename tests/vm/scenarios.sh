@@ -329,6 +329,34 @@ scenario() {
 		power_zoo
 		wants+=' module:nvme'
 		;;
+	soak | soak_hotplug)
+		shows='a year in minutes: many processes at many devices at once, killed users, random calls; all is as before'
+		machines=x86_64-7.2-debug wants=drive cases=storm
+		parameters="soak_s=${SOAK_S:-150} soak_seed=${SOAK_SEED:-}" limit=$((${SOAK_S:-150} + 400))
+		options=(-smp 2 -object 'memory-backend-ram,size=1M,id=shared1' -object 'memory-backend-ram,size=1M,id=shared2'
+			-object 'memory-backend-ram,size=1M,id=shared3' -object 'memory-backend-ram,size=1M,id=shared4'
+			-drive "if=none,id=drive,format=raw,snapshot=on,file=$scratch/drive.img")
+		# On the root bus BARs share pages; behind a port or bridge a device can be reset, there two of one
+		# IOMMU group; the disk resets itself. The last one comes and goes.
+		devices=(-device ivshmem-plain,memdev=shared1,addr=2 -device sdhci-pci,addr=3 -device rtl8139,romfile=,addr=4
+			-device sdhci-pci,addr=5 -device ivshmem-plain,memdev=shared2,addr=6
+			-device pcie-root-port,id=port1,chassis=1,hotplug=off,addr=8
+			-device pci-bridge,id=bridge,chassis_nr=2,shpc=off,msi=off,addr=9
+			-device pcie-root-port,id=port3,chassis=3,hotplug=off,addr=0xa
+			-device ivshmem-plain,memdev=shared3,bus=port1,addr=0
+			-device sdhci-pci,bus=bridge,addr=1.0,multifunction=on
+			-device ivshmem-plain,memdev=shared4,bus=bridge,addr=1.1
+			-device nvme,drive=drive,serial=1,bus=port3)
+		if [ "$1" = soak ]; then
+			cases=storm,binds wants+=' module:nvme module:8139cp'
+			devices+=(-device sdhci-pci,addr=0x1d)
+		else
+			# pciehp itself takes two locks in both orders, which is all that lockdep would tell.
+			shows='the same while the ninth device is plugged and unplugged'
+			wants+=' monitor' parameters+=' lockdep.prove_locking=0'
+			devices+=(-device pcie-root-port,id=plug,chassis=9,addr=0x1e)
+		fi
+		;;
 	pseries)
 		shows="a POWER guest's own EEH recovers a device that is frozen outside"
 		slow=yes machines=ppc64le cases=image,pseries wants='nested linux' limit=1000

@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * As many processes as there are devices bind, open, map, reset, hand over and release them,
+ * each its own, while another device comes and goes. In rounds: between two of them all BARs are packed
+ * anew, so that they have to be moved again.
+ */
+#include <errno.h>
+#include <linux/pci_regs.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cases.h"
+#include "drive.h"
+#include "file.h"
+#include "kmod.h"
+#include "monitor.h"
+#include "soak.h"
+
+#define OURS "subpage_vfio_pci"
+#define SDHCI 0x1b36, 0x0007
+#define ROOT_PORT 0x1b36, 0x000c
+#define NVME 0x1b36, 0x0010
+#define ROUND_S 15
+#define MAX_WORKERS 12
+
+struct worker {
+	/* The second is a function of the same slot, if there is one. */
+	struct pci_dev dev[2];
+	int functions;
+	struct wrong wrong;
+	unsigned int binds, moved, hand_overs, visits;
+};
+
+static struct shared {
+	struct worker workers[MAX_WORKERS], churn;
+	double until;
+} *shared;
+
+static struct zoo_bar bars[ZOO_MAX];
+static int count, workers;
+
+/* The one that comes and goes: the last of its kind. */
+static struct pci_dev guest;
+static bool plugged;
+
+static bool same_slot(const struct pci_dev *a, const struct pci_dev *b)
+{
+	return !strncmp(a->bdf, b->bdf, strlen(a->bdf) - 1);
+}
+
+static void add_worker(const struct pci_dev *dev)
+{
+	int i;
+
+	if (!strcmp(dev->bdf, guest.bdf))
+		return;
+	for (i = 0; i < workers; i++) {
+		struct worker *w = &shared->workers[i];
+
+		if (!strcmp(w->dev[0].bdf, dev->bdf))
+			return;
+		if (same_slot(&w->dev[0], dev)) {
+			w->dev[1] = *dev;
+			w->functions = 2;
+			return;
+		}
+	}
+	if (workers == MAX_WORKERS)
+		return;
+	shared->workers[workers].dev[0] = *dev;
+	shared->workers[workers++].functions = 1;
+}
+
+static void bind(struct worker *w, const char *driver)
+{
+	int i, err;
+
+	for (i = 0; i < w->functions; i++) {
+		err = pci_bind(&w->dev[i], driver);
+		if (err)
+			wrong_add(&w->wrong, "%s: bind to \"%s\": %s", w->dev[i].bdf, driver, strerror(-err));
+	}
+	if (!strcmp(driver, OURS)) {
+		w->binds++;
+		for (i = 0; i < w->functions; i++)
+			w->moved += soak_claimed(&w->dev[i], bars, count, &w->wrong);
+	}
+}
+
+static void use(struct worker *w, struct rng *rng)
+{
+	soak_use(&w->dev[0], w->functions > 1 ? &w->dev[1] : NULL, bars, count, rng, &w->wrong);
+	w->visits++;
+}
+
+static void work(struct worker *w, unsigned int who)
+{
+	struct rng rng;
+
+	rng_start(&rng, who);
+	while (soak_now() < shared->until && w->wrong.count < 20) {
+		bind(w, OURS);
+		switch (rng_below(&rng, 4)) {
+		case 0:
+			/* Nobody has it open. */
+			pci_attr_write(&w->dev[0], "reset", "1");
+			break;
+		case 1:
+			bind(w, "vfio-pci");
+			use(w, &rng);
+			bind(w, OURS);
+			w->hand_overs++;
+			use(w, &rng);
+			break;
+		default:
+			use(w, &rng);
+			use(w, &rng);
+		}
+		if (rng_below(&rng, 3))
+			bind(w, "");
+	}
+	bind(w, "");
+}
+
+static void come(struct worker *w, struct rng *rng)
+{
+	char reply[512] = "";
+	int err = 0, waited;
+
+	if (plugged)
+		err = monitor_cmd(reply, sizeof(reply), "device_add sdhci-pci,id=guest,bus=plug");
+	else
+		pci_rescan();
+	for (waited = 0; !pci_present(&guest) && waited < BUTTON_MS; waited += 50)
+		sleep_ms(50);
+	if (err || *reply || waited >= BUTTON_MS)
+		wrong_add(&w->wrong, "it does not come: %d %s", err, reply);
+	/* It is in sysfs before its BARs are placed. */
+	pci_rescan();
+	if (rng_below(rng, 2))
+		return;
+	err = pci_bind(&guest, OURS);
+	if (err)
+		wrong_add(&w->wrong, "%s: bind: %s", guest.bdf, strerror(-err));
+	w->binds++;
+}
+
+static void go(struct worker *w, struct rng *rng)
+{
+	char reply[512] = "";
+	int err, waited;
+
+	if (!plugged) {
+		err = pci_remove(&guest);
+		if (err)
+			wrong_add(&w->wrong, "%s: remove: %s", guest.bdf, strerror(-err));
+		return;
+	}
+	/* The kernel's way, then back; or the machine's. */
+	if (rng_below(rng, 2)) {
+		pci_remove(&guest);
+		pci_rescan();
+	}
+	err = monitor_cmd(reply, sizeof(reply), "device_del guest");
+	for (waited = 0; pci_present(&guest) && waited < BUTTON_MS; waited += 50)
+		sleep_ms(50);
+	if (err || *reply || waited >= BUTTON_MS)
+		wrong_add(&w->wrong, "it does not go: %d %s", err, reply);
+	/* The slot's light blinks for a while yet. */
+	sleep_ms(1500);
+}
+
+static void churn(struct worker *w)
+{
+	struct rng rng;
+
+	rng_start(&rng, 100 + w->visits);
+	while (soak_now() < shared->until && w->wrong.count < 20) {
+		come(w, &rng);
+		sleep_ms(rng_below(&rng, 300));
+		go(w, &rng);
+		w->visits++;
+	}
+}
+
+static void round_of_all(int nth)
+{
+	int i, children = 0, status;
+	double end = soak_now() + ROUND_S;
+
+	shared->until = end < shared->until ? end : shared->until;
+	for (i = 0; i <= workers; i++) {
+		pid_t child = fork();
+
+		if (!child) {
+			if (i < workers)
+				work(&shared->workers[i], nth * 1000 + i);
+			else
+				churn(&shared->churn);
+			_exit(0);
+		}
+		children += child > 0;
+	}
+	while (children-- > 0)
+		if (wait(&status) > 0 && (!WIFEXITED(status) || WEXITSTATUS(status)))
+			wrong_add(&shared->churn.wrong, "a process ended with %#x", status);
+}
+
+static void find_all(void)
+{
+	struct pci_dev dev;
+	int i;
+
+	count = zoo_list(bars);
+	workers = 0;
+	for (i = 0; i < count; i++)
+		add_worker(&bars[i].dev);
+	/* It has an FLR, which no device with a small BAR has. */
+	if (!pci_find(NVME, 0, &dev))
+		add_worker(&dev);
+}
+
+static void find_guest(void)
+{
+	struct pci_dev at = {};
+	int i;
+
+	/* It is not there yet when it gets plugged; the last port is the one that hears of that. */
+	for (i = 0; plugged && !pci_find(ROOT_PORT, i, &at); i++)
+		;
+	if (plugged)
+		snprintf(guest.bdf, sizeof(guest.bdf), "0000:%02x:00.0",
+			 (uint8_t)pci_config_read(&at, PCI_SECONDARY_BUS, 1));
+	for (i = 0; !plugged && !pci_find(SDHCI, i, &at); i++)
+		if (!strncmp(at.bdf, "0000:00:", 8))
+			guest = at;
+}
+
+CASE(storm)
+{
+	double end = soak_now() + soak_share(getenv("monitor") ? 100 : 25);
+	unsigned int moved = 0, visits = 0, hand_overs = 0;
+	int nth, i, shared_pages = 0;
+	struct rng rng;
+	char *before;
+
+	shared = soak_shared(sizeof(*shared));
+	rng_start(&rng, 0);
+	plugged = getenv("monitor");
+	if (!is_errno(module_load(""), 0, "the module loads"))
+		return;
+	before = soak_begin();
+	find_guest();
+	find_all();
+	ok(workers >= 8, "%d processes, each with a device or the functions of a slot", workers);
+	if (!plugged)
+		is_errno(pci_remove(&guest), 0, "%s is the one that comes and goes", guest.bdf);
+	for (nth = 0; soak_now() < end; nth++) {
+		shared->until = end;
+		zoo_repack(bars, count);
+		if (!plugged && pci_present(&guest))
+			pci_remove(&guest);
+		find_all();
+		for (i = 0; i < count; i++)
+			shared_pages += zoo_other_device(&bars[i]);
+		round_of_all(nth);
+	}
+	for (i = 0; i < MAX_WORKERS; i++) {
+		struct worker *w = &shared->workers[i];
+
+		if (!w->functions)
+			continue;
+		diag("%s: %u binds, %u moves, %u handed over, %u visits", w->dev[0].bdf, w->binds, w->moved,
+		     w->hand_overs, w->visits);
+		none_wrong(&w->wrong, "process %d: %s%s, bound, used, reset and released", i, w->dev[0].bdf,
+			   w->functions > 1 ? " and a second function" : "");
+		moved += w->moved;
+		visits += w->visits;
+		hand_overs += w->hand_overs;
+	}
+	none_wrong(&shared->churn.wrong, "one device comes and goes meanwhile");
+	diag("%d rounds, %u visits, %u BARs moved, %u hand-overs; %s came and went %u times", nth, visits, moved,
+	     hand_overs, guest.bdf, shared->churn.visits);
+	ok(visits > 10 && hand_overs && shared->churn.visits, "all of it happened");
+	ok(shared_pages && moved >= (unsigned int)nth, "BARs were moved in each round");
+	if (!plugged)
+		pci_rescan();
+	soak_end(before);
+	is_errno(module_unload(), 0, "the module unloads");
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef SOAK_H
+#define SOAK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "pci.h"
+#include "tap.h"
+#include "vfio.h"
+#include "zoo.h"
+
+/*
+ * What the cases of the scenarios "soak" share. The kernel command line has
+ * soak_s=SECONDS for all of a boot, and soak_seed=NUMBER or none; the seed is printed, and
+ * the same one makes the same choices.
+ */
+
+/* How long a case that has this part (of 100) of the boot may go on. */
+double soak_share(int percent);
+double soak_now(void);
+
+/* Choices: each process that makes some has its own. */
+struct rng {
+	uint64_t state;
+};
+
+/* The seed is printed with the first. */
+void rng_start(struct rng *rng, unsigned int who);
+/* From 0 to below. */
+uint32_t rng_below(struct rng *rng, uint32_t below);
+
+/* Memory that the children have in common with the caller; never freed. */
+void *soak_shared(size_t size);
+
+/*
+ * One visit of a user: open the device through VFIO, map each of its sub-page BARs that has its page and
+ * compare what mapping and read() show, reset it in whatever ways there are, close it. Wrong
+ * is what differs.
+ *
+ * second	a function of the same slot, or NULL; a hot reset takes both
+ */
+void soak_use(const struct pci_dev *dev, const struct pci_dev *second, const struct zoo_bar *bars, int count,
+	      struct rng *rng, struct wrong *wrong);
+
+/* Is each sub-page BAR of this bound device on a page of its own? Returns how many were moved there. */
+int soak_claimed(const struct pci_dev *dev, const struct zoo_bar *bars, int count, struct wrong *wrong);
+
+/* All that is tested has no driver, and all BARs are packed anew: as soak_begin() left it? */
+char *soak_begin(void);
+void soak_end(char *before);
+
+#endif
