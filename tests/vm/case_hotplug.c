@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "cases.h"
+#include "file.h"
 #include "kmod.h"
 #include "monitor.h"
 #include "tap.h"
@@ -77,6 +78,42 @@ static void check_stock(const struct zoo_bar *neighbour, const struct zoo_bar *a
 	pci_bind(&at->dev, "");
 }
 
+static void plug(const char *device)
+{
+	char reply[512];
+
+	is_errno(monitor_cmd(reply, sizeof(reply), "device_add %s", device), 0, "%s is plugged in", device);
+	is_str(reply, "", "QEMU has no objection to %s", device);
+}
+
+/*
+ * With align_for=, vfio-pci gets a newcomer whose BAR has a page, right when it is plugged in. Two
+ * functions of a slot: the PCI core places them beside each other. They show with function 0.
+ */
+static void check_align(void)
+{
+	int n, i, aligned = 0, taken = 0;
+
+	about("align_for");
+	file_write("/sys/module/" OURS "/parameters/align_for", "vfio-pci");
+	is_errno(file_write("/sys/bus/pci/drivers/vfio-pci/new_id", "10ec 8139"), 0, "vfio-pci takes such devices");
+	plug("rtl8139,romfile=,bus=port3,addr=0.1");
+	plug("rtl8139,romfile=,bus=port3,addr=0.0,multifunction=on");
+	for (n = 0; n < 300 && taken < 2; n++) {
+		sleep_ms(100);
+		count = zoo_list(bars);
+		for (taken = i = 0; i < count; i++)
+			taken += !strcmp(bars[i].name, "rtl8139") && !strcmp(pci_driver(&bars[i].dev), "vfio-pci");
+	}
+	is_u64(taken, 2, "vfio-pci has both");
+	pci_rescan();
+	count = zoo_list(bars);
+	for (i = 0; i < count; i++)
+		if (!strcmp(bars[i].name, "rtl8139"))
+			aligned += zoo_stock_maps(&bars[i]);
+	is_u64(aligned, 2, "each BAR is alone on a page");
+}
+
 CASE(hotplug)
 {
 	const struct zoo_bar *claimed[2], *neighbour[2];
@@ -107,5 +144,6 @@ CASE(hotplug)
 		pci_bind(&claimed[i]->dev, "");
 		check_stock(neighbour[i], claimed[i]);
 	}
+	check_align();
 	is_errno(module_unload(), 0, "the module unloads");
 }

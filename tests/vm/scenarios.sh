@@ -144,12 +144,27 @@ scenario() {
 			devices+=(-device "$model,bus=bridge,addr=$slot")
 		done
 		;;
+	align)
+		shows='stock vfio-pci maps what align_for= has aligned before; nothing else is touched'
+		wants='drive module:nvme'
+		options=(-object 'memory-backend-ram,size=1M,id=shared'
+			-drive "if=none,id=drive,format=raw,snapshot=on,file=$scratch/drive.img")
+		devices=(-device ivshmem-plain,memdev=shared -device rtl8139,romfile= -device sdhci-pci
+			-device pci-ohci -device sdhci-pci -device nvme,drive=drive,serial=1)
+		[ "${flavour-}" != debug ] || devices=("${devices[@]/pci-ohci/sdhci-pci}")
+		# The disk keeps its native driver: a PE of its own.
+		[ "${arch-}" != ppc64el ] || devices=(-device pcie-pci-bridge,id=bridge,bus=pcie.0
+			-device pci-testdev,bus=bridge,addr=1 -device sdhci-pci,bus=bridge,addr=2
+			-device rtl8139,romfile=,bus=bridge,addr=3 -device sdhci-pci,bus=bridge,addr=4
+			-device nvme,drive=drive,serial=1,bus=pcie.1)
+		;;
 	hotplug)
 		shows='a device that is plugged in stays off the pages that are claimed'
 		# pciehp itself takes two locks in both orders, which is all that lockdep would tell.
 		machines=x86_64 wants=monitor parameters=lockdep.prove_locking=0
 		hotplug_bridge
-		devices+=(-device pcie-root-port,id=port2,chassis=3,addr=9 -device sdhci-pci -device pci-ohci)
+		devices+=(-device pcie-root-port,id=port2,chassis=3,addr=9 -device pcie-root-port,id=port3,chassis=4,addr=0xa
+			-device sdhci-pci -device pci-ohci)
 		;;
 	lost)
 		shows='the kernel takes the window away under a bound device, and log, sysfs and VFIO say so'
