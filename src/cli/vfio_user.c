@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "bar.h"
@@ -77,7 +78,7 @@ static void add_character_device(const struct bus *bus, dev_t number, struct vfi
 	files->group[files->groups++] = atoi(end);
 }
 
-/* Kernels since 6.18 say which device it is. */
+/* Kernels since 6.18 say which device an open file is, though not of a mapping. */
 static void add_device_file(const struct bus *bus, struct vfio_user *user, const char *fd,
 			    struct files *files)
 {
@@ -210,6 +211,87 @@ static const struct device *find_cdev(const struct vfio_user *user, const char *
 	return NULL;
 }
 
+/* The held device whose BAR lies there on the host, with its number and the offset in it. */
+static const struct device *find_address(const struct vfio_user *user, uint64_t address,
+					 unsigned int *bar, uint64_t *offset)
+{
+	uint64_t mask = sysconf(_SC_PAGESIZE) - 1;
+	int i, n;
+
+	for (i = 0; i < user->devices; i++)
+		for (n = 0; n < BARS; n++) {
+			const struct resource *res = &user->held[i].device->resource[n];
+			uint64_t start = res->start & ~mask;
+
+			if (!bar_exists(user->held[i].device, n) || address < start ||
+			    address >= ((res->start + res->size + mask) & ~mask))
+				continue;
+			*bar = n;
+			*offset = address - start;
+			return user->held[i].device;
+		}
+	return NULL;
+}
+
+/* Does any held device have so long a BAR of that number? */
+static bool is_in_region(const struct vfio_user *user, uint64_t position)
+{
+	uint64_t page = sysconf(_SC_PAGESIZE), offset = position & ((1ull << REGION_SHIFT) - 1), size;
+	unsigned int bar = position >> REGION_SHIFT;
+	int i;
+
+	for (i = 0; i < user->devices && bar < BARS; i++) {
+		size = bar_exists(user->held[i].device, bar) ? user->held[i].device->resource[bar].size : 0;
+		if (size && offset < (size < page ? page : size))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Before Linux 6.10 vfio-pci made a mapping's offset the BAR's address on the host, which
+ * tells the device, too. Numbers of regions can look like addresses of two terabytes and
+ * more, and the other way round; all mappings together leave little doubt.
+ */
+static bool are_addresses(const struct vfio_user *user)
+{
+	unsigned int major = 0, minor = 0, bar;
+	int i, addresses = 0, regions = 0;
+	struct utsname kernel;
+	uint64_t offset;
+
+	for (i = 0; i < user->mappings; i++) {
+		regions += is_in_region(user, user->mapping[i].offset);
+		addresses += !!find_address(user, user->mapping[i].offset, &bar, &offset);
+	}
+	if (addresses != regions)
+		return addresses > regions;
+	uname(&kernel);
+	sscanf(kernel.release, "%u.%u", &major, &minor);
+	return major < 6 || (major == 6 && minor < 10);
+}
+
+/* Until now the offset of each is what the kernel shows. */
+static void find_regions(struct vfio_user *user)
+{
+	bool addresses = are_addresses(user);
+	int i;
+
+	for (i = 0; i < user->mappings; i++) {
+		struct mapping *mapping = &user->mapping[i];
+		const struct device *device = NULL;
+
+		if (addresses)
+			device = find_address(user, mapping->offset, &mapping->region, &mapping->offset);
+		if (device) {
+			mapping->device = device;
+			continue;
+		}
+		mapping->region = mapping->offset >> REGION_SHIFT;
+		mapping->offset &= (1ull << REGION_SHIFT) - 1;
+	}
+}
+
 static void read_mappings(struct vfio_user *user)
 {
 	char *text = read_text(user->pid, "maps"), *line, *rest;
@@ -231,8 +313,7 @@ static void read_mappings(struct vfio_user *user)
 					   (user->mappings + 1) * sizeof(*user->mapping));
 		mapping = &user->mapping[user->mappings++];
 		*mapping = (struct mapping) {
-			.region = offset >> REGION_SHIFT,
-			.offset = offset & ((1ull << REGION_SHIFT) - 1),
+			.offset = offset,
 			.size = end - start,
 			.device = device,
 		};
@@ -338,6 +419,7 @@ bool vfio_user_read(const struct bus *bus, pid_t pid, struct vfio_user *user, in
 		add_group_devices(bus, user, &files);
 		if (user->devices)
 			read_mappings(user);
+		find_regions(user);
 		assign_mappings(bus, user);
 	}
 	free(files.group);

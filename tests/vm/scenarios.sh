@@ -431,6 +431,13 @@ scenario() {
 		options=(-drive "if=none,id=drive,format=raw,file=$scratch/drive.img")
 		devices=(-device nvme,drive=drive,serial=1 -device rtl8139,romfile= -device sdhci-pci -device sdhci-pci)
 		;;
+	check-program)
+		shows='"subpage-vfio check" knows whose mapping it is, as far as the kernel tells'
+		machines='x86_64-6.1 x86_64-7.2 x86_64-7.2-debug' cases=check_program
+		command_line
+		devices=(-device sdhci-pci -device sdhci-pci)
+		[ "${flavour-}" != debug ] || parameters=vfio=cdev
+		;;
 	*)
 		die "no scenario is called $1" "choose one of: $(scenario_names | xargs)"
 		;;
