@@ -13,7 +13,7 @@
 
 enum {
 	COL_ADDRESS, COL_DRIVER, COL_GROUP, COL_OPENED, COL_RESET, COL_NAME, COL_INDEX, COL_SIZE, COL_OFFSET,
-	COL_READ, COL_WRITE, COL_MMAP, COL_AREAS, COL_MSIX_MAPPABLE, COL_BAR_STATE, COL_MSIX_STATE,
+	COL_READ, COL_WRITE, COL_MMAP, COL_AREAS, COL_MSIX_MAPPABLE, COL_BAR_STATE, COL_BAR_SIZE, COL_MSIX_STATE,
 	COL_MSIX_OFFSET, COL_MSIX_SIZE, COL_PAGE_SIZE, COL_COUNT, COL_MORE,
 };
 
@@ -33,6 +33,7 @@ static const struct column columns[] = {
 	[COL_AREAS] = { "AREAS", COLUMN_TEXT, HIDDEN, "the parts that alone may be mapped; empty: all of it" },
 	[COL_MSIX_MAPPABLE] = { "MSIX_MAPPABLE", COLUMN_BOOL, HIDDEN, "does VFIO say that the MSI-X table may be mapped, too?" },
 	[COL_BAR_STATE] = { "BAR_STATE", COLUMN_TEXT, HIDDEN, "what the driver did for it: in_place, moved, busy ..." },
+	[COL_BAR_SIZE] = { "BAR_SIZE", COLUMN_NUMBER, HIDDEN, "bytes of the BAR that are the device's; the region may be longer, to the end of the page" },
 	[COL_MSIX_STATE] = { "MSIX_STATE", COLUMN_TEXT, HIDDEN, "none, hidden, eeh, isolated or always" },
 	[COL_MSIX_OFFSET] = { "MSIX_OFFSET", COLUMN_HEX, HIDDEN, "of the MSI-X table in the BAR" },
 	[COL_MSIX_SIZE] = { "MSIX_SIZE", COLUMN_NUMBER, HIDDEN, "of the MSI-X table, bytes" },
@@ -54,6 +55,7 @@ static const char * const bar_state[] = {
 	[SUBPAGE_BAR_NO_SPACE] = "no_space",
 	[SUBPAGE_BAR_FAILED] = "failed",
 	[SUBPAGE_BAR_LOST] = "lost",
+	[SUBPAGE_BAR_TRAP] = "trap",
 };
 
 static const char * const msix_state[] = {
@@ -99,6 +101,23 @@ static void say_more(char **text, char *more)
 	*text = longer;
 }
 
+/* What the driver itself says of a BAR: where there is nothing to explain VFIO tells nothing. */
+static void add_driver(struct table *table, const struct device *device, const struct vfio_region_info *info,
+		       char **more)
+{
+	uint64_t size = device->resource[info->index].size;
+	char name[48], state[32];
+
+	table_number(table, COL_BAR_SIZE, size);
+	snprintf(name, sizeof(name), OURS "/bar%u_state", info->index);
+	if (device_read(device, name, state, sizeof(state)) <= 0)
+		return;
+	table_text(table, COL_BAR_STATE, state);
+	say_more(more, format("sub-page: BAR %s", state));
+	if (size < info->size)
+		say_more(more, format("%llu bytes are the device's", (unsigned long long)size));
+}
+
 static void add_cap(struct table *table, const struct vfio_info_cap_header *cap, char **more)
 {
 	unsigned int i;
@@ -124,11 +143,9 @@ static void add_cap(struct table *table, const struct vfio_info_cap_header *cap,
 	} else if (cap->id == VFIO_REGION_INFO_CAP_SUBPAGE) {
 		const struct vfio_region_info_cap_subpage *subpage = (const void *)cap;
 
-		table_text(table, COL_BAR_STATE, NAME(bar_state, subpage->bar_state));
 		table_text(table, COL_MSIX_STATE, NAME(msix_state, subpage->msix_state));
 		table_number(table, COL_PAGE_SIZE, subpage->page_size);
-		if (subpage->bar_state != SUBPAGE_BAR_NONE)
-			say_more(more, format("sub-page: BAR %s", NAME(bar_state, subpage->bar_state)));
+		say_more(more, format("capability of the driver: BAR %s", NAME(bar_state, subpage->bar_state)));
 		if (subpage->msix_state == SUBPAGE_MSIX_NONE)
 			return;
 		table_hex(table, COL_MSIX_OFFSET, subpage->msix_offset);
@@ -153,7 +170,7 @@ static void add_device(struct table *table, const struct device *device, const s
 	table_bool(table, COL_RESET, info->flags & VFIO_DEVICE_FLAGS_RESET);
 }
 
-static void add_region(struct table *table, const struct vfio_region_info *info)
+static void add_region(struct table *table, const struct device *device, const struct vfio_region_info *info)
 {
 	bool mmap = info->flags & VFIO_REGION_INFO_FLAG_MMAP;
 	const struct vfio_info_cap_header *cap;
@@ -167,6 +184,8 @@ static void add_region(struct table *table, const struct vfio_region_info *info)
 	table_bool(table, COL_WRITE, info->flags & VFIO_REGION_INFO_FLAG_WRITE);
 	table_bool(table, COL_MMAP, mmap);
 	table_colour(table, COL_MMAP, mmap ? GOOD : PLAIN);
+	if (info->index < BARS)
+		add_driver(table, device, info, &more);
 	for (cap = vfio_first_cap(info); cap; cap = vfio_next_cap(info, cap))
 		add_cap(table, cap, &more);
 	table_text(table, COL_MORE, more);
@@ -198,7 +217,7 @@ static int info_run(const struct options *options)
 
 		if (found && found->size) {
 			add_device(table, device, &vfio, &info);
-			add_region(table, found);
+			add_region(table, device, found);
 		}
 		free(found);
 	}
