@@ -172,12 +172,24 @@ static void check_info_and_bench(const struct zoo_bar *at)
 /* doc/examples/read_capability.c, as doc/vmm-developers.md shows it: where all is well there is no capability. */
 static void check_example(const struct zoo_bar *at)
 {
+	const char *realign = "/sys/module/" OURS "/parameters/realign";
 	char text[80];
 
 	exits(example("%s", at->dev.bdf), OK, "example");
 	snprintf(text, sizeof(text), "BAR %d: %ld bytes, mappable\n", at->bar, sysconf(_SC_PAGESIZE));
 	shows(text, "example");
 	ok(!strstr(out, "decodes"), "example: no capability on a BAR that can be mapped");
+	/* Only where a BAR is not what it could be is there more to say. */
+	is_errno(file_write(realign, "trap"), 0, "realign=trap");
+	is_errno(pci_bind(&at->dev, OURS), 0, "bound with that");
+	exits(example("%s", at->dev.bdf), OK, "example, trapped");
+	snprintf(text, sizeof(text), "BAR %d: %llu bytes, trapped", at->bar, (unsigned long long)at->size);
+	shows(text, "example, trapped");
+	snprintf(text, sizeof(text), "decodes %llu bytes, has no page of %ld to itself",
+		 (unsigned long long)at->size, sysconf(_SC_PAGESIZE));
+	shows(text, "example, trapped");
+	is_errno(file_write(realign, "1"), 0, "realign=1");
+	is_errno(pci_bind(&at->dev, OURS), 0, "bound as before");
 }
 
 static void check_open_device(const struct zoo_bar *at)
