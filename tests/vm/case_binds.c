@@ -86,7 +86,7 @@ CASE(binds)
 	diag("%s %s BAR %d, beside %s", at->dev.bdf, at->name, at->bar, neighbour.bdf);
 
 	before = meminfo("Slab:");
-	end = soak_now() + soak_share(35);
+	end = soak_now() + soak_share(25);
 	for (n = 0; n < BINDS && soak_now() < end; n++) {
 		start = soak_now();
 		i = pci_bind(&at->dev, OURS);

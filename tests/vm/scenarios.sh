@@ -361,9 +361,11 @@ scenario() {
 			-device ivshmem-plain,memdev=shared3,bus=port1,addr=0
 			-device sdhci-pci,bus=bridge,addr=1.0,multifunction=on
 			-device ivshmem-plain,memdev=shared4,bus=bridge,addr=1.1
-			-device nvme,drive=drive,serial=1,bus=port3)
+			-device nvme-subsys,id=subsystem
+			-device nvme,id=disk,serial=1,bus=port3,subsys=subsystem,sriov_max_vfs=2,sriov_vq_flexible=4,sriov_vi_flexible=2
+			-device nvme-ns,drive=drive,bus=disk)
 		if [ "$1" = soak ]; then
-			cases=storm,binds wants+=' module:nvme module:8139cp'
+			cases=storm,binds,surprise,fuzz wants+=' module:nvme module:8139cp'
 			devices+=(-device sdhci-pci,addr=0x1d)
 		else
 			# pciehp itself takes two locks in both orders, which is all that lockdep would tell.

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What nobody waits for: a user is killed in the middle of any call, the module is taken away while
+ * others bind, virtual functions come and go, a device is unplugged under its user.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cases.h"
+#include "file.h"
+#include "kmod.h"
+#include "monitor.h"
+#include "soak.h"
+
+#define OURS "subpage_vfio_pci"
+#define NVME 0x1b36, 0x0010
+
+static struct zoo_bar bars[ZOO_MAX];
+static int count;
+
+static struct shared {
+	struct wrong wrong[4];
+	unsigned int done[4];
+	volatile bool stop;
+} *shared;
+
+/* Until it is killed, or told to stop. */
+static void use_for_ever(const struct pci_dev *dev, struct rng *rng, struct wrong *wrong)
+{
+	while (!shared->stop)
+		soak_use(dev, NULL, bars, count, rng, wrong);
+	_exit(0);
+}
+
+static void check_killed(void)
+{
+	double end = soak_now() + soak_share(9);
+	struct wrong wrong = {};
+	unsigned int n;
+	int err;
+
+	about("killed");
+	for (n = 0; soak_now() < end && wrong.count < 10; n++) {
+		const struct zoo_bar *at = &bars[n % count];
+		struct rng rng;
+		pid_t child;
+
+		rng_start(&rng, 2000 + n);
+		err = pci_bind(&at->dev, OURS);
+		if (err)
+			wrong_add(&wrong, "%s: bind: %s", at->dev.bdf, strerror(-err));
+		child = fork();
+		if (!child)
+			use_for_ever(&at->dev, &rng, &shared->wrong[0]);
+		usleep(rng_below(&rng, 60000));
+		kill(child, SIGKILL);
+		waitpid(child, NULL, 0);
+		/* Its visit is over, and the next one finds all as it should be. */
+		soak_use(&at->dev, NULL, bars, count, &rng, &wrong);
+		err = pci_bind(&at->dev, "");
+		if (err || zoo_any_claim())
+			wrong_add(&wrong, "%s: unbind: %s, or a claim is left", at->dev.bdf, strerror(-err));
+	}
+	none_wrong(&shared->wrong[0], "a user sees nothing wrong until then");
+	none_wrong(&wrong, "who comes after a killed user finds the device in order");
+	ok(n > 1, "users were killed");
+	diag("%u of them", n);
+}
+
+/* Errors are what it gets when the module is not there; it must be told, and nothing else may happen. */
+static void bind_for_ever(const struct pci_dev *dev, struct wrong *wrong, unsigned int *done)
+{
+	while (!shared->stop) {
+		int err = pci_bind(dev, OURS);
+
+		if (err && err != -ENODEV && err != -ENOENT && err != -EBUSY)
+			wrong_add(wrong, "%s: bind: %s", dev->bdf, strerror(-err));
+		else if (!err)
+			(*done)++;
+		err = pci_unbind(dev);
+		/* The module, as it goes, may be quicker. */
+		if (err && err != -ENODEV && err != -ENOENT)
+			wrong_add(wrong, "%s: unbind: %s", dev->bdf, strerror(-err));
+	}
+	pci_bind(dev, "");
+	_exit(0);
+}
+
+static void finish(pid_t *children, int n)
+{
+	shared->stop = true;
+	while (n--)
+		waitpid(children[n], NULL, 0);
+	shared->stop = false;
+}
+
+static void check_unloaded(void)
+{
+	double end = soak_now() + soak_share(8);
+	unsigned int unloaded = 0, busy = 0;
+	struct wrong wrong = {};
+	struct vfio vfio;
+	pid_t children[2];
+	int i, err;
+
+	about("unloaded");
+	/* While a device is open it cannot go. */
+	is_errno(pci_bind(&bars[0].dev, OURS), 0, "bound");
+	if (is_errno(vfio_open(&bars[0].dev, &vfio), 0, "opened")) {
+		is_errno(module_unload(), -EAGAIN, "with a user it stays");
+		vfio_close(&vfio);
+	}
+	pci_bind(&bars[0].dev, "");
+	for (i = 0; i < 2; i++) {
+		children[i] = fork();
+		if (!children[i])
+			bind_for_ever(&bars[i].dev, &shared->wrong[1 + i], &shared->done[1 + i]);
+	}
+	while (soak_now() < end && wrong.count < 10) {
+		sleep_ms(150);
+		err = module_unload();
+		if (err == -EAGAIN || err == -EBUSY) {
+			busy++;
+			continue;
+		}
+		if (err)
+			wrong_add(&wrong, "unload: %s", strerror(-err));
+		unloaded++;
+		if (zoo_any_claim())
+			wrong_add(&wrong, "a claim is left");
+		err = module_load("");
+		if (err)
+			wrong_add(&wrong, "load: %s", strerror(-err));
+	}
+	finish(children, 2);
+	for (i = 1; i < 3; i++)
+		none_wrong(&shared->wrong[i], "process %d binds and releases, if it can", i);
+	none_wrong(&wrong, "the module goes and comes back");
+	ok(unloaded && shared->done[1] && shared->done[2], "both happened");
+	diag("%u times unloaded (%u times busy), %u and %u binds", unloaded, busy, shared->done[1], shared->done[2]);
+}
+
+static void check_functions(void)
+{
+	double end = soak_now() + soak_share(8);
+	struct wrong wrong = {};
+	struct pci_dev pf, vf;
+	unsigned int n = 0;
+	pid_t child;
+	int err, i;
+
+	about("virtual functions");
+	if (!is_errno(pci_find(NVME, 0, &pf), 0, "there is a disk") ||
+	    !is_errno(file_write("/sys/module/" OURS "/parameters/enable_sriov", "1"), 0, "enable_sriov=1") ||
+	    !is_errno(pci_bind(&pf, OURS), 0, "bound"))
+		return;
+	child = fork();
+	if (!child)
+		bind_for_ever(&bars[0].dev, &shared->wrong[3], &shared->done[3]);
+	for (; soak_now() < end && wrong.count < 10; n++) {
+		err = pci_attr_write(&pf, "sriov_numvfs", "2");
+		if (err)
+			wrong_add(&wrong, "2 functions: %s", strerror(-err));
+		for (i = 0; !err && i < 2; i++)
+			if (pci_virtfn(&pf, i, &vf) || (*pci_driver(&vf) && strcmp(pci_driver(&vf), OURS)))
+				wrong_add(&wrong, "function %d: driver %s", i, pci_driver(&vf));
+		err = pci_attr_write(&pf, "sriov_numvfs", "0");
+		if (err)
+			wrong_add(&wrong, "no functions: %s", strerror(-err));
+	}
+	finish(&child, 1);
+	none_wrong(&shared->wrong[3], "another device is bound meanwhile");
+	none_wrong(&wrong, "they come and go");
+	ok(n > 1 && shared->done[3] > 2, "both happened");
+	diag("%u times, %u binds", n, shared->done[3]);
+	pci_bind(&pf, "");
+}
+
+CASE(surprise)
+{
+	struct rng rng;
+	char *before;
+
+	shared = soak_shared(sizeof(*shared));
+	rng_start(&rng, 0);
+	if (!is_errno(module_load(""), 0, "the module loads"))
+		return;
+	before = soak_begin();
+	count = zoo_list(bars);
+	if (!ok(count >= 8, "%d BARs smaller than a page", count))
+		return;
+	check_killed();
+	check_unloaded();
+	check_functions();
+	soak_end(before);
+	is_errno(module_unload(), 0, "the module unloads");
+}
