@@ -70,21 +70,16 @@ static void check_list(const struct zoo_bar *bars, int count, bool bound)
 		shows(text, at->name);
 		/* On POWER the bus has addresses of its own, whole windows away from the CPU's. */
 		is_u64(reg & 0xfffff0, start & 0xfffff0, "%s: so says its BAR register", at->name);
-<<<<<<< Updated upstream
-		ok(iomem_range(&map, start, start + at->size - 1), "%s: and /proc/iomem", at->name);
-		/* QEMU's disk has its MSI-X table at 0x2000: on larger pages registers share its page. */
-		if ((bound || zoo_stock_maps(at)) && !strcmp(at->name, "nvme") &&
-		    sysconf(_SC_PAGESIZE) > 0x2000)
-			shows("\"mappable\": \"with_option\"", at->name);
-		else if (bound || zoo_stock_maps(at))
-=======
 		/* The driver has it a page long; the command shows what is the device's. */
 		ok(iomem_range(&map, start, start + (bound ? (uint64_t)sysconf(_SC_PAGESIZE) : at->size) - 1),
 		   "%s: and /proc/iomem", at->name);
 		snprintf(text, sizeof(text), "\"bar_size\": %llu", (unsigned long long)at->size);
 		shows(text, at->name);
-		if (bound || zoo_stock_maps(at))
->>>>>>> Stashed changes
+		/* QEMU's disk has its MSI-X table at 0x2000: on larger pages registers share its page. */
+		if ((bound || zoo_stock_maps(at)) && !strcmp(at->name, "nvme") &&
+		    sysconf(_SC_PAGESIZE) > 0x2000)
+			shows("\"mappable\": \"with_option\"", at->name);
+		else if (bound || zoo_stock_maps(at))
 			shows("\"mappable\": \"now\"", at->name);
 		else
 			shows("\"mappable\": \"with_" OURS "\"", at->name);
