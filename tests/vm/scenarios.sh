@@ -144,6 +144,15 @@ scenario() {
 			devices+=(-device "$model,bus=bridge,addr=$slot")
 		done
 		;;
+	options)
+		shows="stock vfio-pci's options by their names; a move leaves the function's other BARs alone"
+		machines=x86_64 cases=options,undisturbed wants=drive
+		options=(-smp 2 -object 'memory-backend-ram,size=1M,id=shared'
+			-drive "if=none,id=drive,format=raw,file=$scratch/drive.img")
+		# Slots 0x10 and 0x18 share an interrupt line.
+		devices=(-device ivshmem-plain,memdev=shared -device VGA -device nvme,drive=drive,serial=1
+			-device sdhci-pci,addr=0x10 -device sdhci-pci,addr=0x18)
+		;;
 	align)
 		shows='stock vfio-pci maps what align_for= has aligned before; nothing else is touched'
 		wants='drive module:nvme'

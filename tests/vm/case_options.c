@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Options that stock vfio-pci has, too: by its names and with its meanings, for this
+ * driver's devices; beside it, what stock vfio-pci does in the same boot. And what a
+ * move leaves alone.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cases.h"
+#include "file.h"
+#include "kmod.h"
+#include "tap.h"
+#include "zoo.h"
+
+#define OURS "subpage_vfio_pci"
+#define NVME 0x1b36, 0x0010
+#define SDHCI 0x1b36, 0x0007
+#define VGA 0x1234, 0x1111
+#define IVSHMEM 0x1af4, 0x1110
+
+#define COMMAND 4
+#define COMMAND_MEMORY 0x2
+
+/* Asleep or awake, some time after it was bound and nobody opened it. */
+static const char *idle_state(const struct pci_dev *dev, const char *driver)
+{
+	static char text[32];
+
+	pci_bind(dev, driver);
+	sleep_ms(500);
+	pci_attr_read(dev, "power/runtime_status", text, sizeof(text));
+	pci_bind(dev, "");
+	return text;
+}
+
+static void check_idle(const char *option, const char *want)
+{
+	struct pci_dev nvme;
+
+	about("asleep, %s", *option ? option : "by default");
+	if (!is_errno(pci_find(NVME, 0, &nvme), 0, "there is a disk"))
+		return;
+	is_str(idle_state(&nvme, "vfio-pci"), "suspended", "stock vfio-pci puts an idle device to sleep");
+	is_str(idle_state(&nvme, OURS), want, "this driver");
+}
+
+static int legacy_vga(const struct pci_dev *dev, const char *driver)
+{
+	struct vfio_region_info *info;
+	struct vfio vfio;
+	int err = pci_bind(dev, driver);
+
+	if (!err)
+		err = vfio_open(dev, &vfio);
+	if (err)
+		return err;
+	err = vfio_region(&vfio, VFIO_PCI_VGA_REGION_INDEX, &info);
+	if (!err)
+		free(info);
+	vfio_close(&vfio);
+	pci_bind(dev, "");
+	return err;
+}
+
+static void check_vga(const char *option, int want)
+{
+	struct pci_dev vga;
+
+	about("VGA, %s", *option ? option : "by default");
+	if (!is_errno(pci_find(VGA, 0, &vga), 0, "there is a display"))
+		return;
+	is_errno(legacy_vga(&vga, "vfio-pci"), 0, "stock vfio-pci gives access to VGA's legacy ranges");
+	is_errno(legacy_vga(&vga, OURS), want, "this driver");
+}
+
+static int enable_intx(const struct vfio *vfio)
+{
+	struct {
+		struct vfio_irq_set set;
+		int32_t fd;
+	} request = {
+		.set = {
+			.argsz = sizeof(request),
+			.flags = VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER,
+			.index = VFIO_PCI_INTX_IRQ_INDEX,
+			.count = 1,
+		},
+		.fd = eventfd(0, EFD_CLOEXEC),
+	};
+	int err = ioctl(vfio->device, VFIO_DEVICE_SET_IRQS, &request) ? -errno : 0;
+
+	close(request.fd);
+	return err;
+}
+
+/* The second of two devices on one interrupt line: it can be shared only where each can mask its own. */
+static int share_intx(const char *driver)
+{
+	struct vfio vfio[2];
+	struct pci_dev dev[2];
+	int i, err = 0;
+
+	for (i = 0; i < 2; i++)
+		if (pci_find(SDHCI, i, &dev[i]) || pci_bind(&dev[i], driver) || vfio_open(&dev[i], &vfio[i]) ||
+		    (!i && enable_intx(&vfio[i])))
+			return -ENODEV;
+	err = enable_intx(&vfio[1]);
+	for (i = 0; i < 2; i++) {
+		vfio_close(&vfio[i]);
+		pci_bind(&dev[i], "");
+	}
+	return err;
+}
+
+static void check_intx(const char *option, int want)
+{
+	about("INTx, %s", *option ? option : "by default");
+	is_errno(share_intx("vfio-pci"), 0, "two devices of stock vfio-pci share an interrupt line");
+	is_errno(share_intx(OURS), want, "two of this driver");
+}
+
+CASE(options)
+{
+	module_load("");
+	check_idle("", "suspended");
+	check_vga("", 0);
+	check_intx("", 0);
+	is_errno(module_unload(), 0, "the module unloads");
+
+	is_errno(module_load("disable_idle_d3=1"), 0, "disable_idle_d3=1");
+	check_idle("disable_idle_d3=1", "active");
+	module_unload();
+	is_errno(module_load("disable_vga=1"), 0, "disable_vga=1");
+	check_vga("disable_vga=1", -EINVAL);
+	module_unload();
+	is_errno(module_load("nointxmask=1"), 0, "nointxmask=1");
+	check_intx("nointxmask=1", -EBUSY);
+	module_unload();
+	is_errno(module_load("disable_denylist=1"), 0, "disable_denylist=1");
+	module_unload();
+}
+
+/*
+ * While BAR 0 is moved, somebody reads BAR 2 through its file in sysfs, on the other processor: memory
+ * that says the same all the time.
+ */
+CASE(undisturbed)
+{
+	static struct zoo_bar bars[ZOO_MAX];
+	const struct zoo_bar *at = zoo_named(bars, zoo_list_packed(bars), "ivshmem");
+	volatile uint32_t *memory;
+	volatile uint64_t *seen;
+	char path[96];
+	uint64_t home;
+	int fd, status;
+	pid_t child;
+
+	if (!is_errno(module_load(""), 0, "the module loads") || !ok(at, "there is a device with shared memory"))
+		return;
+	pci_config_write(&at->dev, COMMAND, 2, pci_config_read(&at->dev, COMMAND, 2) | COMMAND_MEMORY);
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%.15s/resource2", at->dev.bdf);
+	fd = open(path, O_RDWR | O_SYNC | O_CLOEXEC);
+	memory = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	seen = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (!ok(memory != MAP_FAILED && seen != MAP_FAILED, "BAR 2 is mapped through sysfs"))
+		return;
+	*memory = 0x12345678;
+	child = fork();
+	if (!child) {
+		for (;; seen[0]++)
+			seen[1] += *memory != 0x12345678;
+	}
+	sleep_ms(100);
+	home = zoo_address(at);
+	is_errno(pci_bind(&at->dev, OURS), 0, "the device is bound");
+	sleep_ms(100);
+	kill(child, SIGKILL);
+	waitpid(child, &status, 0);
+	ok(zoo_address(at) != home, "BAR 0 was moved");
+	ok(seen[0] > 100, "meanwhile BAR 2 was read %llu times", (unsigned long long)seen[0]);
+	is_u64(seen[1], 0, "and never said anything else");
+	munmap((void *)memory, 4096);
+	close(fd);
+	pci_bind(&at->dev, "");
+	module_unload();
+}
