@@ -63,8 +63,9 @@ static void subpage_close_device(struct vfio_device *core_vdev)
 
 static long subpage_ioctl(struct vfio_device *core_vdev, unsigned int cmd, unsigned long arg)
 {
+	/* To set up MSIs switches decode on, and writes to the table where it was. */
 	bool reaches_device = cmd == VFIO_DEVICE_RESET || cmd == VFIO_DEVICE_PCI_HOT_RESET ||
-			      cmd == VFIO_DEVICE_IOEVENTFD;
+			      cmd == VFIO_DEVICE_IOEVENTFD || cmd == VFIO_DEVICE_SET_IRQS;
 
 	if (reaches_device && !subpage_watch_intact(to_subpage_device(core_vdev)))
 		return -EIO;
@@ -111,7 +112,7 @@ static int subpage_get_dmabuf_phys(struct vfio_pci_core_device *core,
 	size_t i;
 
 	for (i = 0; i < nr_ranges; i++)
-		if (subpage_region_hides(sdev, index, ranges[i].offset, ranges[i].length))
+		if (msix_hole_covers(&sdev->msix, index, ranges[i].offset, ranges[i].length))
 			return -EINVAL;
 
 	return vfio_pci_core_get_dmabuf_phys(core, provider, index, phys, ranges, nr_ranges);

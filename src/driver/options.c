@@ -22,12 +22,12 @@ struct choice {
 	char *text;
 };
 
-/* One or more hexadecimal digits that fit; returns what follows, or NULL. */
+/* One or more hexadecimal digits up to @max, which is all ones; returns what follows, or NULL. */
 static const char *parse_hex(const char *at, unsigned int max, unsigned int *value)
 {
 	const char *start = at;
 
-	for (*value = 0; isxdigit(*at) && *value <= max; at++)
+	for (*value = 0; isxdigit(*at) && *value <= max >> 4; at++)
 		*value = *value << 4 | (isdigit(*at) ? *at - '0' : tolower(*at) - 'a' + 10);
 
 	return at > start && *value <= max ? at : NULL;
@@ -225,7 +225,7 @@ static struct choice bar_size = {
 
 module_param_cb(bar_size, &choice_ops, &bar_size, 0644);
 MODULE_PARM_DESC(bar_size,
-		 "Size that a user sees of a BAR with a page of its own: page (default), exact (what the device decodes). With exceptions: VALUE[,VALUE@DEVICE]... Read at bind.");
+		 "Size that region info gives for a BAR with a page of its own: page (default), exact (what the device decodes; sizing it in config space still gives a page). With exceptions: VALUE[,VALUE@DEVICE]... Read at bind.");
 
 static char align_for[256];
 module_param_string(align_for, align_for, sizeof(align_for), 0644);

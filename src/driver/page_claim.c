@@ -105,6 +105,12 @@ static u16 decode_off(struct pci_dev *pdev)
 	return command;
 }
 
+void subpage_bar_decode_off(struct pci_dev *pdev)
+{
+	decode_off(pdev);
+	pdev->saved_config_space[PCI_COMMAND / 4] &= ~PCI_COMMAND_MEMORY;
+}
+
 /* Between the two words of a 64-bit BAR the device must not decode an address that is half new. */
 static void write_bar(struct pci_dev *pdev, int bar, struct resource *res)
 {
@@ -116,6 +122,12 @@ static void write_bar(struct pci_dev *pdev, int bar, struct resource *res)
 		pci_write_config_dword(pdev, bar_register(bar) + 4 * i, words[i]);
 	if (n > 1)
 		pci_write_config_word(pdev, PCI_COMMAND, command);
+}
+
+void subpage_bar_write(struct pci_dev *pdev, int bar)
+{
+	write_bar(pdev, bar, &pdev->resource[bar]);
+	subpage_bar_save(pdev, bar);
 }
 
 /*
@@ -150,8 +162,7 @@ static void align_to_size(struct resource *res)
  */
 static void unassign(struct page_claim *claim, struct pci_dev *pdev, int bar)
 {
-	decode_off(pdev);
-	pdev->saved_config_space[PCI_COMMAND / 4] &= ~PCI_COMMAND_MEMORY;
+	subpage_bar_decode_off(pdev);
 	set_range(claim->res, 0, subpage_claim_true_size(claim));
 	claim->res->flags = claim->was.flags | IORESOURCE_UNSET;
 	pci_err(pdev, "BAR %d: its old range %pR is taken; it has no address now and memory decode is off; remove the device and rescan\n",
@@ -451,7 +462,8 @@ bool subpage_claims_undo(struct page_claim *claims, struct pci_dev *pdev)
 		/* A placeholder was made for each that moved. */
 		if (!claim->placeholder.flags) {
 			shrink(claim, pdev, bar);
-			claim->res->flags = claim->was.flags;
+			if (claim->res->parent)
+				claim->res->flags = claim->was.flags;
 			continue;
 		}
 		if (put_back(claim, pdev, bar)) {

@@ -56,7 +56,8 @@ struct page_claim {
  *
  * A BAR that starts on a page where nothing else lives keeps its address;
  * another one is moved. Either everything succeeds or config space, its copies,
- * resource tree and resource flags are as before. One line in the log says which.
+ * resource tree and resource flags are as before; or somebody took the old place
+ * meanwhile, and the BAR has no address. One line in the log says which.
  * A claim that fails is no error: the BAR is then as with stock vfio-pci.
  *
  * Ends with subpage_claims_undo(), or with subpage_claims_settle() and later
@@ -130,5 +131,11 @@ static inline resource_size_t subpage_claim_true_size(const struct page_claim *c
  * (pci_restore_state() of 6.12.y and 7.x), so it must be right at any time.
  */
 void subpage_bar_save(struct pci_dev *pdev, int bar);
+
+/* Write the register of such a BAR, and that copy. */
+void subpage_bar_write(struct pci_dev *pdev, int bar);
+
+/* Have the function decode no memory, now or when the PCI core restores its config space. */
+void subpage_bar_decode_off(struct pci_dev *pdev);
 
 #endif /* SUBPAGE_PAGE_CLAIM_H */

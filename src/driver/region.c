@@ -7,11 +7,6 @@
 #include "trace.h"
 #include "watch.h"
 
-bool subpage_region_hides(struct subpage_device *sdev, int bar, u64 offset, u64 length)
-{
-	return msix_hole_covers(&sdev->msix, bar, offset, length);
-}
-
 static bool is_hidden(const struct subpage_device *sdev, int bar)
 {
 	return sdev->msix.state == SUBPAGE_MSIX_HIDDEN && bar == sdev->msix.bar;
@@ -169,7 +164,7 @@ int subpage_region_mmap(struct vfio_device *core_vdev, struct vm_area_struct *vm
 	u64 offset = position & VFIO_PCI_OFFSET_MASK;
 	u64 length = vma->vm_end - vma->vm_start;
 
-	if (subpage_region_hides(sdev, bar, offset, length)) {
+	if (msix_hole_covers(&sdev->msix, bar, offset, length)) {
 		trace_subpage_mmap_refused(sdev->core.pdev, bar, offset, length, 0);
 		return -EINVAL;
 	}
@@ -216,11 +211,13 @@ ssize_t subpage_region_write(struct vfio_device *core_vdev, const char __user *b
 			     size_t count, loff_t *ppos)
 {
 	struct subpage_device *sdev = to_subpage_device(core_vdev);
+	bool config = VFIO_PCI_OFFSET_TO_INDEX(*ppos) == VFIO_PCI_CONFIG_REGION_INDEX;
 	size_t there = on_device(sdev, count, *ppos);
 	ssize_t ret;
 
-	/* Config space can switch decode on and off, and move the BARs that VFIO restores. */
-	down_read(&sdev->config_lock);
+	/* A write to config space can switch decode on: see revoke(). */
+	if (config)
+		down_read(&sdev->config_lock);
 	if (!subpage_watch_intact(sdev)) {
 		ret = -EIO;
 	} else if (there || !count) {
@@ -229,7 +226,8 @@ ssize_t subpage_region_write(struct vfio_device *core_vdev, const char __user *b
 		*ppos += count;
 		ret = count;
 	}
-	up_read(&sdev->config_lock);
+	if (config)
+		up_read(&sdev->config_lock);
 
 	return ret;
 }

@@ -11,7 +11,7 @@
  * not, and nothing may once the PCI core has moved a BAR of the open device.
  *
  * All of it runs between open_device and close_device, while the claims and the MSI-X
- * decision do not change; no lock is needed.
+ * decision do not change; no lock is needed but for writes to config space.
  */
 
 /**
@@ -20,15 +20,6 @@
  *	at each open
  */
 void subpage_region_open(struct subpage_device *sdev);
-
-/**
- * subpage_region_hides() - does part of a BAR touch a hidden MSI-X table
- * @sdev: the device
- * @bar: number of the BAR
- * @offset: first byte of the part
- * @length: number of bytes; @offset + @length may overflow
- */
-bool subpage_region_hides(struct subpage_device *sdev, int bar, u64 offset, u64 length);
 
 /**
  * subpage_region_info() - VFIO_DEVICE_GET_REGION_INFO

@@ -37,6 +37,13 @@ static bool is_moved(struct subpage_device *sdev)
  * With memory decode off in what the user sees of config space, vfio-pci-core itself
  * lets nobody near the BARs: no read(), no ioeventfd, no fault. The device must not
  * decode, either: where a BAR has no new place, its register still has the old one.
+ *
+ * Then all of the user's mappings go, and dma-bufs (since 6.19): to enter low power is
+ * the one thing exported by vfio-pci-core of all kernels since 6.1 that takes them
+ * away, whether or not the user is in low power already. Faults end with SIGBUS then.
+ *
+ * A virtual function's decode is not its own, so vfio-pci-core does not look at it: an
+ * ioeventfd that its user has set up before goes on.
  */
 static void close_doors(struct vfio_pci_core_device *core)
 {
@@ -48,35 +55,36 @@ static void close_doors(struct vfio_pci_core_device *core)
 	pci_read_config_word(core->pdev, PCI_COMMAND, &real);
 	pci_write_config_word(core->pdev, PCI_COMMAND, real & ~PCI_COMMAND_MEMORY);
 	up_write(&core->memory_lock);
+
+	vfio_pci_core_ioctl_feature(&core->vdev, VFIO_DEVICE_FEATURE_SET |
+				    VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY, NULL, 0);
 }
 
 /*
- * Going to low power is the one thing exported by vfio-pci-core of all kernels since
- * 6.1 that takes all of a user's mappings away (and dma-bufs, since 6.19). The user
- * may be there already, with an eventfd that would end it: leave first. The device
- * itself stays awake, for what it restored on waking up would be the old addresses.
+ * The device stays awake until it is closed, for what it restored on waking up would be
+ * the old addresses. The user may have put it to sleep: then it wakes up with decode off.
  */
 static void revoke(struct work_struct *work)
 {
 	struct subpage_device *sdev = container_of(work, struct subpage_device, revoke);
-	struct vfio_device *vdev = &sdev->core.vdev;
 	struct pci_dev *pdev = sdev->core.pdev;
 
-	/* Wait for whoever began to write to config space before. */
-	down_write(&sdev->config_lock);
-	up_write(&sdev->config_lock);
-
+	pdev->saved_config_space[PCI_COMMAND / 4] &= ~PCI_COMMAND_MEMORY;
 	pm_runtime_get_sync(&pdev->dev);
 	close_doors(&sdev->core);
-	vfio_pci_core_ioctl_feature(vdev, VFIO_DEVICE_FEATURE_SET |
-				    VFIO_DEVICE_FEATURE_LOW_POWER_EXIT, NULL, 0);
-	vfio_pci_core_ioctl_feature(vdev, VFIO_DEVICE_FEATURE_SET |
-				    VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY, NULL, 0);
+	if (atomic_dec_and_test(&revoking))
+		wake_up_all(&revoked);
 
 	subpage_claims_tell_lost(sdev->claims, pdev);
 	pci_warn(pdev, "the PCI core has moved its BARs while a user has it open; it is of no use to that user until closed and opened again\n");
-	if (atomic_dec_and_test(&revoking))
-		wake_up_all(&revoked);
+
+	/*
+	 * A write to config space that began before can open the doors again. It may take
+	 * as long as the user likes, whose buffer it reads: so not before the rest.
+	 */
+	down_write(&sdev->config_lock);
+	up_write(&sdev->config_lock);
+	close_doors(&sdev->core);
 }
 
 bool subpage_watch_intact(struct subpage_device *sdev)
@@ -86,11 +94,12 @@ bool subpage_watch_intact(struct subpage_device *sdev)
 	if (!is_moved(sdev))
 		return true;
 
-	/* As work: see notify(). */
-	if (!atomic_xchg(&sdev->revoked, 1)) {
-		atomic_inc(&revoking);
+	/* As work: see notify(). In this order: who sees @revoked also waits. */
+	atomic_inc(&revoking);
+	if (!atomic_xchg(&sdev->revoked, 1))
 		schedule_work(&sdev->revoke);
-	}
+	else if (atomic_dec_and_test(&revoking))
+		wake_up_all(&revoked);
 	return false;
 }
 
@@ -145,6 +154,22 @@ static void renew_saved_state(struct subpage_device *sdev)
 	sdev->core.pci_saved_state = pci_store_saved_state(pdev);
 }
 
+/* The same for the registers themselves. */
+static void renew_registers(struct subpage_device *sdev)
+{
+	struct pci_dev *pdev = sdev->core.pdev;
+	int bar;
+
+	for (bar = 0; bar < PCI_STD_NUM_BARS; bar++) {
+		if (!sdev->placed[bar].parent)
+			continue;
+		if (pdev->resource[bar].parent)
+			subpage_bar_write(pdev, bar);
+		else
+			subpage_bar_decode_off(pdev);
+	}
+}
+
 void subpage_watch_closing(struct subpage_device *sdev)
 {
 	mutex_lock(&lock);
@@ -159,8 +184,16 @@ void subpage_watch_closing(struct subpage_device *sdev)
 
 void subpage_watch_closed(struct subpage_device *sdev)
 {
+	struct pci_dev *pdev = sdev->core.pdev;
+
+	/* Moved while VFIO was closing the device, and before it restored the old addresses. */
+	if (!atomic_read(&sdev->revoked) && is_moved(sdev)) {
+		pm_runtime_get_sync(&pdev->dev);
+		renew_registers(sdev);
+		pm_runtime_put(&pdev->dev);
+	}
 	if (atomic_read(&sdev->revoked))
-		pm_runtime_put(&sdev->core.pdev->dev);
+		pm_runtime_put(&pdev->dev);
 }
 
 /*
@@ -191,7 +224,8 @@ static void give_pages(struct pci_dev *pdev)
  * pciehp holds its reset_lock around BUS_NOTIFY_ADD_DEVICE. A reset of the slot that
  * a user of VFIO has asked for waits for that lock with memory_lock held, which it
  * takes to revoke: hence the work, and the limit on waiting for it. Who holds
- * memory_lock for a reset has taken all mappings away.
+ * memory_lock for a reset has taken all mappings away. (On 6.1 who holds the mmap_lock
+ * of the user's memory also keeps the work waiting.)
  */
 static int notify(struct notifier_block *nb, unsigned long action, void *data)
 {
@@ -206,10 +240,12 @@ static int notify(struct notifier_block *nb, unsigned long action, void *data)
 		subpage_watch_intact(sdev);
 	mutex_unlock(&lock);
 	if (!wait_event_timeout(revoked, !atomic_read(&revoking), HZ))
-		pr_warn("%s: a reset keeps the mappings of a moved device for more than a second\n",
+		pr_warn("%s: the mappings of a device that has moved cannot be taken away within a second\n",
 			KBUILD_MODNAME);
 
-	if (action == BUS_NOTIFY_BIND_DRIVER && subpage_option_align_for(dev->driver->name))
+	/* Our own probe claims, and can undo. */
+	if (action == BUS_NOTIFY_BIND_DRIVER && strcmp(dev->driver->name, KBUILD_MODNAME) &&
+	    subpage_option_align_for(dev->driver->name))
 		give_pages(to_pci_dev(dev));
 
 	return NOTIFY_DONE;

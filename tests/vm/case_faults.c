@@ -183,12 +183,18 @@ CASE(faults)
 	for (i = POINT_RELEASE + 1; i <= POINT_REGISTER; i++)
 		check_no_way_back(i, &bars[DEVICES - 1]);
 
+	/* Kept awake, for to sleep is to have config space saved. */
+	file_write("/sys/module/" OURS "/parameters/disable_idle_d3", "1");
 	set_fault_points(0);
 	for (i = 0; i < DEVICES; i++) {
 		about("%s", bars[i].dev.bdf);
+		snapshot_copy(&bars[i].dev);
 		is_errno(pci_bind(&bars[i].dev, OURS), 0, "%s: without a fault it is bound",
 			 bars[i].name);
 		ok(zoo_claimed(&bars[i]), "%s: and has its page", bars[i].name);
+		free(snapshot());
+		is_u64(pci_config_read(&bars[i].dev, 0x10 + 4 * bars[i].bar, 4) & ~0xfu, zoo_address(&bars[i]),
+		       "%s: where the PCI core restores it to", bars[i].name);
 	}
 	for (i = 0; i < DEVICES; i++)
 		pci_bind(&bars[i].dev, "");

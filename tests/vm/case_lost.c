@@ -310,7 +310,8 @@ static bool lose(int nth, const char *driver, struct vfio *vfio, volatile uint32
 /* The user's own mapping is where it was, or nowhere: what is there now? */
 struct after {
 	bool mmap_flag, old_there, toggled_there;
-	int map, read, command, dmabuf, low_power, reset;
+	int map, read, command, dmabuf, low_power, reset, irqs;
+	bool decodes;
 	uint32_t old, toggled, read_value;
 	uint64_t address;
 	bool has_neighbour;		/* on the page where the BAR is now: a register of another device */
@@ -321,6 +322,11 @@ static struct after look(struct vfio *vfio, volatile uint32_t *reg)
 {
 	struct after after = {};
 	struct vfio_region_info *info, *config;
+	struct vfio_irq_set irqs = {
+		.argsz = sizeof(irqs),
+		.flags = VFIO_IRQ_SET_DATA_NONE | VFIO_IRQ_SET_ACTION_TRIGGER,
+		.index = VFIO_PCI_INTX_IRQ_INDEX,
+	};
 	uint16_t command = PCI_COMMAND_MEMORY, off = 0;
 	uint64_t offset = 0;
 	void *map;
@@ -351,6 +357,8 @@ static struct after look(struct vfio *vfio, volatile uint32_t *reg)
 		close(after.dmabuf);
 	after.low_power = vfio_feature_set(vfio, VFIO_DEVICE_FEATURE_LOW_POWER_EXIT);
 	after.reset = ioctl(vfio->device, VFIO_DEVICE_RESET) ? -errno : 0;
+	after.irqs = ioctl(vfio->device, VFIO_DEVICE_SET_IRQS, &irqs) ? -errno : 0;
+	after.decodes = pci_config_read(&at.dev, PCI_COMMAND, 2) & PCI_COMMAND_MEMORY;
 	return after;
 }
 
@@ -380,6 +388,8 @@ static void check_revoked(const struct after *after)
 	ok(after->dmabuf < 0, "there is no dma-buf");
 	is_errno(after->low_power, -EIO, "low power cannot be left, which revoking has entered");
 	is_errno(after->reset, -EIO, "a reset is refused");
+	is_errno(after->irqs, -EIO, "interrupts cannot be set up, for which VFIO switches decode on");
+	ok(!after->decodes, "the function decodes nothing");
 }
 
 static void unmap(volatile uint32_t *reg)

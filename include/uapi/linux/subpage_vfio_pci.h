@@ -38,8 +38,8 @@
  * @SUBPAGE_BAR_LOST: it had its page, but the PCI core has since released the
  *	bridge window above it
  *
- * The first three can be mapped; a BAR in any other state is as stock vfio-pci
- * would have it, which for most of them means trapped. SUBPAGE_BAR_TRAP and
+ * The first three can be mapped, but for pages that hold a hidden MSI-X table; a BAR
+ * in any other state is as stock vfio-pci would have it, which for most of them means trapped. SUBPAGE_BAR_TRAP and
  * SUBPAGE_BAR_LOST are never mapped.
  */
 enum subpage_bar_state {
@@ -79,8 +79,9 @@ enum subpage_msix_state {
  *	VFIO_REGION_INFO_CAP_SUBPAGE_VERSION
  * @bar_state: enum subpage_bar_state
  * @msix_state: enum subpage_msix_state
- * @bar_size: what the device decodes, bytes; the region may be longer, to the
- *	end of the page. Behind @bar_size, read() gives all ones and write() nothing
+ * @bar_size: what the device decodes, bytes; the region of a BAR that has its page
+ *	may be longer, to the end of the page. There read() gives all ones, and
+ *	write() does nothing
  * @page_size: page size of the host, bytes; the unit of every mapping
  * @msix_offset: start of the MSI-X table in this BAR, bytes; 0 without table
  * @msix_size: length of the MSI-X table, bytes; 0 without table
