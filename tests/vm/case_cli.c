@@ -177,6 +177,9 @@ static void check_example(const struct zoo_bar *at)
 	/* Only where a BAR is not what it could be is there more to say. */
 	is_errno(file_write(realign, "trap"), 0, "realign=trap");
 	is_errno(pci_bind(&at->dev, OURS), 0, "bound with that");
+	exits(cli("list --raw -o BAR,MAPPABLE,REASON_CODE %s", at->dev.bdf), OK, "list, trapped");
+	snprintf(text, sizeof(text), "\n%d no trap\n", at->bar);
+	shows(text, "list, trapped");
 	exits(example("%s", at->dev.bdf), OK, "example, trapped");
 	snprintf(text, sizeof(text), "BAR %d: %llu bytes, trapped", at->bar, (unsigned long long)at->size);
 	shows(text, "example, trapped");
