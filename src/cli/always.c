@@ -78,8 +78,11 @@ static void write_config(const char *drivers)
 /* The module that is loaded does it from now on, too. */
 static void tell_module(const char *drivers)
 {
-	int err = sysfs_write(PARAMETER, drivers);
+	/* Nothing at all would be no write. */
+	char *text = format("%s\n", drivers);
+	int err = sysfs_write(PARAMETER, text);
 
+	free(text);
 	if (err == -ENOENT && !access("/sys/module/" OURS, F_OK))
 		complain("load the new one: rmmod " OURS "; modprobe " OURS,
 			 "the driver that is loaded has no option align_for");

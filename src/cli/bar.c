@@ -276,6 +276,9 @@ static char *msix_option(const struct device *device)
 	char now[256] = "";
 
 	sysfs_read("/sys/module/" OURS "/parameters/msix_mmap", now, sizeof(now));
+	if (strstr(now, device->address))
+		return format("take %s out of msix_mmap=; subpage-vfio unbind %s; subpage-vfio bind %s",
+			      device->address, device->address, device->address);
 	/* Where this does not help the host does not isolate MSIs: the administrator has to decide. */
 	if (!strncmp(now, "isolated", strlen("isolated")))
 		return format("echo %s,always@%s > /sys/module/" OURS "/parameters/msix_mmap; subpage-vfio unbind %s; subpage-vfio bind %s",

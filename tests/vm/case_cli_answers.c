@@ -148,7 +148,11 @@ static void check_align(const struct zoo_bar *at)
 	file_read(CONFIG, text, sizeof(text));
 	ok(strstr(text, "\noptions subpage_vfio_pci align_for=uio_pci_generic,vfio-pci\n"), "the option names both");
 	ok(strstr(text, "\nsoftdep vfio-pci pre: subpage_vfio_pci"), "the driver comes first");
+	file_read("/sys/module/" OURS "/parameters/align_for", text, sizeof(text));
+	is_str(text, "uio_pci_generic,vfio-pci", "the module does it from now on");
 	exits(cli("align --never"), OK, "--never");
+	file_read("/sys/module/" OURS "/parameters/align_for", text, sizeof(text));
+	is_str(text, "", "the module no longer does it");
 	shows("removed", "--never");
 	ok(access(CONFIG, F_OK), "the file is gone");
 	exits(cli("align --never"), OK, "--never again");
