@@ -82,7 +82,7 @@ static bool is_qemu(const struct vfio_user *user)
 /* Did the operator ask QEMU to put the MSI-X table of this device elsewhere? */
 static bool is_relocated(const struct vfio_user *user, const struct device *device)
 {
-	const char *word = vfio_user_word_with(user, device->address), *option;
+	const char *word = vfio_user_word_of(user, device), *option;
 
 	option = word ? strstr(word, "x-msix-relocation") : NULL;
 	return option && !strstr(option, "=off") && !strstr(option, ": \"off\"") &&

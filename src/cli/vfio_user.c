@@ -149,7 +149,7 @@ static void add_group_devices(const struct bus *bus, struct vfio_user *user, con
 
 			if (device->group != files->group[i] || !device_is_vfio(device))
 				continue;
-			add_device(user, device, vfio_user_word_with(user, device->address));
+			add_device(user, device, vfio_user_word_of(user, device));
 			found++;
 		}
 	for (i = before; i < user->devices; i++)
@@ -184,6 +184,15 @@ const char *vfio_user_word_with(const struct vfio_user *user, const char *text)
 		if (strstr(word, text))
 			return word;
 	return NULL;
+}
+
+const char *vfio_user_word_of(const struct vfio_user *user, const struct device *device)
+{
+	const char *address = device->address;
+
+	if (!strncmp(address, "0000:", strlen("0000:")))
+		address += strlen("0000:");
+	return vfio_user_word_with(user, address);
 }
 
 const char *vfio_user_next_word(const struct vfio_user *user, const char *after)
