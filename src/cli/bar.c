@@ -227,16 +227,21 @@ static void table_pages(const struct device *device, int bar, uint64_t *offset, 
 	*size = end - *offset;
 }
 
+/* A BAR that is made for an MSI-X table alone is no larger: 2048 vectors and their pending bits. */
+#define TABLE_BAR_MAX 65536
+
 /*
  * Has the table these pages for itself? Devices that follow the PCI specification's
- * advice keep 4K around it free of registers, and where it starts a BAR, registers
+ * advice keep 4K around it free of registers, and where it starts a small BAR, registers
  * are in another.
  */
 static bool has_table_alone(const struct device *device, uint64_t offset, uint64_t size)
 {
 	uint64_t advised = (device->msix_size + 4095ull) & ~4095ull;
 
-	return !device->msix_offset || (device->msix_offset == offset && size <= advised);
+	if (!device->msix_offset && device->resource[device->msix_bar].size <= TABLE_BAR_MAX)
+		return true;
+	return device->msix_offset == offset && size <= advised;
 }
 
 bool bar_needs_relocation(const struct device *device)

@@ -252,7 +252,8 @@ static void print_heading(const struct look *look)
 	else if (look->exits >= 0)
 		printf(", a KVM guest: %lld MMIO exits a second\n", (long long)look->exits);
 	else
-		printf(", a KVM guest; its MMIO exits are unknown: mount -t debugfs debugfs /sys/kernel/debug\n");
+		printf(", a KVM guest; its MMIO exits are unknown: %s\n", geteuid() ? "only root sees them" :
+		       "mount -t debugfs debugfs /sys/kernel/debug");
 }
 
 static void show(const struct bus *bus, const struct look *look, struct table *all,
