@@ -182,11 +182,9 @@ static enum mapped has_mapped(const struct bus *bus, const struct look *look, co
 	uint64_t start;
 
 	/* QEMU knows whose mapping it is, as long as the guest has the BAR on. */
-	if (look->monitor && guest_bar_address(&look->map, device->address, bar, &start) &&
-	    guest_bar_covered(&look->map, device->address, bar, part->offset, part->size, false))
-		return MAPPED_YES;
-	if (look->monitor && guest_bar_address(&look->map, device->address, bar, &start) && !part->mapped)
-		return MAPPED_NO;
+	if (look->monitor && guest_bar_address(&look->map, device->address, bar, &start))
+		return guest_bar_covered(&look->map, device->address, bar, part->offset, part->size,
+					 false) ? MAPPED_YES : MAPPED_NO;
 	return vfio_user_has_mapped(bus, &look->user, device, bar, part->offset, part->size);
 }
 

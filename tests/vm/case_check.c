@@ -74,7 +74,7 @@ static const struct guest_row {
 	const char *name, *driver, *policy, *relocation, *payload;
 	const char *answer[DEVICES];	/* NULL: not looked at */
 	const char *from_outside[DEVICES];
-	const char *helps;		/* something that --help of the answer says */
+	const char *helps;		/* part of what the answer says that helps */
 	bool quick;
 } rows[] = {
 	{ "stock, BARs share pages", STOCK, "", "", STAY,
@@ -94,6 +94,11 @@ static const struct guest_row {
 	    [CARD2] = "yes yes direct" },
 	  { [NVME] = "yes yes likely_direct" },
 	  NULL, true },
+	{ "ours, a VMM that does not map", OURS, "isolated", ",x-no-mmap=on", STAY,
+	  { [NVME] = "no no vmm_does_not_map", [NET] = "yes yes direct", [CARD] = "yes yes direct" },
+	  /* As long as the cards' BARs: which of the three it has not mapped does not show. */
+	  { [NVME] = "unsure unsure which_device", [NET] = "yes yes likely_direct" },
+	  "x-msix-relocation=bar2", false },
 	/* Still on pages of their own, but as long as they are; the guest puts them one behind the other. */
 	{ "stock, aligned; the guest packs", STOCK, "", ",x-msix-relocation=bar2", PACKED,
 	  { [NVME] = "yes yes direct", [CARD] = "yes no guest_not_on_page", [CARD2] = "yes no guest_not_on_page" },
