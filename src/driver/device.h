@@ -2,7 +2,6 @@
 #ifndef SUBPAGE_DEVICE_H
 #define SUBPAGE_DEVICE_H
 
-#include <linux/rwsem.h>
 #include <linux/vfio_pci_core.h>
 #include <linux/workqueue.h>
 
@@ -22,8 +21,6 @@
  * @revoked: the PCI core has moved one of them since; set once, for as long as
  *	the device is open
  * @revoke: takes a user's mappings away
- * @config_lock: read while a user writes to config space; who sets @revoked and
- *	then takes it for writing knows that no write is still under way
  */
 struct subpage_device {
 	struct vfio_pci_core_device core;
@@ -40,7 +37,6 @@ struct subpage_device {
 	} placed[PCI_STD_NUM_BARS];
 	atomic_t revoked;
 	struct work_struct revoke;
-	struct rw_semaphore config_lock;
 };
 
 static inline struct subpage_device *to_subpage_device(struct vfio_device *core_vdev)

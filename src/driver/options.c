@@ -228,7 +228,33 @@ MODULE_PARM_DESC(bar_size,
 		 "Size that region info gives for a BAR with a page of its own: page (default), exact (what the device decodes; sizing it in config space still gives a page). With exceptions: VALUE[,VALUE@DEVICE]... Read at bind.");
 
 static char align_for[256];
-module_param_string(align_for, align_for, sizeof(align_for), 0644);
+
+static int align_for_set(const char *val, const struct kernel_param *kp)
+{
+	size_t length = strcspn(val, "\n");
+
+	if (length >= sizeof(align_for)) {
+		pr_err("%s: align_for: longer than %zu characters\n", KBUILD_MODNAME,
+		       sizeof(align_for) - 1);
+		return -ENOSPC;
+	}
+
+	memcpy(align_for, val, length);
+	align_for[length] = '\0';
+	return 0;
+}
+
+static int align_for_get(char *buffer, const struct kernel_param *kp)
+{
+	return sysfs_emit(buffer, "%s\n", align_for);
+}
+
+static const struct kernel_param_ops align_for_ops = {
+	.set = align_for_set,
+	.get = align_for_get,
+};
+
+module_param_cb(align_for, &align_for_ops, NULL, 0644);
 MODULE_PARM_DESC(align_for,
 		 "Drivers, with commas, whose devices get a page for each sub-page BAR right before they are probed, for software that takes only vfio-pci (default: none).");
 
@@ -282,9 +308,9 @@ bool subpage_option_align_for(const char *driver)
 		return false;
 
 	kernel_param_lock(THIS_MODULE);
-	for (at = align_for; *at && !listed; at += strspn(at, ",\n")) {
-		listed = strcspn(at, ",\n") == length && !strncmp(at, driver, length);
-		at += strcspn(at, ",\n");
+	for (at = align_for; *at && !listed; at += strspn(at, ",")) {
+		listed = strcspn(at, ",") == length && !strncmp(at, driver, length);
+		at += strcspn(at, ",");
 	}
 	kernel_param_unlock(THIS_MODULE);
 

@@ -215,19 +215,15 @@ ssize_t subpage_region_write(struct vfio_device *core_vdev, const char __user *b
 	size_t there = on_device(sdev, count, *ppos);
 	ssize_t ret;
 
-	/* A write to config space can switch decode on: see revoke(). */
-	if (config)
-		down_read(&sdev->config_lock);
-	if (!subpage_watch_intact(sdev)) {
-		ret = -EIO;
-	} else if (there || !count) {
-		ret = vfio_pci_core_write(core_vdev, buf, there, ppos);
-	} else {
+	if (!subpage_watch_intact(sdev))
+		return -EIO;
+	if (!there && count) {
 		*ppos += count;
-		ret = count;
+		return count;
 	}
-	if (config)
-		up_read(&sdev->config_lock);
 
+	ret = vfio_pci_core_write(core_vdev, buf, there, ppos);
+	if (config)
+		subpage_watch_config_written(sdev);
 	return ret;
 }

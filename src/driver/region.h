@@ -11,7 +11,7 @@
  * not, and nothing may once the PCI core has moved a BAR of the open device.
  *
  * All of it runs between open_device and close_device, while the claims and the MSI-X
- * decision do not change; no lock is needed but for writes to config space.
+ * decision do not change; no lock is needed.
  */
 
 /**

@@ -77,14 +77,6 @@ static void revoke(struct work_struct *work)
 
 	subpage_claims_tell_lost(sdev->claims, pdev);
 	pci_warn(pdev, "the PCI core has moved its BARs while a user has it open; it is of no use to that user until closed and opened again\n");
-
-	/*
-	 * A write to config space that began before can open the doors again. It may take
-	 * as long as the user likes, whose buffer it reads: so not before the rest.
-	 */
-	down_write(&sdev->config_lock);
-	up_write(&sdev->config_lock);
-	close_doors(&sdev->core);
 }
 
 bool subpage_watch_intact(struct subpage_device *sdev)
@@ -106,7 +98,12 @@ bool subpage_watch_intact(struct subpage_device *sdev)
 void subpage_watch_prepare(struct subpage_device *sdev)
 {
 	INIT_WORK(&sdev->revoke, revoke);
-	init_rwsem(&sdev->config_lock);
+}
+
+void subpage_watch_config_written(struct subpage_device *sdev)
+{
+	if (!subpage_watch_intact(sdev))
+		close_doors(&sdev->core);
 }
 
 void subpage_watch_opening(struct subpage_device *sdev)

@@ -66,4 +66,13 @@ void subpage_watch_closed(struct subpage_device *sdev);
  */
 bool subpage_watch_intact(struct subpage_device *sdev);
 
+/**
+ * subpage_watch_config_written() - a user has written to config space
+ * @sdev: the device
+ *
+ * The write may have begun before the device was revoked, and taken as long as the
+ * user liked, whose buffer it reads: what it switched on is switched off again.
+ */
+void subpage_watch_config_written(struct subpage_device *sdev);
+
 #endif /* SUBPAGE_WATCH_H */

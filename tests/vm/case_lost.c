@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/pci_regs.h>
+#include <linux/userfaultfd.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
@@ -13,6 +14,8 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "cases.h"
@@ -262,6 +265,28 @@ static bool read_neighbour(uint32_t *value, uint64_t *offset)
 	return true;
 }
 
+/* A write to config space that never ends: its buffer is on a page that the user does not give. */
+static pid_t write_for_ever(const struct vfio *vfio)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register range = { .mode = UFFDIO_REGISTER_MODE_MISSING };
+	struct vfio_region_info *config;
+	pid_t child = fork();
+	void *page;
+	int fd;
+
+	if (child)
+		return child;
+	fd = syscall(SYS_userfaultfd, O_CLOEXEC);
+	page = mmap(NULL, sysconf(_SC_PAGESIZE), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	range.range.start = (uintptr_t)page;
+	range.range.len = sysconf(_SC_PAGESIZE);
+	if (!ioctl(fd, UFFDIO_API, &api) && !ioctl(fd, UFFDIO_REGISTER, &range) &&
+	    !vfio_region(vfio, VFIO_PCI_CONFIG_REGION_INDEX, &config))
+		pwrite(vfio->device, page, 2, config->offset + PCI_COMMAND);
+	_exit(1);
+}
+
 /*
  * shpchp keeps the group from being used while it has the bridge, so it takes
  * pciehp to lose the window of a device that is open. The device is function 1 of
@@ -269,7 +294,8 @@ static bool read_neighbour(uint32_t *value, uint64_t *offset)
  * devices for which the port's window is too small, and is then found as if it
  * had been plugged.
  */
-static bool lose(int nth, const char *driver, struct vfio *vfio, volatile uint32_t **reg, uint32_t *value)
+static bool lose(int nth, const char *driver, struct vfio *vfio, volatile uint32_t **reg, uint32_t *value,
+		 pid_t *writer)
 {
 	char text[96], bus[16];
 	struct pci_dev port;
@@ -303,6 +329,9 @@ static bool lose(int nth, const char *driver, struct vfio *vfio, volatile uint32
 	is_errno(vfio_read32(vfio, at.bar, at.reg, value), 0, "read");
 	is_u64(**reg, *value, "and read through the mapping");
 
+	*writer = write_for_ever(vfio);
+	sleep_ms(200);
+	ok(!waitpid(*writer, NULL, WNOHANG), "a write to config space has begun and does not end");
 	slot_interrupt(&port, true);
 	return ok(wait_lost(home, BUTTON_MS), "pciehp finds the bridge, and the window is gone");
 }
@@ -437,6 +466,7 @@ CASE(lost_open)
 	struct after after;
 	struct vfio vfio;
 	uint32_t value;
+	pid_t writer;
 	int mark;
 
 	if (!is_errno(module_load(""), 0, "the module loads"))
@@ -444,7 +474,7 @@ CASE(lost_open)
 	{
 		about("ours");
 		mark = log_mark();
-		if (!lose(0, OURS, &vfio, &reg, &value))
+		if (!lose(0, OURS, &vfio, &reg, &value, &writer))
 			return;
 		after = look(&vfio, reg);
 		print(OURS, &after);
@@ -452,6 +482,8 @@ CASE(lost_open)
 		ok(log_has(mark, "of no use to that user until closed"), "the log says what happened");
 		close(mark);
 		unmap(reg);
+		kill(writer, SIGKILL);
+		waitpid(writer, NULL, 0);
 		vfio_close(&vfio);
 		check_again(value);
 		is_errno(pci_bind(&at.dev, ""), 0, "the device is unbound");
@@ -460,7 +492,7 @@ CASE(lost_open)
 		pci_bind(&at.dev, "");
 	}
 	about("stock vfio-pci");
-	if (!lose(1, "vfio-pci", &vfio, &reg, &value))
+	if (!lose(1, "vfio-pci", &vfio, &reg, &value, &writer))
 		return;
 	after = look(&vfio, reg);
 	print("vfio-pci", &after);

@@ -215,7 +215,7 @@ scenario() {
 		;;
 	region)
 		shows='region info, mmap, sysfs, log and trace, at their edges'
-		cases=region,look wants=drive
+		cases=look,region wants=drive
 		options=(-drive "if=none,id=drive,format=raw,file=$scratch/drive.img")
 		devices=(-device sdhci-pci -device pci-ohci -device nvme,drive=drive,serial=1)
 		[ "${arch-}" != ppc64el ] || power_zoo
