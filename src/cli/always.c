@@ -79,10 +79,8 @@ static void write_config(const char *drivers)
 static void tell_module(const char *drivers)
 {
 	/* Nothing at all would be no write. */
-	char *text = format("%s\n", drivers);
-	int err = sysfs_write(PARAMETER, text);
+	int err = sysfs_write(PARAMETER, *drivers ? drivers : "\n");
 
-	free(text);
 	if (err == -ENOENT && !access("/sys/module/" OURS, F_OK))
 		complain("load the new one: rmmod " OURS "; modprobe " OURS,
 			 "the driver that is loaded has no option align_for");
