@@ -353,6 +353,18 @@ scenario() {
 		power_zoo
 		wants+=' module:nvme'
 		;;
+	kselftest)
+		shows="the kernel's own VFIO selftests say of this driver what they say of stock vfio-pci"
+		# The machine has the source that its kernel is built from, and iommufd.
+		machines=x86_64-7.2-debug wants=drive prepare=(tests/kselftest/stage "${machine-}")
+		options=(-drive "if=none,id=drive,format=raw,file=$scratch/drive.img")
+		devices=(-device sdhci-pci -device sdhci-pci -device nvme,drive=drive,serial=1)
+		local test
+		for test in dma_mapping_test dma_mapping_mmio_test iommufd_setup_test pci_device_test \
+			pci_device_init_perf_test; do
+			files+=("build/kselftest/vfio_$test=kselftest/vfio_$test")
+		done
+		;;
 	soak | soak_hotplug)
 		shows='a year in minutes: many processes at many devices at once, killed users, random calls; all is as before'
 		machines=x86_64-7.2-debug wants=drive cases=storm

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The kernel's own VFIO selftests (tools/testing/selftests/vfio), unmodified, through groups, iommufd and the
+ * device's own file: their verdicts are the same with this driver as with stock vfio-pci, but for those that
+ * are skipped there for want of a BAR that can be mapped.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cases.h"
+#include "kmod.h"
+#include "tap.h"
+#include "zoo.h"
+
+/*
+ * Not vfio_pci_sriov_uapi_test: it asks whether the virtual function's driver is called
+ * vfio-pci, and ends where not; case sriov does what it does. Nor vfio_pci_driver_test, which is for
+ * devices that it has a driver for, and no QEMU has.
+ */
+static const char * const programs[] = {
+	"vfio_dma_mapping_test", "vfio_dma_mapping_mmio_test", "vfio_iommufd_setup_test",
+	"vfio_pci_device_test", "vfio_pci_device_init_perf_test",
+};
+
+#define PROGRAMS (sizeof(programs) / sizeof(programs[0]))
+#define VERDICTS 100
+
+static const struct {
+	uint16_t vendor, device;
+} models[] = {
+	{ 0x1b36, 0x0007 },	/* sdhci, 256 bytes */
+	{ 0x1b36, 0x0010 },	/* nvme, MSI-X and FLR */
+};
+
+struct verdicts {
+	int count, passed;
+	char line[VERDICTS][160];
+};
+
+static bool same(const char *ours, const char *stock)
+{
+	const char *skipped = strstr(stock, " # SKIP No mappable BAR");
+
+	return !strcmp(ours, stock) ||
+	       (skipped && !strncmp(ours, stock, skipped - stock) && !strncmp(ours, "ok ", 3));
+}
+
+static void run(const char *program, const char *bdf, struct verdicts *verdicts)
+{
+	char path[80], line[1024];
+	int ends[2], status;
+	pid_t child;
+	FILE *in;
+
+	verdicts->count = verdicts->passed = 0;
+	snprintf(path, sizeof(path), "/kselftest/%s", program);
+	if (pipe(ends))
+		bail("no pipe");
+	child = fork();
+	if (!child) {
+		dup2(ends[1], STDOUT_FILENO);
+		dup2(ends[1], STDERR_FILENO);
+		close(ends[0]);
+		close(ends[1]);
+		execl(path, program, bdf, NULL);
+		_exit(127);
+	}
+	close(ends[1]);
+	in = fdopen(ends[0], "r");
+	while (fgets(line, sizeof(line), in)) {
+		line[strcspn(line, "\n")] = '\0';
+		if (strncmp(line, "ok ", 3) && strncmp(line, "not ok ", 7))
+			continue;
+		if (verdicts->count == VERDICTS)
+			break;
+		verdicts->passed += line[0] == 'o' && !strstr(line, "SKIP");
+		snprintf(verdicts->line[verdicts->count++], sizeof(verdicts->line[0]), "%.159s", line);
+	}
+	fclose(in);
+	waitpid(child, &status, 0);
+	snprintf(verdicts->line[verdicts->count++], sizeof(verdicts->line[0]), "exit status %#x", status);
+}
+
+CASE(kselftest)
+{
+	static struct verdicts stock[PROGRAMS], ours;
+	struct zoo_bar bars[ZOO_MAX];
+	struct pci_dev dev;
+	int all = 0, passed = 0, i;
+	size_t m, p;
+
+	if (!is_errno(module_load(""), 0, "the module loads"))
+		return;
+	zoo_list_packed(bars);
+	for (m = 0; m < sizeof(models) / sizeof(models[0]); m++) {
+		about("%04x:%04x", models[m].vendor, models[m].device);
+		if (!is_errno(pci_find(models[m].vendor, models[m].device, 0, &dev), 0, "is there") ||
+		    !is_errno(pci_bind(&dev, "vfio-pci"), 0, "bound to vfio-pci"))
+			continue;
+		for (p = 0; p < PROGRAMS; p++)
+			run(programs[p], dev.bdf, &stock[p]);
+		if (!is_errno(pci_bind(&dev, "subpage_vfio_pci"), 0, "bound to ours"))
+			continue;
+		for (p = 0; p < PROGRAMS; p++) {
+			struct wrong wrong = {};
+
+			run(programs[p], dev.bdf, &ours);
+			for (i = 0; i < ours.count || i < stock[p].count; i++)
+				if (!same(ours.line[i], stock[p].line[i]) || ours.count != stock[p].count)
+					wrong_add(&wrong, "ours \"%s\", stock \"%s\"", ours.line[i], stock[p].line[i]);
+			none_wrong(&wrong, "%s: the verdicts are those of stock vfio-pci", programs[p]);
+			diag("%s: %d verdicts, %d passed", programs[p], ours.count - 1, ours.passed);
+			all += ours.count - 1;
+			passed += ours.passed;
+		}
+		pci_bind(&dev, "");
+	}
+	/* A program that does not even start gives none, to both. */
+	ok(all > 100 && passed > 50, "the programs have run");
+	diag("%d verdicts, %d of them passed and not skipped", all, passed);
+	is_errno(module_unload(), 0, "the module unloads");
+}
