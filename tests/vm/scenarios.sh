@@ -353,6 +353,11 @@ scenario() {
 		power_zoo
 		wants+=' module:nvme'
 		;;
+	suspend)
+		shows='the host suspends to RAM and resumes, with devices bound, open and mapped'
+		machines='x86_64-6.1 x86_64-7.2' parameters='no_console_suspend off=reboot'
+		devices=(-device sdhci-pci -device rtl8139,romfile= -device sdhci-pci)
+		;;
 	kselftest)
 		shows="the kernel's own VFIO selftests say of this driver what they say of stock vfio-pci"
 		# The machine has the source that its kernel is built from, and iommufd.
