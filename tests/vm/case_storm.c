@@ -43,7 +43,7 @@ static struct zoo_bar bars[ZOO_MAX];
 static int count, workers;
 
 /* The one that comes and goes: the last of its kind. */
-static struct pci_dev guest;
+static struct pci_dev guest, port;
 static bool plugged;
 
 static bool same_slot(const struct pci_dev *a, const struct pci_dev *b)
@@ -169,8 +169,8 @@ static void go(struct worker *w, struct rng *rng)
 		sleep_ms(50);
 	if (err || *reply || waited >= BUTTON_MS)
 		wrong_add(&w->wrong, "it does not go: %d %s", err, reply);
-	/* The slot's light blinks for a while yet. */
-	sleep_ms(1500);
+	if (!soak_slot_off(&port))
+		wrong_add(&w->wrong, "its slot stays on");
 }
 
 static void churn(struct worker *w)
@@ -225,15 +225,15 @@ static void find_all(void)
 
 static void find_guest(void)
 {
-	struct pci_dev at = {};
+	struct pci_dev at;
 	int i;
 
 	/* It is not there yet when it gets plugged; the last port is the one that hears of that. */
-	for (i = 0; plugged && !pci_find(ROOT_PORT, i, &at); i++)
+	for (i = 0; plugged && !pci_find(ROOT_PORT, i, &port); i++)
 		;
 	if (plugged)
 		snprintf(guest.bdf, sizeof(guest.bdf), "0000:%02x:00.0",
-			 (uint8_t)pci_config_read(&at, PCI_SECONDARY_BUS, 1));
+			 (uint8_t)pci_config_read(&port, PCI_SECONDARY_BUS, 1));
 	for (i = 0; !plugged && !pci_find(SDHCI, i, &at); i++)
 		if (!strncmp(at.bdf, "0000:00:", 8))
 			guest = at;
@@ -241,7 +241,7 @@ static void find_guest(void)
 
 CASE(storm)
 {
-	double end = soak_now() + soak_share(getenv("monitor") ? 100 : 25);
+	double end;
 	unsigned int moved = 0, visits = 0, hand_overs = 0;
 	int nth, i, shared_pages = 0;
 	struct rng rng;
@@ -258,6 +258,7 @@ CASE(storm)
 	ok(workers >= 8, "%d processes, each with a device or the functions of a slot", workers);
 	if (!plugged)
 		is_errno(pci_remove(&guest), 0, "%s is the one that comes and goes", guest.bdf);
+	end = soak_now() + soak_share(plugged ? 60 : 25);
 	for (nth = 0; soak_now() < end; nth++) {
 		shared->until = end;
 		zoo_repack(bars, count);
@@ -284,7 +285,7 @@ CASE(storm)
 	none_wrong(&shared->churn.wrong, "one device comes and goes meanwhile");
 	diag("%d rounds, %u visits, %u BARs moved, %u hand-overs; %s came and went %u times", nth, visits, moved,
 	     hand_overs, guest.bdf, shared->churn.visits);
-	ok(visits > 10 && hand_overs && shared->churn.visits, "all of it happened");
+	ok(visits && hand_overs && shared->churn.visits, "all of it happened");
 	ok(shared_pages && moved >= (unsigned int)nth, "BARs were moved in each round");
 	if (!plugged)
 		pci_rescan();

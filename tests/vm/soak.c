@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <endian.h>
 #include <errno.h>
+#include <linux/pci_regs.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -58,13 +59,6 @@ void *soak_shared(size_t size)
 	return memory;
 }
 
-static bool has_page(const struct zoo_bar *at)
-{
-	const char *state = zoo_sysfs(at, "state");
-
-	return !strcmp(state, "in_place") || !strcmp(state, "moved");
-}
-
 int soak_claimed(const struct pci_dev *dev, const struct zoo_bar *bars, int count, struct wrong *wrong)
 {
 	int i, moved = 0;
@@ -74,7 +68,7 @@ int soak_claimed(const struct pci_dev *dev, const struct zoo_bar *bars, int coun
 
 		if (strcmp(at->dev.bdf, dev->bdf))
 			continue;
-		if (!has_page(at) || !zoo_claimed(at))
+		if (!zoo_has_page(at) || !zoo_claimed(at))
 			wrong_add(wrong, "%s BAR %d: %s, not alone on a page", dev->bdf, at->bar, zoo_sysfs(at, "state"));
 		moved += !strcmp(zoo_sysfs(at, "state"), "moved");
 	}
@@ -89,7 +83,7 @@ static void compare(const struct vfio *vfio, const struct zoo_bar *at, struct wr
 	int err = vfio_map(vfio, at->bar, 0, sysconf(_SC_PAGESIZE), &map);
 
 	if (err) {
-		if (has_page(at))
+		if (zoo_has_page(at))
 			wrong_add(wrong, "%s BAR %d: mmap: %s", at->dev.bdf, at->bar, strerror(-err));
 		return;
 	}
@@ -159,6 +153,20 @@ void soak_use(const struct pci_dev *dev, const struct pci_dev *second, const str
 		close(other.device);
 	}
 	vfio_close(&vfio);
+}
+
+bool soak_slot_off(const struct pci_dev *port)
+{
+	int at = pci_capability(port, PCI_CAP_ID_EXP) + PCI_EXP_SLTCTL, waited;
+
+	for (waited = 0; waited < 30000; waited += 100) {
+		uint16_t control = pci_config_read(port, at, 2);
+
+		if ((control & PCI_EXP_SLTCTL_PCC) && (control & PCI_EXP_SLTCTL_PIC) == PCI_EXP_SLTCTL_PWR_IND_OFF)
+			return true;
+		sleep_ms(100);
+	}
+	return false;
 }
 
 static void first_user(const struct pci_dev *dev)
