@@ -97,6 +97,23 @@ static bool answers_of(const struct pci_dev *dev, const char *driver, int bar, i
 	return opened;
 }
 
+/*
+ * A dma-buf is of whole pages, and ends with the BAR: a claimed one has a page to
+ * export, unless the MSI-X table on it is hidden.
+ */
+static void check_subpage(const struct pci_dev *dev, int bar, bool hidden)
+{
+	struct answers ours, stock;
+
+	if (!answers_of(dev, "vfio-pci", bar, 1, &stock) ||
+	    !answers_of(dev, "subpage_vfio_pci", bar, 1, &ours))
+		return;
+	is_errno(stock.run[0][1], -EINVAL, "stock vfio-pci exports nothing of a BAR smaller than a page");
+	is_errno(ours.run[0][1], hidden ? -EINVAL : 0, "with a page of its own it is exported, unless hidden");
+	is_errno(ours.run[0][2], -EINVAL, "that page and no more");
+	is_errno(ours.part, stock.part, "part of a page: as stock vfio-pci, too");
+}
+
 static void check_table(const struct pci_dev *dev, const char *policy)
 {
 	struct answers ours, stock;
@@ -109,8 +126,12 @@ static void check_table(const struct pci_dev *dev, const char *policy)
 	about("%s, msix_mmap=%s", dev->bdf, policy);
 	if (!ok(msix_table_find(dev, &table) && !pci_bar(dev, table.bar, &bar), "it has a table"))
 		return;
-	pages = bar.size / page < MAX_PAGES ? bar.size / page : MAX_PAGES;
 	file_write(PARAMETER, policy);
+	if (bar.size < page) {
+		check_subpage(dev, table.bar, hidden);
+		return;
+	}
+	pages = bar.size / page < MAX_PAGES ? bar.size / page : MAX_PAGES;
 	if (!answers_of(dev, "vfio-pci", table.bar, pages, &stock) ||
 	    !answers_of(dev, "subpage_vfio_pci", table.bar, pages, &ours))
 		return;
@@ -147,20 +168,6 @@ static void check_table(const struct pci_dev *dev, const char *policy)
 	ok(ours.beyond < 0, "a range that wraps around is refused");
 }
 
-/* A dma-buf is of whole pages, and ends with the BAR: a claimed one has a page to export. */
-static void check_subpage(const struct pci_dev *dev)
-{
-	struct answers ours, stock;
-
-	if (!answers_of(dev, "vfio-pci", 0, 1, &stock) ||
-	    !answers_of(dev, "subpage_vfio_pci", 0, 1, &ours))
-		return;
-	is_errno(stock.run[0][1], -EINVAL, "stock vfio-pci exports nothing of a BAR smaller than a page");
-	is_errno(ours.run[0][1], 0, "with a page of its own it is exported");
-	is_errno(ours.run[0][2], -EINVAL, "that page and no more");
-	is_errno(ours.part, stock.part, "part of a page: as stock vfio-pci, too");
-}
-
 CASE(dmabuf)
 {
 	static const struct { uint16_t vendor, device; } models[] = {
@@ -182,6 +189,6 @@ CASE(dmabuf)
 		check_table(&dev, "always");
 	}
 	if (is_errno(pci_find(0x1b36, 0x0007, 0, &dev), 0, "sdhci is there"))
-		check_subpage(&dev);
+		check_subpage(&dev, 0, false);
 	is_errno(module_unload(), 0, "the module unloads");
 }
