@@ -12,6 +12,7 @@
 
 #include "bench.h"
 #include "output.h"
+#include "report.h"
 #include "table.h"
 #include "vfio.h"
 
@@ -183,6 +184,9 @@ static int bench_run(const struct options *options)
 	struct bus bus;
 	int bar;
 
+	if (options->report && (options->json || options->raw || options->columns))
+		fail(CODE_USAGE, "leave out --report, or --json, --raw and -o",
+		     "--report is a text of its own");
 	bus_scan(&bus);
 	device = bus_find(&bus, options->device[0]);
 	vfio_open(&bus, device, &vfio);
@@ -212,6 +216,13 @@ static int bench_run(const struct options *options)
 	}
 	progress(NULL);
 
+	if (options->report) {
+		report_print(&(struct report) {
+			.device = device, .bar = bar, .offset = options->offset,
+			.trapped = trapped_ns, .mapped = map ? mapped_ns : 0,
+		});
+		goto close;
+	}
 	table = table_new("bench", columns, options);
 	table_row(table);
 	table_text(table, COL_ADDRESS, device->address);
@@ -229,6 +240,7 @@ static int bench_run(const struct options *options)
 	if (!map && table_is_for_people(options))
 		printf("It cannot be mapped; \"subpage-vfio list %s\" says why.\n", device->address);
 	table_free(table);
+close:
 	free(info);
 	vfio_close(&vfio);
 	bus_free(&bus);
@@ -238,6 +250,7 @@ static int bench_run(const struct options *options)
 static const struct option_use bench_options[] = {
 	{ 'b', "the BAR; otherwise the first smaller than a page, or else the first, that can be mapped" },
 	{ 'x', "the register's offset in it, a multiple of 4; otherwise 0" },
+	{ 'R', "print a block to paste where others read it, with nothing private in it" },
 	{ 'o', NULL },
 	{ 'r', NULL },
 	{ 'j', NULL },
@@ -258,5 +271,6 @@ const struct command bench_command = {
 	.columns = columns,
 	.examples =
 		"  subpage-vfio bench 0000:01:00.0\n"
-		"  subpage-vfio bench --bar 1 --offset 0x40 01:00.0\n",
+		"  subpage-vfio bench --bar 1 --offset 0x40 01:00.0\n"
+		"  subpage-vfio bench --report 01:00.0\n",
 };

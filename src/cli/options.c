@@ -36,6 +36,7 @@ static const struct option long_options[] = {
 	{ "force", no_argument, NULL, 'f' },
 	{ "group", no_argument, NULL, 'g' },
 	{ "persist", no_argument, NULL, 'p' },
+	{ "report", no_argument, NULL, 'R' },
 	{ "bar", required_argument, NULL, 'b' },
 	{ "offset", required_argument, NULL, 'x' },
 	{ 0 }
@@ -247,6 +248,9 @@ static void set(struct options *options, int letter)
 		break;
 	case 'Q':
 		options->qemu = true;
+		break;
+	case 'R':
+		options->report = true;
 		break;
 	case 'L':
 		options->libvirt = true;

@@ -25,6 +25,7 @@ struct options {
 	bool watch;
 	bool always, never;
 	bool qemu, libvirt;
+	bool report;
 	int bar;
 	uint64_t offset;
 	int devices;

@@ -148,7 +148,7 @@ static void check_late_group(void)
 
 static void check_info_and_bench(const struct zoo_bar *at)
 {
-	char *ratio;
+	char text[32], *ratio;
 
 	exits(cli("info %s", at->dev.bdf), OK, "info");
 	shows("sub-page: BAR", "info");
@@ -160,6 +160,12 @@ static void check_info_and_bench(const struct zoo_bar *at)
 	ratio = strstr(out, "\"ratio\": ");
 	diag("ratio %.8s", ratio ? ratio + 8 : "none");
 	ok(ratio && strtod(ratio + 8, NULL) > 4, "bench: the mapped register is faster by far");
+	exits(cli("bench --report --bar %d --offset %u %s", at->bar, at->reg, at->dev.bdf), OK, "bench --report");
+	snprintf(text, sizeof(text), "pages of %ldK", sysconf(_SC_PAGESIZE) / 1024);
+	shows(text, "bench --report");
+	shows("ns a read, median: 1/", "bench --report");
+	ok(!strstr(out, at->dev.bdf), "bench --report: no address of this machine");
+	exits(cli("bench --report --json %s", at->dev.bdf), USAGE, "bench --report as JSON");
 	exits(cli("bench --bar %d --offset 0x10001 %s", at->bar, at->dev.bdf), USAGE,
 	      "bench outside of the BAR");
 }
