@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The nested guest: reads one register of every memory BAR on bus 0 and times
- * it. A read that QEMU must emulate or pass on costs thousands of times as much
- * as one that goes to the device by itself; the lines printed here show which.
+ * The nested guest: reads one register of every memory BAR on bus 0, writes one
+ * where that is known to do nothing, and times both. An access that QEMU must
+ * emulate or pass on costs thousands of times as much as one that goes to the
+ * device by itself; the lines printed here show which.
  */
 #include <stddef.h>
 
@@ -24,15 +25,17 @@ struct test_register {
 	unsigned int bar;
 	uint32_t offset;
 	uint32_t pattern;	/* written first when not 0 */
+	uint32_t written;	/* a register that may be written what it holds */
 };
 
 /* Registers that hold a known value from reset on; offset 0 of any BAR that is not listed. */
 static const struct test_register test_registers[] = {
-	{ 0x11101af4, 0, 0x00, 0x5ab9a6e5 },	/* ivshmem: interrupt mask, keeps what is written */
-	{ 0x00071b36, 0, 0x40, 0 },		/* sdhci: capabilities */
-	{ 0x813910ec, 1, 0x00, 0 },		/* rtl8139: MAC address */
-	{ 0x00101b36, 0, 0x08, 0 },		/* nvme: version */
-	{ 0x10d38086, 0, 0x08, 0 },		/* e1000e: status */
+	{ 0x11101af4, 0, 0x00, 0x5ab9a6e5, 0x00 },	/* ivshmem: interrupt mask, keeps what is written */
+	{ 0x00071b36, 0, 0x40, 0, 0x00 },		/* sdhci: capabilities; DMA address */
+	{ 0x813910ec, 1, 0x00, 0, 0x30 },		/* rtl8139: MAC address; receive buffer */
+	{ 0x003f106b, 0, 0x00, 0, 0x10 },		/* ohci: revision; interrupts to enable */
+	{ 0x00101b36, 0, 0x08, 0, 0x1000 },		/* nvme: version; doorbell of queue 0, which is off */
+	{ 0x10d38086, 0, 0x08, 0, 0x28 },		/* e1000e: status; flow control address */
 };
 
 /* Where the registers are that were read. */
@@ -61,47 +64,68 @@ static const struct test_register *find_test_register(uint32_t id, unsigned int 
 	return NULL;
 }
 
-static uint64_t time_reads(uint32_t address, unsigned int reads)
+static uint64_t time_accesses(uint32_t address, unsigned int accesses, bool write)
 {
+	uint32_t value = write ? read_register(address) : 0;
 	uint64_t start = clock_ticks();
 	unsigned int i;
 
-	for (i = 0; i < reads; i++)
-		read_register(address);
+	for (i = 0; i < accesses; i++) {
+		if (write)
+			write_register(address, value);
+		else
+			read_register(address);
+	}
 	return clock_ticks() - start;
 }
 
-/* The first reads pay for page faults and translation: take the fastest of some. */
-static unsigned int batch_size(uint32_t address)
+/* The first ones pay for page faults and translation: take the fastest of some. */
+static unsigned int batch_size(uint32_t address, bool write)
 {
 	uint64_t budget = divide((uint64_t)BATCH_US * clock_khz(), 1000);
-	uint64_t best = ~0ull, ticks, reads;
+	uint64_t best = ~0ull, ticks, accesses;
 	int i;
 
 	for (i = 0; i < 5; i++) {
-		ticks = time_reads(address, 1);
+		ticks = time_accesses(address, 1, write);
 		if (ticks < best)
 			best = ticks;
 	}
-	reads = divide(budget, best ? (uint32_t)best : 1);
-	if (!reads)
+	accesses = divide(budget, best ? (uint32_t)best : 1);
+	if (!accesses)
 		return 1;
-	return reads > BATCH_MAX ? BATCH_MAX : (unsigned int)reads;
+	return accesses > BATCH_MAX ? BATCH_MAX : (unsigned int)accesses;
 }
 
-/* The median: the host's own work disturbs some of the batches, never most. */
-static uint64_t median_ticks(uint32_t address, unsigned int batch)
+static uint32_t per_access(uint64_t ticks, unsigned int batch)
 {
+	return (uint32_t)divide(divide(ticks * 1000000, clock_khz()) + batch / 2, batch);
+}
+
+/*
+ * The median, for the host's own work disturbs some of the batches, never most; how
+ * many accesses there were, and the quartiles.
+ */
+static void report_time(uint32_t address, bool write, const char *what)
+{
+	unsigned int batch = batch_size(address, write);
 	uint64_t ticks[BATCHES], t;
 	int i, j;
 
 	for (i = 0; i < BATCHES; i++) {
-		t = time_reads(address, batch);
+		t = time_accesses(address, batch, write);
 		for (j = i; j > 0 && ticks[j - 1] > t; j--)
 			ticks[j] = ticks[j - 1];
 		ticks[j] = t;
 	}
-	return ticks[BATCHES / 2];
+	print(" ns ");
+	print_decimal(per_access(ticks[BATCHES / 2], batch));
+	print(what);
+	print_decimal((uint64_t)batch * BATCHES);
+	print(" from ");
+	print_decimal(per_access(ticks[BATCHES / 4], batch));
+	print(" to ");
+	print_decimal(per_access(ticks[BATCHES - 1 - BATCHES / 4], batch));
 }
 
 static void report_bar(unsigned int devfn, unsigned int index, const struct pci_bar *bar,
@@ -110,9 +134,7 @@ static void report_bar(unsigned int devfn, unsigned int index, const struct pci_
 	uint32_t id = config_read(devfn, 0);
 	const struct test_register *test = find_test_register(id, index);
 	uint32_t offset = test ? test->offset : 0;
-	unsigned int batch;
 	bool beside_table;
-	uint64_t ns;
 
 	print("guest 00:");
 	print_hex(devfn >> 3, 2);
@@ -152,12 +174,9 @@ static void report_bar(unsigned int devfn, unsigned int index, const struct pci_
 	print(" value 0x");
 	print_hex(read_register(bar->address + offset), 8);
 
-	batch = batch_size(bar->address + offset);
-	ns = divide(median_ticks(bar->address + offset, batch) * 1000000, clock_khz());
-	print(" ns ");
-	print_decimal(divide(ns + batch / 2, batch));
-	print(" reads ");
-	print_decimal((uint64_t)batch * BATCHES);
+	report_time(bar->address + offset, false, " reads ");
+	if (test)
+		report_time(bar->address + test->written, true, " writes ");
 	print("\n");
 }
 

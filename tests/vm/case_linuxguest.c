@@ -29,11 +29,12 @@ static struct nested_device devices[DRIVES] = {
 
 static void run_guest(const char *parameters, int boots)
 {
+	const struct nested_linux linux_guest = { .parameters = parameters, .trace = true };
 	struct nested guest;
 	int i;
 
 	about("%s", parameters);
-	if (is_errno(nested_run_linux(devices, DRIVES, parameters, &guest), 0, "a Linux guest runs"))
+	if (is_errno(nested_run_linux(devices, DRIVES, &linux_guest, &guest), 0, "a Linux guest runs"))
 		is_u64(nested_relay(&guest), boots, "to the end of each boot: %d", boots);
 	for (i = 0; i < DRIVES; i++) {
 		is_u64(nested_mmaps(&guest, &devices[i].dev, drives[i].bar), 1, "QEMU mapped BAR %d of %s",

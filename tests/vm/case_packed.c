@@ -86,6 +86,7 @@ static bool host_reads(const struct zoo_bar *at, uint32_t value)
 
 static void run(const char *driver, struct said *said)
 {
+	const struct nested_linux linux_guest = { .parameters = "run=guest_reads", .trace = true };
 	bool is_ours = strcmp(driver, "vfio-pci");
 	struct nested guest;
 	int i;
@@ -93,7 +94,7 @@ static void run(const char *driver, struct said *said)
 	about("%s", driver);
 	for (i = 0; i < device_count; i++)
 		is_errno(pci_bind(&devices[i].dev, driver), 0, "%s is bound", devices[i].dev.bdf);
-	if (!is_errno(nested_run_linux(devices, device_count, "run=guest_reads", &guest), 0, "a Linux guest runs")) {
+	if (!is_errno(nested_run_linux(devices, device_count, &linux_guest, &guest), 0, "a Linux guest runs")) {
 		nested_free(&guest);
 		return;
 	}

@@ -42,6 +42,7 @@ static uint32_t bar_word(const struct pci_dev *dev)
 
 CASE(pseries)
 {
+	const struct nested_linux linux_guest = { .parameters = "run=guest_eeh", .trace = true };
 	struct nested_device device = { .options = "" };
 	struct pci_dev *dev = &device.dev;
 	struct pci_bar before, after;
@@ -65,7 +66,7 @@ CASE(pseries)
 	pid = fork();
 	if (!pid)
 		_exit(-freeze_when_ready(dev));
-	if (is_errno(nested_run_linux(&device, 1, "run=guest_eeh", &nested), 0, "a Linux guest runs"))
+	if (is_errno(nested_run_linux(&device, 1, &linux_guest, &nested), 0, "a Linux guest runs"))
 		is_u64(nested_relay(&nested), 1, "to its end");
 	is_u64(nested_mmaps(&nested, dev, 0), 1, "QEMU mapped the BAR");
 	nested_free(&nested);

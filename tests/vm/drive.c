@@ -74,6 +74,17 @@ int drive_read_area(int fd, unsigned int area)
 	return by_runner ? DRIVE_RUNNER : DRIVE_BOOT + (int)boot;
 }
 
+void drive_expect(char *text, size_t size)
+{
+	char line[LINE + 1];
+	size_t i;
+
+	for (i = 0; i < size / LINE; i++) {
+		runner_line(line, i);
+		memcpy(text + i * LINE, line, LINE);
+	}
+}
+
 int drive_write_area(int fd, unsigned int area, unsigned int boot)
 {
 	char text[LINE + 1];

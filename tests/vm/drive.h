@@ -37,6 +37,9 @@ int drive_open(const struct drive *drive);
 #define DRIVE_BOOT 1
 int drive_read_area(int fd, unsigned int area);
 
+/* What the runner wrote, from the drive's start. */
+void drive_expect(char *text, size_t size);
+
 int drive_write_area(int fd, unsigned int area, unsigned int boot);
 
 /* How often the drive has interrupted, and by what; -ENOENT. */

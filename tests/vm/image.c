@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -63,7 +64,18 @@ int image_mount(void)
 	return mount("tmpfs", ROOT "/tmp", "tmpfs", 0, NULL) ? -errno : 0;
 }
 
-static bool has_ended(pid_t pid, int *status, unsigned int seconds)
+static void look(const char *output, void (*watch)(const char *text))
+{
+	char *text = file_slurp(output, NULL);
+
+	if (text)
+		watch(text);
+	free(text);
+}
+
+/* watch: NULL, or called ten times a second with what is in the file "output". */
+static bool has_ended(pid_t pid, int *status, unsigned int seconds, const char *output,
+		      void (*watch)(const char *text))
 {
 	unsigned int ms;
 
@@ -71,6 +83,8 @@ static bool has_ended(pid_t pid, int *status, unsigned int seconds)
 		if (waitpid(pid, status, WNOHANG) == pid)
 			return true;
 		sleep_ms(20);
+		if (watch && ms % 100 == 0)
+			look(output, watch);
 	}
 	return false;
 }
@@ -101,20 +115,26 @@ pid_t image_start(char *const argv[], const char *output)
 	return pid;
 }
 
-int image_run(char *const argv[], const char *output, unsigned int seconds)
+int image_run_watched(char *const argv[], const char *output, unsigned int seconds,
+		      void (*watch)(const char *text))
 {
 	pid_t pid = image_start(argv, output);
 	int status;
 
 	if (pid < 0)
 		return pid;
-	if (has_ended(pid, &status, seconds))
+	if (has_ended(pid, &status, seconds, output, watch))
 		return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 	/* It may still say how far it got. */
 	kill(pid, SIGTERM);
-	if (!has_ended(pid, &status, 10)) {
+	if (!has_ended(pid, &status, 10, output, NULL)) {
 		kill(pid, SIGKILL);
 		waitpid(pid, NULL, 0);
 	}
 	return -ETIMEDOUT;
+}
+
+int image_run(char *const argv[], const char *output, unsigned int seconds)
+{
+	return image_run_watched(argv, output, seconds, NULL);
 }

@@ -18,6 +18,9 @@ int image_mount(void);
  * killed.
  */
 int image_run(char *const argv[], const char *output, unsigned int seconds);
+/* The same; watch is called ten times a second with what is in the file until then. */
+int image_run_watched(char *const argv[], const char *output, unsigned int seconds,
+		      void (*watch)(const char *text));
 
 /* Start it, and go on. Returns its pid, which the caller ends and waits for. */
 pid_t image_start(char *const argv[], const char *output);

@@ -72,16 +72,19 @@ static void parse(struct nested *nested)
 		unsigned long long size, address, ns, reads;
 
 		line += *line == '\n';
-		if (nested->count < LENGTH(nested->bars) &&
-		    sscanf(line, "guest 00:%x.0 %*x:%*x bar%d size %llx addr %llx reg %x value %x ns %llu reads %llu",
-			   &bar->slot, &bar->bar, &size, &address, &bar->reg, &bar->value, &ns,
-			   &reads) == 8) {
-			bar->size = size;
-			bar->address = address;
-			bar->ns = ns;
-			bar->reads = reads;
-			nested->count++;
-		}
+		if (nested->count == LENGTH(nested->bars))
+			break;
+		bar->write = (struct bench_spread) {};
+		if (sscanf(line, "guest 00:%x.0 %*x:%*x bar%d size %llx addr %llx reg %x value %x ns %llu reads %llu from %lf to %lf ns %lf writes %*u from %lf to %lf",
+			   &bar->slot, &bar->bar, &size, &address, &bar->reg, &bar->value, &ns, &reads,
+			   &bar->read.low, &bar->read.high, &bar->write.median, &bar->write.low,
+			   &bar->write.high) < 10)
+			continue;
+		bar->size = size;
+		bar->address = address;
+		bar->ns = bar->read.median = ns;
+		bar->reads = reads;
+		nested->count++;
 	}
 }
 
@@ -127,7 +130,8 @@ static int prepare(const char *const guest[], const struct nested_device *device
 
 /* last: what a guest that ran to its end has printed. */
 static int run_qemu(const char *const guest[], const char *last, int seconds,
-		    const struct nested_device *devices, int count, bool trace, struct nested *nested)
+		    const struct nested_device *devices, int count, bool trace,
+		    void (*watch)(const char *output), struct nested *nested)
 {
 	struct arguments arguments;
 	int status;
@@ -136,7 +140,7 @@ static int run_qemu(const char *const guest[], const char *last, int seconds,
 	status = prepare(guest, devices, count, trace, &arguments);
 	if (status)
 		return status;
-	status = image_run((char *const *)arguments.argv, OUTPUT, seconds);
+	status = image_run_watched((char *const *)arguments.argv, OUTPUT, seconds, watch);
 	nested->output = file_slurp(OUTPUT, NULL);
 	if (trace)
 		nested->trace = file_slurp(IN_IMAGE(TRACE), NULL);
@@ -153,25 +157,29 @@ int nested_run(const struct nested_device *devices, int count, bool trace, struc
 	static const char *const guest[GUEST_ARGUMENTS_MAX + 1] = {
 		"-m", "64", "-no-reboot", "-kernel", FILES "/payload.elf",
 	};
-	int err = run_qemu(guest, "guest done", SECONDS, devices, count, trace, nested);
+	int err = run_qemu(guest, "guest done", SECONDS, devices, count, trace, NULL, nested);
 
 	if (!err)
 		parse(nested);
 	return err;
 }
 
-int nested_run_linux(const struct nested_device *devices, int count, const char *parameters,
+int nested_run_linux(const struct nested_device *devices, int count, const struct nested_linux *linux_guest,
 		     struct nested *nested)
 {
-	char append[256];
+	const char *name = linux_guest->name ?: ".";
+	char append[256], kernel[64], initrd[64];
 	const char *const guest[GUEST_ARGUMENTS_MAX + 1] = {
-		"-m", LINUX_MEMORY, "-kernel", FILES "/vmlinuz", "-initrd", FILES "/initrd", "-append", append,
+		"-m", LINUX_MEMORY, "-kernel", kernel, "-initrd", initrd, "-append", append,
 	};
 
+	snprintf(kernel, sizeof(kernel), FILES "/%s/vmlinuz", name);
+	snprintf(initrd, sizeof(initrd), FILES "/%s/initrd", name);
 	/* Each byte on its console is a trap: hear no more of the kernel than must be. */
 	snprintf(append, sizeof(append), LINUX_APPEND " loglevel=4 printk.devkmsg=on %s",
-		 parameters);
-	return run_qemu(guest, "TAP| 1..", LINUX_SECONDS, devices, count, true, nested);
+		 linux_guest->parameters);
+	return run_qemu(guest, "TAP| 1..", LINUX_SECONDS, devices, count, linux_guest->trace,
+			linux_guest->watch, nested);
 }
 
 pid_t nested_start(const char *payload, const struct nested_device *devices, int count,

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "bench.h"
 #include "pci.h"
 
 /*
@@ -27,6 +28,8 @@ struct nested_bar {
 	uint32_t reg, value;
 	uint64_t ns;		/* of one read, in the guest's time */
 	uint64_t reads;
+	/* Both in ns; of writes only where it knows a register that may be written. */
+	struct bench_spread read, write;
 };
 
 struct nested {
@@ -43,11 +46,19 @@ struct nested {
  */
 int nested_run(const struct nested_device *devices, int count, bool trace, struct nested *nested);
 /*
- * The same, with trace, for a guest that is this machine once more: its kernel and
- * its PID 1. The parameters are more of its kernel command line, "run=CASE" among
- * them. On arm64 and ppc64le; the scenario must want "linux".
+ * A guest that is a Linux with this machine's PID 1. On arm64 and ppc64le; the
+ * scenario must want "linux", or "guest:NAME".
  */
-int nested_run_linux(const struct nested_device *devices, int count, const char *parameters,
+struct nested_linux {
+	const char *name;	/* of the guest; NULL: it is this machine once more */
+	const char *parameters;	/* more of its kernel command line, "run=CASE" among them */
+	bool trace;
+	/* Called ten times a second, with all that the guest has printed until then. */
+	void (*watch)(const char *output);
+};
+
+/* The same for such a guest. */
+int nested_run_linux(const struct nested_device *devices, int count, const struct nested_linux *linux_guest,
 		     struct nested *nested);
 void nested_free(struct nested *nested);
 

@@ -6,7 +6,7 @@
 # lists them; at its end are those that need no boot, but a root of a machine's suite.
 #
 # shows		what it proves, in a line
-# slow		"yes": takes minutes, "make check-slow" runs it
+# slow		"yes": takes minutes, "make check-slow" runs it; "bench": "make bench" does
 # program	in place of tests/vm/run; it gets the machine
 # machines	"all", or words that a machine's name starts with ("x86_64 arm64-16k-6.12");
 #		$oldest, the oldest of each page size, is for what hardly depends on the kernel
@@ -17,6 +17,7 @@
 #		nested		a QEMU of the machine's own architecture at /nested
 #		dpdk		with it: DPDK's testpmd instead of QEMU
 #		linux		the machine's own kernel and initial files in /guest, for a guest
+#		guest:NAME	those of a row of guest_table, in /guest/NAME; after "linux"
 #		drive		$scratch/drive.img: 1 MiB; the 16 bytes at N*16 are "line %010d\n"
 #		module:NAME	a module of the kernel's own, for kmod_insert()
 # files		HOST_PATH=GUEST_PATH, from the top directory; made before by "prepare"
@@ -70,7 +71,7 @@ command_line() {
 }
 
 scenario() {
-	local slot model
+	local slot function model
 	scratch=${scratch-}
 	shows='' slow='' program=tests/vm/run
 	machines=all cases=$1 wants='' files=() prepare=() warns='' memory='' parameters='' options=() devices=() limit=400
@@ -88,9 +89,14 @@ scenario() {
 		[ "${arch-}" != ppc64el ] || power_zoo
 		[ "$1" != demo ] || {
 			shows='what a person sees in "make demo": the same devices, host and guest, without the driver and with it'
-			machines='x86_64-6.1 arm64-16k-6.12 arm64-64k' wants=drive
-			options+=(-drive "if=none,id=drive,format=raw,file=$scratch/drive.img")
-			devices+=(-device nvme,drive=drive,serial=1)
+			machines='x86_64-6.1 arm64-16k-6.12 arm64-64k'
+			# The disk is for a guest under KVM.
+			[ "${arch-}" != arm64 ] || {
+				wants='linux drive new-qemu module:nvme'
+				options+=(-drive "if=none,id=drive,format=raw,file=$scratch/drive.img")
+				devices+=(-device nvme,drive=drive,serial=1,dbcs=off,msix-exclusive-bar=on
+					-device pci-testdev,membar=8192)
+			}
 			nested_payload
 		}
 		;;
@@ -298,6 +304,40 @@ scenario() {
 		devices=(-device nvme,drive=drive1,serial=1 -device ahci,id=sata -device ide-hd,bus=sata.0,drive=drive2
 			-device sdhci-pci)
 		;;
+	disk | bench-disk)
+		shows="a Linux guest reads from its disk, more of it than with stock vfio-pci, with guest pages of 4K, too"
+		[ "$1" != bench-disk ] || {
+			shows='how much a guest reads from its disk, what that costs the host, and with whom'
+			slow=bench cases=disk parameters=disk=all limit=2000
+		}
+		# The disk has no shadow doorbells (dbcs), as real ones have none: each read rings two real ones.
+		machines='arm64-16k-6.12 arm64-64k'
+		wants='nested linux guest:arm64-4k-6.12 drive new-qemu module:nvme'
+		options=(-drive "if=none,id=drive1,format=raw,snapshot=on,file=$scratch/drive.img"
+			-drive "if=none,id=drive2,format=raw,snapshot=on,file=$scratch/drive.img")
+		devices=(-device nvme,drive=drive1,serial=1,dbcs=off
+			-device nvme,drive=drive2,serial=2,dbcs=off,msix-exclusive-bar=on
+			-device pci-testdev,membar=8192 -device qemu-xhci)
+		;;
+	bench-access)
+		shows='what one access to a register takes, in user space and in a guest'
+		# iomem=relaxed: the floor is a BAR's file in sysfs, mapped while VFIO has it open.
+		slow=bench machines='x86_64 arm64' cases=bench_access wants='drive new-qemu' parameters=iomem=relaxed
+		options=(-object 'memory-backend-ram,size=1M,id=shared'
+			-drive "if=none,id=drive,format=raw,file=$scratch/drive.img")
+		devices=(-device ivshmem-plain,memdev=shared -device rtl8139,romfile= -device sdhci-pci -device sdhci-pci
+			-device pci-ohci -device nvme,drive=drive,serial=1,dbcs=off -device qemu-xhci)
+		[ "${arch-}" != arm64 ] || nested_payload
+		;;
+	bench-bind)
+		shows='what bind and unbind take, of one function and of hundreds'
+		slow=bench machines='x86_64 arm64' cases=bench_bind wants=new-qemu limit=2000
+		for slot in {2..30}; do
+			for function in {0..7}; do
+				devices+=(-device "$(printf 'sdhci-pci,addr=%x.%d,multifunction=on' "$slot" "$function")")
+			done
+		done
+		;;
 	dmabuf)
 		shows='a dma-buf exports what mmap would map, and no page of a hidden table'
 		machines='x86_64-7.2 x86_64-7.3' wants=drive
@@ -312,8 +352,6 @@ scenario() {
 		devices=(-device ivshmem-plain,memdev=shared -device rtl8139,romfile= -device sdhci-pci
 			-device pci-ohci -device sdhci-pci -device nvme,drive=drive,serial=1 -device e1000e,romfile=
 			-device qemu-xhci)
-		# No dma-buf of less than a page.
-		[ "${flavour-}" != arm64-64k ] || cases=claim,region,msix
 		;;
 	sriov)
 		shows='virtual functions come to the driver, where SR-IOV has placed them, and are mapped'
@@ -491,7 +529,7 @@ scenario_help() {
 	local name
 	for name in $(scenario_names); do
 		scenario "$name"
-		printf '%-14s %s%s\n' "$name" "$shows" "${slow:+ (make check-slow)}"
+		printf '%-14s %s%s\n' "$name" "$shows" "$(case $slow in yes) echo ' (make check-slow)' ;; bench) echo ' (make bench)' ;; esac)"
 	done
 }
 

@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * How many reads a second does a Linux guest get from an NVMe that was passed on to
+ * it, with whom, and what do they cost the host? Of one disk a BAR of 16K holds
+ * registers, doorbells and MSI-X table, the case of the field; the other has the
+ * table in a BAR of its own, and 8K are left. "disk=all" on the kernel command line
+ * measures each way and takes its time; without it a few runs show what there is to
+ * gain.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cases.h"
+#include "file.h"
+#include "guest_disk.h"
+#include "image.h"
+#include "kmod.h"
+#include "tap.h"
+#include "zoo.h"
+
+#define STOCK "vfio-pci"
+#define OURS "subpage_vfio_pci"
+#define NVME 0x1b36, 0x0010
+#define RELOCATED ",x-msix-relocation=bar2"
+#define SMALL_PAGES "arm64-4k-6.12"
+
+/* Of the host, since it was booted. */
+struct counters {
+	double ns, idle_ns, exits, to_qemu;
+};
+
+/* What the host did while the guest was reading: from one look to the last one. */
+static struct load {
+	struct counters from, to;
+	int looks;
+	bool ended;
+} loads[GUEST_DISK_DEPTHS];
+
+static double kvm_counter(const char *name)
+{
+	char path[64], text[32];
+
+	snprintf(path, sizeof(path), "/sys/kernel/debug/kvm/%s", name);
+	return file_read(path, text, sizeof(text)) > 0 ? atof(text) : 0;
+}
+
+static struct counters count(void)
+{
+	struct counters now = {
+		.ns = bench_now_ns(),
+		.exits = kvm_counter("exits"),
+		.to_qemu = kvm_counter("mmio_exit_user"),
+	};
+	unsigned long long idle = 0, waiting = 0;
+	char text[4096];
+
+	/* The idle time, unlike the others, is measured and not sampled. */
+	if (file_read("/proc/stat", text, sizeof(text)) > 0)
+		sscanf(text, "cpu %*u %*u %*u %llu %llu", &idle, &waiting);
+	now.idle_ns = (idle + waiting) * 1e9 / sysconf(_SC_CLK_TCK);
+	return now;
+}
+
+static void watch(const char *output)
+{
+	int i;
+
+	for (i = 0; i < GUEST_DISK_DEPTHS; i++) {
+		struct load *load = &loads[i];
+
+		load->ended = load->ended || guest_disk_ended(output, guest_disk_depths[i]);
+		if (load->ended || !guest_disk_begun(output, guest_disk_depths[i]))
+			continue;
+		load->to = count();
+		/* At the first the guest's console may not be done with the line yet. */
+		if (load->looks++ < 2)
+			load->from = load->to;
+	}
+}
+
+static void record(const char *what, unsigned int depth, const char *on, const char *with,
+		   struct bench_spread spread)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), "%s, depth %u", what, depth);
+	bench_record(text, on, with, spread);
+}
+
+static void record_load(const struct counters *from, const struct counters *to, unsigned int depth,
+			const char *on, const char *with, double reads)
+{
+	double cpu = (to->ns - from->ns - (to->idle_ns - from->idle_ns)) / 1e3 / reads;
+	double exits = (to->exits - from->exits) / reads, to_qemu = (to->to_qemu - from->to_qemu) / reads;
+
+	record("host CPU per read, us", depth, on, with, (struct bench_spread){ cpu, cpu, cpu });
+	record("exits per read", depth, on, with, (struct bench_spread){ exits, exits, exits });
+	record("of them to QEMU", depth, on, with, (struct bench_spread){ to_qemu, to_qemu, to_qemu });
+}
+
+static const struct row {
+	const char *driver, *options;
+	bool aligned;		/* by the kernel's own option, pci=resource_alignment */
+	const char *name;
+} rows[] = {
+	{ STOCK, "", false, STOCK },
+	{ STOCK, RELOCATED, false, STOCK ", table relocated" },
+	{ OURS, "", false, OURS },
+	{ OURS, RELOCATED, false, OURS ", table relocated" },
+	{ STOCK, "", true, STOCK ", resource_alignment" },
+	{ STOCK, RELOCATED, true, STOCK ", resource_alignment, table relocated" },
+};
+
+#define ROWS ((int)(sizeof(rows) / sizeof(rows[0])))
+
+static struct disk {
+	const char *name;
+	uint64_t bar_size;
+	bool relocate;		/* the registers' BAR has the table, too */
+	struct nested_device device;
+	double to_qemu[ROWS];	/* exits per read, one at a time, of a guest with the host's page size */
+} disks[] = {
+	{ "table in its 16K BAR", 0x4000, true, {}, {} },
+	{ "8K BAR, table in another", 0x2000, false, {}, {} },
+};
+
+#define DISKS ((int)(sizeof(disks) / sizeof(disks[0])))
+
+static bool find(struct disk *disk)
+{
+	struct pci_bar bar;
+	int i;
+
+	for (i = 0; !pci_find(NVME, i, &disk->device.dev); i++)
+		if (!pci_bar(&disk->device.dev, 0, &bar) && bar.size == disk->bar_size)
+			return true;
+	return false;
+}
+
+static void place_aligned(const struct disk *disk)
+{
+	const struct pci_dev *dev = &disk->device.dev;
+	char text[64];
+	int order = 0;
+
+	while (1L << order < sysconf(_SC_PAGESIZE))
+		order++;
+	about("%s", disk->name);
+	snprintf(text, sizeof(text), "%d@%s", order, dev->bdf);
+	is_errno(file_write("/sys/bus/pci/resource_alignment", text), 0, "resource_alignment=%s", text);
+	/* It makes the BAR a page long, too. */
+	pci_bind(dev, "");
+	pci_remove(dev);
+	pci_rescan();
+	ok(pci_present(dev), "removed and found again");
+	ok(zoo_stock_maps_bar(dev, 0), "its BAR is alone on its page");
+}
+
+/* Returns how many exits to QEMU a read costs, when there is one at a time; -1: none was seen. */
+static double guest_reads(struct disk *disk, const struct row *row, const char *kernel, const char *guest,
+			  unsigned int ms)
+{
+	struct random_read results[GUEST_DISK_DEPTHS];
+	double to_qemu = -1;
+	char on[96];
+	int i;
+
+	about("%s, %s, %s", disk->name, guest, row->name);
+	memset(loads, 0, sizeof(loads));
+	disk->device.options = row->options;
+	if (!is_errno(pci_bind(&disk->device.dev, row->driver), 0, "the driver takes the disk") ||
+	    !guest_disk_run(&disk->device, kernel, ms, watch, results))
+		return -1;
+	snprintf(on, sizeof(on), "%s: %s", guest, disk->name);
+	for (i = 0; i < GUEST_DISK_DEPTHS; i++) {
+		const struct load *load = &loads[i];
+		unsigned int depth = guest_disk_depths[i];
+		double reads = (load->to.ns - load->from.ns) / 1e9 * results[i].rate.median;
+
+		record("reads a second", depth, on, row->name, results[i].rate);
+		if (!ok(reads > 0, "the host was watched, depth %u", depth))
+			continue;
+		record_load(&load->from, &load->to, depth, on, row->name, reads);
+		if (!i)
+			to_qemu = (load->to.to_qemu - load->from.to_qemu) / reads;
+	}
+	return to_qemu;
+}
+
+/* Without disk=all: the ends, and the small pages where they matter. */
+static bool wanted(const struct disk *disk, const struct row *row, bool all)
+{
+	if (*row->options && !disk->relocate)
+		return false;
+	return all || (!row->aligned && !*row->options == !(disk->relocate && !strcmp(row->driver, OURS)));
+}
+
+static void measure(struct disk *disk, bool all, unsigned int ms)
+{
+	bool shared = !zoo_stock_maps_bar(&disk->device.dev, 0), aligned = false;
+	char guest[64];
+	int i;
+
+	snprintf(guest, sizeof(guest), "guest with %ldK pages", sysconf(_SC_PAGESIZE) / 1024);
+	is_u64(shared, sysconf(_SC_PAGESIZE) > (long)disk->bar_size,
+	       "%s: it shares its page where that is longer", disk->name);
+	for (i = 0; i < ROWS; i++) {
+		const struct row *row = &rows[i];
+
+		if (!wanted(disk, row, all) || (row->aligned && !shared))
+			continue;
+		if (row->aligned && !aligned) {
+			place_aligned(disk);
+			aligned = true;
+		}
+		disk->to_qemu[i] = guest_reads(disk, row, NULL, guest, ms);
+		if (all || !strcmp(row->driver, OURS))
+			guest_reads(disk, row, SMALL_PAGES, "guest with 4K pages", ms);
+	}
+	/* Not the reads a second, which may be those of a busy machine. */
+	ok(disk->to_qemu[0] > 1, "%s: with stock vfio-pci QEMU rings the doorbells, %.2f times a read", disk->name,
+	   disk->to_qemu[0]);
+	i = disk->relocate ? 3 : 2;
+	ok(disk->to_qemu[i] >= 0 && disk->to_qemu[i] < 0.5, "%s: with this driver the guest does, %.2f by QEMU", disk->name,
+	   disk->to_qemu[i]);
+	pci_bind(&disk->device.dev, STOCK);
+}
+
+/* As far as a guest can get. */
+static void host_reads(const struct pci_dev *dev, unsigned int ms)
+{
+	struct random_read result;
+	int i, fd;
+
+	pci_bind(dev, "");
+	fd = drive_open(&drives[0]);
+	if (!ok(fd >= 0, "the host's own driver has a disk"))
+		return;
+	for (i = 0; i < GUEST_DISK_DEPTHS; i++) {
+		unsigned int depth = guest_disk_depths[i];
+		struct counters from = count(), to;
+
+		about("depth %u", depth);
+		is_errno(random_read(&drives[0], fd, depth, ms, &result), 0, "the host reads");
+		to = count();
+		is_u64(result.wrong, 0, "what is on the disk");
+		record("reads a second", depth, "host", "nvme, no guest", result.rate);
+		record_load(&from, &to, depth, "host", "nvme, no guest", result.reads);
+	}
+	close(fd);
+}
+
+CASE(disk)
+{
+	const char *mode = getenv("disk");
+	bool all = mode && !strcmp(mode, "all");
+	unsigned int ms = all ? 4500 : 1500;
+	int i;
+
+	if (!is_errno(image_mount(), 0, "the image is mounted") ||
+	    !is_errno(module_load("msix_mmap=isolated"), 0, "the module loads"))
+		return;
+	for (i = 0; i < DISKS; i++)
+		if (ok(find(&disks[i]), "there is a disk, %s", disks[i].name))
+			measure(&disks[i], all, ms);
+	/* Given back to the kernel's own driver; the other one is vfio-pci's. */
+	host_reads(&disks[0].device.dev, ms);
+	is_errno(module_unload(), 0, "the module unloads");
+}
