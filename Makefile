@@ -53,6 +53,9 @@ soak: ## Run a year in an hour (SOAK_S=seconds, SOAK_SEED=number): storms, surpr
 coverage: ## Run what the debug kernel runs, and list the lines of the module that never ran
 	scripts/coverage
 
+bench: ## Measure it against stock vfio-pci: tables and pictures in build/bench (about 20 minutes)
+	scripts/bench
+
 static: ## Run the static checks alone: W=1, sparse, checkpatch, kernel-doc, shellcheck
 	scripts/static
 
@@ -67,4 +70,4 @@ clean: ## Remove what was built here; the cache of kernels stays
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
-.PHONY: all module cli install dkms-source dkms-install dkms-remove demo check check-slow soak coverage static deb clean help
+.PHONY: all module cli install dkms-source dkms-install dkms-remove demo check check-slow soak coverage bench static deb clean help
