@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # The pictures of "bench", out of the *.dat that bench-report has written.
-set terminal svg size 1100,460 font "sans,12" background "white" noenhanced
 set datafile separator "\t"
 set datafile missing "?"
 set style data histograms
@@ -14,6 +13,7 @@ set tics nomirror
 set bmargin 4.5
 array colour[7] = ["#b0413e", "#e0a458", "#2f6690", "#16a085", "#8e7cc3", "#7f8c8d", "#333333"]
 
+set terminal svg size 1400,460 font "sans,12" background "white" noenhanced
 set output "access.svg"
 set title "One access to a register of a 256-byte BAR that shared its page (sdhci)"
 set ylabel "ns, logarithmic"
@@ -22,7 +22,6 @@ set yrange [10:*]
 plot for [i=2:5] "access.dat" using i:xtic(1) title columnheader(i) lc rgb colour[i == 5 ? 7 : i - 1]
 
 unset logscale y
-set terminal svg size 1400,460 font "sans,12" background "white" noenhanced
 set output "disk.svg"
 set title "4K random reads of an NVMe with a 16K BAR"
 set ylabel "reads a second"
