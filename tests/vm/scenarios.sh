@@ -434,7 +434,7 @@ scenario() {
 		else
 			# pciehp itself takes two locks in both orders, which is all that lockdep would tell.
 			shows='the same while the ninth device is plugged and unplugged'
-			cases=storm,unplug wants+=' monitor' parameters+=' lockdep.prove_locking=0'
+			slow=yes cases=storm,unplug wants+=' monitor' parameters+=' lockdep.prove_locking=0'
 			devices+=(-device pcie-root-port,id=plug,chassis=9,addr=0x1e)
 		fi
 		;;

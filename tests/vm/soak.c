@@ -162,9 +162,9 @@ bool soak_slot_off(const struct pci_dev *port)
 	for (waited = 0; waited < 30000; waited += 100) {
 		uint16_t control = pci_config_read(port, at, 2);
 
-		if ((control & PCI_EXP_SLTCTL_PCC) && (control & PCI_EXP_SLTCTL_PIC) == PCI_EXP_SLTCTL_PWR_IND_OFF)
-			return true;
 		sleep_ms(100);
+		if ((control & PCI_EXP_SLTCTL_PIC) == PCI_EXP_SLTCTL_PWR_IND_OFF)
+			return true;
 	}
 	return false;
 }
