@@ -411,7 +411,7 @@ scenario() {
 	soak | soak_hotplug)
 		shows='a year in minutes: many processes at many devices at once, killed users, random calls; all is as before'
 		machines=x86_64-7.2-debug wants=drive cases=storm
-		parameters="soak_s=${SOAK_S:-150} soak_seed=${SOAK_SEED:-}" limit=$((${SOAK_S:-150} + 400))
+		parameters="soak_s=${SOAK_S:-300} soak_seed=${SOAK_SEED:-}" limit=$((${SOAK_S:-300} + 400))
 		options=(-smp 2 -object 'memory-backend-ram,size=1M,id=shared1' -object 'memory-backend-ram,size=1M,id=shared2'
 			-object 'memory-backend-ram,size=1M,id=shared3' -object 'memory-backend-ram,size=1M,id=shared4'
 			-drive "if=none,id=drive,format=raw,snapshot=on,file=$scratch/drive.img")
