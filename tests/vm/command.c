@@ -230,11 +230,6 @@ void cli_install_module(void)
 
 void cli_fail_last_step(bool fail)
 {
-	static const char mask[] = "/sys/module/" OURS "/parameters/fault_points";
-
 	/* VFIO takes the device: the last step of a bind. */
-	if (!access(mask, F_OK))
-		file_write(mask, fail ? "32" : "0");
-	else
-		file_write("/sys/module/" OURS "/parameters/fault_point", fail ? "8" : "0");
+	file_write("/sys/module/" OURS "/parameters/fault_points", fail ? "32" : "0");
 }

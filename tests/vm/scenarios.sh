@@ -399,7 +399,7 @@ scenario() {
 	kselftest)
 		shows="the kernel's own VFIO selftests say of this driver what they say of stock vfio-pci"
 		# The machine has the source that its kernel is built from, and iommufd.
-		machines=x86_64-7.2-debug wants=drive prepare=(tests/kselftest/stage "${machine-}")
+		slow=yes machines=x86_64-7.2-debug wants=drive prepare=(tests/kselftest/stage "${machine-}")
 		options=(-drive "if=none,id=drive,format=raw,file=$scratch/drive.img")
 		devices=(-device sdhci-pci -device sdhci-pci -device nvme,drive=drive,serial=1)
 		local test
@@ -429,7 +429,7 @@ scenario() {
 			-device nvme,id=disk,serial=1,bus=port3,subsys=subsystem,sriov_max_vfs=2,sriov_vq_flexible=4,sriov_vi_flexible=2
 			-device nvme-ns,drive=drive,bus=disk)
 		if [ "$1" = soak ]; then
-			cases=storm,binds,surprise,fuzz wants+=' module:nvme module:8139cp'
+			slow=yes cases=storm,binds,surprise,fuzz wants+=' module:nvme module:8139cp'
 			devices+=(-device sdhci-pci,addr=0x1d)
 		else
 			# pciehp itself takes two locks in both orders, which is all that lockdep would tell.

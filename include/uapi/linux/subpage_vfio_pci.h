@@ -39,8 +39,8 @@
  *	bridge window above it
  *
  * The first three can be mapped, but for pages that hold a hidden MSI-X table; a BAR
- * in any other state is as stock vfio-pci would have it, which for most of them means trapped. SUBPAGE_BAR_TRAP and
- * SUBPAGE_BAR_LOST are never mapped.
+ * in any other state is as stock vfio-pci would have it, which for most of them means
+ * trapped. SUBPAGE_BAR_TRAP and SUBPAGE_BAR_LOST are never mapped.
  */
 enum subpage_bar_state {
 	SUBPAGE_BAR_NONE,
