@@ -174,7 +174,10 @@ CASE(cli_answers)
 	check_filters();
 	check_shared(false);
 	check_msix_verdict();
-	check_align(&bars[0]);
+	for (i = 0; i < count - 1 && !strcmp(bars[i].name, "e1000e"); i++)
+		;
+	/* All of e1000e's small BAR is its MSI-X table, of which there is other news. */
+	check_align(&bars[i]);
 	zoo_repack(bars, count);
 	for (i = 0; i < count; i++)
 		if (!strstr(devices, bars[i].dev.bdf))
