@@ -265,18 +265,26 @@ static bool read_neighbour(uint32_t *value, uint64_t *offset)
 	return true;
 }
 
-/* A write to config space that never ends: its buffer is on a page that the user does not give. */
+/*
+ * A write to config space that never ends: its buffer is on a page that the user does not give.
+ * 0 on a kernel that has no such pages.
+ */
 static pid_t write_for_ever(const struct vfio *vfio)
 {
 	struct uffdio_api api = { .api = UFFD_API };
 	struct uffdio_register range = { .mode = UFFDIO_REGISTER_MODE_MISSING };
 	struct vfio_region_info *config;
-	pid_t child = fork();
+	int fd = syscall(SYS_userfaultfd, O_CLOEXEC);
+	pid_t child;
 	void *page;
-	int fd;
 
+	if (fd < 0 && errno == ENOSYS)
+		return 0;
+	close(fd);
+	child = fork();
 	if (child)
 		return child;
+	/* It is for the memory of who opens it. */
 	fd = syscall(SYS_userfaultfd, O_CLOEXEC);
 	page = mmap(NULL, sysconf(_SC_PAGESIZE), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	range.range.start = (uintptr_t)page;
@@ -331,7 +339,10 @@ static bool lose(int nth, const char *driver, struct vfio *vfio, volatile uint32
 
 	*writer = write_for_ever(vfio);
 	sleep_ms(200);
-	ok(!waitpid(*writer, NULL, WNOHANG), "a write to config space has begun and does not end");
+	if (*writer)
+		ok(!waitpid(*writer, NULL, WNOHANG), "a write to config space has begun and does not end");
+	else
+		skip(1, "no userfaultfd in this kernel");
 	slot_interrupt(&port, true);
 	return ok(wait_lost(home, BUTTON_MS), "pciehp finds the bridge, and the window is gone");
 }
@@ -482,8 +493,10 @@ CASE(lost_open)
 		ok(log_has(mark, "of no use to that user until closed"), "the log says what happened");
 		close(mark);
 		unmap(reg);
-		kill(writer, SIGKILL);
-		waitpid(writer, NULL, 0);
+		if (writer > 0) {
+			kill(writer, SIGKILL);
+			waitpid(writer, NULL, 0);
+		}
 		vfio_close(&vfio);
 		check_again(value);
 		is_errno(pci_bind(&at.dev, ""), 0, "the device is unbound");
