@@ -539,8 +539,8 @@ scenario_fits() {
 	# A debug kernel is slow: what "cdev" does there is done, and a machine in the machine takes too long.
 	case $1:$cases in
 	*-debug:claim | *-debug:dmabuf | *-debug:*nested | *-debug:dkms) return 1 ;;
-	# Nor has it VFIO for VGA's legacy ranges.
-	*-debug:options,*) return 1 ;;
+	# Nor has it VFIO for VGA's legacy ranges, or a clock that wakes it up.
+	*-debug:options,* | *-debug:suspend) return 1 ;;
 	esac
 	for word in $machines; do
 		[ "$word" != all ] && [[ $1- != "$word"-* ]] || return 0
