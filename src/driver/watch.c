@@ -131,27 +131,10 @@ void subpage_watch_opened(struct subpage_device *sdev)
 }
 
 /*
- * Address and decode of what vfio-pci-core saved as it opened the device. A BAR for which
- * the PCI core found no room has its old address in the register, which is no longer its.
+ * Address and decode as the PCI core has them now, in the registers and in the copy that
+ * it restores. A BAR for which it found no room has its old address in the register, which
+ * is no longer its.
  */
-static void renew_saved_state(struct subpage_device *sdev)
-{
-	struct pci_dev *pdev = sdev->core.pdev;
-	int bar;
-
-	pci_load_and_free_saved_state(pdev, &sdev->core.pci_saved_state);
-	for (bar = 0; bar < PCI_STD_NUM_BARS; bar++) {
-		if (!sdev->placed[bar].parent)
-			continue;
-		if (pdev->resource[bar].parent)
-			subpage_bar_save(pdev, bar);
-		else
-			pdev->saved_config_space[PCI_COMMAND / 4] &= ~PCI_COMMAND_MEMORY;
-	}
-	sdev->core.pci_saved_state = pci_store_saved_state(pdev);
-}
-
-/* The same for the registers themselves. */
 static void renew_registers(struct subpage_device *sdev)
 {
 	struct pci_dev *pdev = sdev->core.pdev;
@@ -169,6 +152,8 @@ static void renew_registers(struct subpage_device *sdev)
 
 void subpage_watch_closing(struct subpage_device *sdev)
 {
+	struct pci_dev *pdev = sdev->core.pdev;
+
 	mutex_lock(&lock);
 	list_del(&sdev->open);
 	mutex_unlock(&lock);
@@ -176,21 +161,24 @@ void subpage_watch_closing(struct subpage_device *sdev)
 		return;
 
 	flush_work(&sdev->revoke);
-	renew_saved_state(sdev);
+	/* What vfio-pci-core saved as it opened the device, and is about to restore. */
+	pci_load_and_free_saved_state(pdev, &sdev->core.pci_saved_state);
+	renew_registers(sdev);
+	sdev->core.pci_saved_state = pci_store_saved_state(pdev);
 }
 
 void subpage_watch_closed(struct subpage_device *sdev)
 {
 	struct pci_dev *pdev = sdev->core.pdev;
 
-	/* Moved while VFIO was closing the device, and before it restored the old addresses. */
-	if (!atomic_read(&sdev->revoked) && is_moved(sdev)) {
+	if (!atomic_read(&sdev->revoked)) {
+		if (!is_moved(sdev))
+			return;
+		/* Moved while VFIO closed the device, which then restored the old addresses. */
 		pm_runtime_get_sync(&pdev->dev);
 		renew_registers(sdev);
-		pm_runtime_put(&pdev->dev);
 	}
-	if (atomic_read(&sdev->revoked))
-		pm_runtime_put(&pdev->dev);
+	pm_runtime_put(&pdev->dev);
 }
 
 /*
