@@ -12,7 +12,7 @@ static const struct {
 	const char *reason;
 } state_text[] = {
 	[SUBPAGE_BAR_NONE] = { "none", "a page or more, nothing to claim" },
-	[SUBPAGE_BAR_IN_PLACE] = { "in_place", "alone on its page, claimed in place" },
+	[SUBPAGE_BAR_IN_PLACE] = { "in_place", "alone on its page" },
 	[SUBPAGE_BAR_MOVED] = { "moved", "moved to a page of its own" },
 	[SUBPAGE_BAR_UNASSIGNED] = { "unassigned", "trapped, it has no address" },
 	[SUBPAGE_BAR_VIRTFN] = { "virtfn", "trapped, the physical function places it" },
@@ -170,7 +170,7 @@ static void unassign(struct page_claim *claim, struct pci_dev *pdev, int bar)
 }
 
 /*
- * The BAR leaves its range and the placeholder takes it: beside each other, never
+ * The BAR leaves its range and @was takes it: beside each other, never
  * one around the other, since the PCI core takes the parent of an assigned BAR for
  * its bridge window (pbus_select_window(), 7.x) and indexes an array with it.
  * In the moment between the two somebody else can take the range; and the window
@@ -197,8 +197,7 @@ static int set_aside(struct page_claim *claim)
 	if (ret)
 		goto out_flags;
 
-	claim->placeholder = claim->was;
-	ret = subpage_fault(FAULT_PLACEHOLDER) ?: request_resource(window, &claim->placeholder);
+	ret = subpage_fault(FAULT_PLACEHOLDER) ?: request_resource(window, &claim->was);
 	if (!ret)
 		return 0;
 	if (subpage_fault(FAULT_PUT_BACK) || request_resource(window, res))
@@ -242,11 +241,11 @@ static int reassign_to_page(struct page_claim *claim, struct pci_dev *pdev, int 
  * at any time.
  *
  * Return: 0, or -EADDRNOTAVAIL when the old range is somebody else's by now: it was
- * taken in the moment between placeholder and BAR, or has gone with its window.
+ * taken in the moment between @was and BAR, or has gone with its window.
  */
 static int put_back(struct page_claim *claim, struct pci_dev *pdev, int bar)
 {
-	struct resource *res = claim->res, *window = claim->placeholder.parent;
+	struct resource *res = claim->res, *window = claim->was.parent;
 
 	if (window)
 		write_bar(pdev, bar, &claim->was);
@@ -255,7 +254,7 @@ static int put_back(struct page_claim *claim, struct pci_dev *pdev, int bar)
 		release_resource(res);
 	set_range(res, claim->was.start, subpage_claim_true_size(claim));
 	if (window)
-		release_resource(&claim->placeholder);
+		release_resource(&claim->was);
 	if (!window || subpage_fault(FAULT_PUT_BACK) || request_resource(window, res))
 		return -EADDRNOTAVAIL;
 
@@ -380,8 +379,7 @@ static void tell(const struct page_claim *claim, struct pci_dev *pdev, int bar)
 		pci_info(pdev, "%sBAR %d %pR: %llu bytes, %s, from %pR\n", us, bar, claim->res,
 			 size, reason, &claim->was);
 	else
-		pci_info(pdev, "%sBAR %d %pR: %llu bytes, %s\n", us, bar, claim->res, size,
-			 reason);
+		pci_info(pdev, "%sBAR %d: %llu bytes, %s\n", us, bar, size, reason);
 }
 
 void subpage_claims_make(struct page_claim *claims, struct pci_dev *pdev,
@@ -426,8 +424,8 @@ void subpage_claims_settle(struct page_claim *claims)
 
 	/* The PCI core detaches it when it releases the bridge window above. */
 	for (bar = 0; bar < PCI_STD_NUM_BARS; bar++)
-		if (claims[bar].placeholder.parent)
-			release_resource(&claims[bar].placeholder);
+		if (claims[bar].was.parent)
+			release_resource(&claims[bar].was);
 }
 
 /* The size and alignment that the BAR had; its address is what it is. */
@@ -459,11 +457,12 @@ bool subpage_claims_undo(struct page_claim *claims, struct pci_dev *pdev)
 			undone &= claim->res->start == claim->was.start;
 			continue;
 		}
-		/* A placeholder was made for each that moved. */
-		if (!claim->placeholder.flags) {
+		/* Not moved; or the PCI core took the window, and placed it anew if it could. */
+		if (!claim->was.parent) {
 			shrink(claim, pdev, bar);
 			if (claim->res->parent)
 				claim->res->flags = claim->was.flags;
+			undone &= claim->res->start == claim->was.start;
 			continue;
 		}
 		if (put_back(claim, pdev, bar)) {

@@ -21,9 +21,8 @@ enum realign_policy {
 /**
  * struct page_claim - the page held for one sub-page BAR
  * @res: the BAR's own resource; NULL for a BAR that is none, or a page or more
- * @was: a copy of @res from before the claim: true size, address, flags
- * @placeholder: keeps the range that a moved BAR came from, so that the BAR can
- *	return, until it is settled
+ * @was: a copy of @res from before the claim: true size, address, flags; of a BAR
+ *	that has moved it is in the tree until it is settled, so that the BAR can return
  * @refused: why there is no page; SUBPAGE_BAR_NONE where there is one
  *
  * The claim is the BAR's own resource: while it stands, that is a page long. So
@@ -44,7 +43,6 @@ enum realign_policy {
 struct page_claim {
 	struct resource *res;
 	struct resource was;
-	struct resource placeholder;
 	enum subpage_bar_state refused;
 };
 
