@@ -408,10 +408,10 @@ static void print_bars(const struct device *device)
 		if (device_read(device, name, reason, sizeof(reason)) < 0)
 			continue;
 		snprintf(name, sizeof(name), OURS "/bar%d_original", bar);
-		device_read(device, name, original, sizeof(original));
 		printf("  BAR %d at 0x%llx: %s", bar, (unsigned long long)device->resource[bar].start,
 		       reason);
-		if (strtoull(original, NULL, 16) != device->resource[bar].start)
+		/* Of a BAR that has moved alone. */
+		if (device_read(device, name, original, sizeof(original)) > 0)
 			printf(" (was at %s)", original);
 		putchar('\n');
 	}

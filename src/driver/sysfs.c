@@ -73,8 +73,11 @@ static ssize_t msix_reason_show(struct device *dev, struct device_attribute *att
 }
 static DEVICE_ATTR_RO(msix_reason);
 
+#define MSIX_ATTRS 3
+
 /* subpage_sysfs_init() adds those of the BARs. */
-static struct attribute *subpage_attrs[3 + sizeof(bar_attrs) / sizeof(bar_attrs[0][0]) + 1] = {
+static struct attribute *
+subpage_attrs[MSIX_ATTRS + sizeof(bar_attrs) / sizeof(bar_attrs[0][0]) + 1] = {
 	&dev_attr_msix_bar.attr,
 	&dev_attr_msix_state.attr,
 	&dev_attr_msix_reason.attr,
@@ -83,21 +86,27 @@ static struct attribute *subpage_attrs[3 + sizeof(bar_attrs) / sizeof(bar_attrs[
 void __init subpage_sysfs_init(void)
 {
 	struct device_attribute *from = bar_attrs[0];
-	struct attribute **to;
+	size_t i;
 
-	for (to = subpage_attrs + 3; to + 1 < subpage_attrs + ARRAY_SIZE(subpage_attrs); to++)
-		*to = &from++->attr;
+	for (i = MSIX_ATTRS; i + 1 < ARRAY_SIZE(subpage_attrs); i++)
+		subpage_attrs[i] = &from++->attr;
 }
 
+/* A file takes time at each bind and memory while bound, so only those that say something. */
 static umode_t subpage_is_visible(struct kobject *kobj, struct attribute *attr, int n)
 {
 	struct device *dev = kobj_to_dev(kobj);
+	const struct device_attribute *file = container_of(attr, struct device_attribute, attr);
+	const struct page_claim *claim;
 	bool visible;
 
-	if (strstarts(attr->name, "bar"))
-		visible = claim_of(dev, attr)->res;
-	else
+	if (n < MSIX_ATTRS) {
 		visible = dev_to_subpage(dev)->msix.state != SUBPAGE_MSIX_NONE;
+	} else {
+		claim = claim_of(dev, attr);
+		visible = claim->res && (file->show != original_show ||
+					 subpage_claim_state(claim) == SUBPAGE_BAR_MOVED);
+	}
 
 	return visible ? attr->mode : 0;
 }

@@ -15,7 +15,7 @@
  * barN_state:    how it stands; an enum subpage_bar_state, in lower case
  * barN_reason:   the same as a sentence
  * barN_size:     what the device decodes, bytes; its resource may be a page long
- * barN_original: address at bind
+ * barN_original: address at bind, of a BAR that was moved then
  *
  * For a device with MSI-X:
  *
