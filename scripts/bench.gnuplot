@@ -43,7 +43,7 @@ set grid xtics ytics lc rgb "#dddddd"
 set multiplot layout 1, words(pages) title "Binding a function"
 do for [page in pages] {
 	set title sprintf("pages of %dK", page / 1024)
-	set ylabel "us, logarithmic"
+	set ylabel "thousands of instructions, logarithmic"
 	set xrange [0.8:300]
 	set key tmargin center vertical samplen 1
 	plot for [i=2:5] sprintf("bind-%s.dat", page) using 1:i title columnheader(i) lw 2 pt 7 ps 0.6 lc rgb colour[i - 1]
