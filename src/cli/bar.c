@@ -115,12 +115,15 @@ static void find_others(const struct bus *bus, uint64_t page, struct neighbours 
 }
 
 /* What helps a BAR that the driver has not given a page. %1$s: the device; %2$d: bits of a page. */
+#define TURN_ON "echo 1 > /sys/module/" OURS "/parameters/realign"
+#define REBIND "subpage-vfio unbind %1$s; subpage-vfio bind %1$s"
 static const char * const state_help[REASONS] = {
-	[REASON_REALIGN_OFF] = "echo 1 > /sys/module/" OURS "/parameters/realign; subpage-vfio unbind %1$s; subpage-vfio bind %1$s",
-	[REASON_TRAP] = "echo 1 > /sys/module/" OURS "/parameters/realign; subpage-vfio unbind %1$s; subpage-vfio bind %1$s",
+	[REASON_REALIGN_OFF] = TURN_ON "; " REBIND,
+	[REASON_TRAP] = TURN_ON "; " REBIND,
 	[REASON_NO_SPACE] = "boot with pci=realloc,resource_alignment=%2$d@%1$s",
 	[REASON_FAILED] = "dmesg | grep %1$s",
-	[REASON_LOST] = "subpage-vfio unbind %1$s; echo 1 > /sys/bus/pci/devices/%1$s/remove; echo 1 > /sys/bus/pci/rescan; subpage-vfio bind %1$s",
+	[REASON_LOST] = "subpage-vfio unbind %1$s; echo 1 > /sys/bus/pci/devices/%1$s/remove; "
+			"echo 1 > /sys/bus/pci/rescan; subpage-vfio bind %1$s",
 };
 
 static int page_order(void)
@@ -286,9 +289,11 @@ static char *msix_option(const struct device *device)
 			      device->address, device->address, device->address);
 	/* Where this does not help the host does not isolate MSIs: the administrator has to decide. */
 	if (!strncmp(now, "isolated", strlen("isolated")))
-		return format("echo %s,always@%s > /sys/module/" OURS "/parameters/msix_mmap; subpage-vfio unbind %s; subpage-vfio bind %s",
+		return format("echo %s,always@%s > /sys/module/" OURS "/parameters/msix_mmap; "
+			      "subpage-vfio unbind %s; subpage-vfio bind %s",
 			      now, device->address, device->address, device->address);
-	return format("echo isolated > /sys/module/" OURS "/parameters/msix_mmap; subpage-vfio unbind %s; subpage-vfio bind %s",
+	return format("echo isolated > /sys/module/" OURS "/parameters/msix_mmap; "
+		      "subpage-vfio unbind %s; subpage-vfio bind %s",
 		      device->address, device->address);
 }
 

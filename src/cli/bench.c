@@ -194,9 +194,10 @@ static int bench_run(const struct options *options)
 	info = vfio_region(&vfio, bar);
 	refuse_unsafe(&vfio, device, info, options->offset);
 
-	trapped = mapped = (struct register_at) {
+	trapped = (struct register_at) {
 		.device = vfio.device, .position = info->offset + options->offset,
 	};
+	mapped = trapped;
 	value = read_register(&trapped);
 	if (value == UINT32_MAX)
 		fail(CODE_FAILED, "choose another --offset, of a register that holds something",

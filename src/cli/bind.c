@@ -117,13 +117,16 @@ static void need_driver(void)
 	switch (-err) {
 	case EKEYREJECTED:
 	case ENOKEY:
-		fail(CODE_HOST, "Secure Boot is on: \"mokutil --import /var/lib/dkms/mok.pub\", reboot, and enrol the key",
+		fail(CODE_HOST,
+		     "Secure Boot is on: \"mokutil --import /var/lib/dkms/mok.pub\", reboot, and enrol the key",
 		     "the kernel refuses the signature of " OURS);
 	case EPERM:
-		fail(CODE_HOST, "the kernel is locked down, or this is a container: see \"dmesg | tail\" and /sys/kernel/security/lockdown",
+		fail(CODE_HOST,
+		     "the kernel is locked down, or this is a container: see \"dmesg | tail\" and /sys/kernel/security/lockdown",
 		     "the kernel does not let " OURS " in");
 	case ENOENT:
-		fail(CODE_HOST, "install the package subpage-vfio-pci-dkms, or run \"make dkms-install\" in its sources",
+		fail(CODE_HOST,
+		     "install the package subpage-vfio-pci-dkms, or run \"make dkms-install\" in its sources",
 		     "there is no module " OURS " for Linux %s", kernel.release);
 	case ENOEXEC:
 		fail(CODE_HOST, "\"dkms status\" says what it was built for; \"make dkms-install\" builds it anew",
@@ -219,7 +222,8 @@ static void need_iommu(const struct transaction *transaction)
 	for (i = 0; i < transaction->count; i++)
 		if (transaction->change[i].wanted && transaction->change[i].device->group < 0 &&
 		    !iommu_may_group() && !works_without_iommu())
-			fail(CODE_HOST, "switch the IOMMU on in the firmware's set-up and boot with intel_iommu=on (Intel)",
+			fail(CODE_HOST,
+			     "switch the IOMMU on in the firmware's set-up and boot with intel_iommu=on (Intel)",
 			     "%s has no IOMMU group, without which VFIO takes no device; nothing was changed",
 			     transaction->change[i].device->address);
 }
@@ -484,14 +488,13 @@ static void report(const struct run *run, bool done)
 	for (i = 0; i < run->transaction.count; i++) {
 		const struct change *change = &run->transaction.change[i];
 		const struct device *device = change->device;
+		bool changed = done ? change->begun : !!strcmp(device->driver, change->driver);
 		struct json_object *entry = json_object_new_object();
 
 		json_add_string(entry, "address", device->address);
 		json_add_string(entry, "driver_before", change->driver);
 		json_add_string(entry, "driver", device->driver);
-		json_object_object_add(entry, "changed", json_object_new_boolean(
-				       done ? change->begun :
-					      strcmp(device->driver, change->driver) != 0));
+		json_object_object_add(entry, "changed", json_object_new_boolean(changed));
 		json_object_object_add(entry, "in_use", i < run->checked ?
 				       json_obstacles(&run->obstacles[i]) : json_object_new_array());
 		json_object_array_add(list, entry);

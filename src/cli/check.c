@@ -25,19 +25,22 @@ static const struct column columns[] = {
 	[COL_PID] = { "PID", COLUMN_NUMBER, SHOWN_IF_FLAT, "the process" },
 	[COL_COMMAND] = { "COMMAND", COLUMN_TEXT, HIDDEN, "its name" },
 	[COL_VM] = { "KVM", COLUMN_BOOL, HIDDEN, "does it run a guest under KVM?" },
-	[COL_EXITS] = { "MMIO_EXITS", COLUMN_NUMBER, HIDDEN, "accesses a second that left this guest for its VMM; empty: KVM does not tell" },
+	[COL_EXITS] = { "MMIO_EXITS", COLUMN_NUMBER, HIDDEN,
+		"accesses a second that left this guest for its VMM; empty: KVM does not tell" },
 	[COL_MONITOR] = { "MONITOR", COLUMN_BOOL, HIDDEN, "has QEMU's monitor told where the guest has its BARs?" },
 	[COL_HELD] = { "HELD", COLUMN_TEXT, HIDDEN, "yes, or unsure: its group is open, and there are others in it" },
 	[COL_DRIVER] = { "DRIVER", COLUMN_TEXT, HIDDEN, "the VFIO driver that has the device" },
 	[COL_CODE] = { "REASON_CODE", COLUMN_TEXT, HIDDEN, "why, in a word that stays" },
 	[COL_HELP] = { "HELP", COLUMN_TEXT, HIDDEN, "commands and options that help, with \"; \" between" },
-	[COL_GUEST_START] = { "GUEST_START", COLUMN_HEX, HIDDEN, "where the guest has put the BAR; empty: nowhere, or unknown" },
+	[COL_GUEST_START] = { "GUEST_START", COLUMN_HEX, HIDDEN,
+		"where the guest has put the BAR; empty: nowhere, or unknown" },
 	[COL_ADDRESS] = { "ADDRESS", COLUMN_TEXT, SHOWN, "PCI address of the device" },
 	[COL_BAR] = { "BAR", COLUMN_NUMBER, SHOWN, "number of the BAR" },
 	[COL_OFFSET] = { "OFFSET", COLUMN_HEX, SHOWN, "where the part that this row is about starts in it" },
 	[COL_SIZE] = { "SIZE", COLUMN_BYTES, SHOWN, "of that part" },
 	[COL_MAPPED] = { "MAPPED", COLUMN_TEXT, SHOWN, "has the process mapped it: yes, no or unsure" },
-	[COL_DIRECT] = { "DIRECT", COLUMN_TEXT, SHOWN, "is an access a load or a store, without exit and system call: yes, no or unsure" },
+	[COL_DIRECT] = { "DIRECT", COLUMN_TEXT, SHOWN,
+		"is an access a load or a store, without exit and system call: yes, no or unsure" },
 	[COL_REASON] = { "REASON", COLUMN_TEXT, SHOWN, "why" },
 	{ 0 }
 };
@@ -102,12 +105,16 @@ static char *relocation_help(const struct device *device)
 		      bar_for_msix(device));
 }
 
+#define OWN_PORT "put the device behind a pcie-root-port of its own"
+
 static char *guest_help(const struct device *device)
 {
 	int order = __builtin_ctzll(sysconf(_SC_PAGESIZE));
+	const char *also = "";
 
-	return format("boot the guest with pci=resource_alignment=%d@pci:0:0, or put the device behind a pcie-root-port of its own%s",
-		      order, strcmp(device->driver, OURS) ? "; subpage-vfio bind makes the BAR a page long" : "");
+	if (strcmp(device->driver, OURS))
+		also = "; subpage-vfio bind makes the BAR a page long";
+	return format("boot the guest with pci=resource_alignment=%d@pci:0:0, or " OWN_PORT "%s", order, also);
 }
 
 /* The process has mapped it, and QEMU's monitor tells what the guest sees. */
@@ -251,7 +258,7 @@ static void print_heading(const struct look *look)
 		printf(", a KVM guest: %lld MMIO exits a second\n", (long long)look->exits);
 	else
 		printf(", a KVM guest; its MMIO exits are unknown: %s\n", geteuid() ? "only root sees them" :
-		       "mount -t debugfs debugfs /sys/kernel/debug");
+		       "mount -t debugfs none /sys/kernel/debug");
 }
 
 static void show(const struct bus *bus, const struct look *look, struct table *all,

@@ -137,7 +137,7 @@ static bool find_in_table(const struct nodes *nodes, struct libmnt_table *table,
 				obstacle_add(obstacles, REASON_DISK_SWAP, "its disk %s is swap space", node->path);
 			else
 				obstacle_add(obstacles, REASON_DISK_MOUNTED, "its disk %s is mounted on %s",
-					node->path, mnt_fs_get_target(fs));
+					     node->path, mnt_fs_get_target(fs));
 		}
 	mnt_free_iter(iter);
 	return obstacles->count > before;
@@ -221,7 +221,7 @@ static void find_loops(const struct nodes *nodes, struct obstacles *obstacles)
 		for (i = 0; i < nodes->count; i++)
 			if (info.lo_rdevice && info.lo_rdevice == nodes->node[i].device)
 				obstacle_add(obstacles, REASON_DISK_LOOP, "its disk %s is behind %s",
-					nodes->node[i].path, path);
+					     nodes->node[i].path, path);
 	}
 	globfree(&found);
 }
@@ -247,7 +247,7 @@ static void find_targets(const struct nodes *nodes, struct obstacles *obstacles)
 			for (i = 0; i < nodes->count; i++)
 				if (is_source(path, nodes->node[i].device))
 					obstacle_add(obstacles, REASON_DISK_TARGET, "its disk %s is offered by %s",
-						nodes->node[i].path, found.gl_pathv[n]);
+						     nodes->node[i].path, found.gl_pathv[n]);
 		}
 		globfree(&found);
 	}
@@ -265,8 +265,8 @@ static void find_built_upon(const struct nodes *nodes, struct obstacles *obstacl
 		/* A partition has none, nor anything that is built upon nothing. */
 		if (!access(slaves, F_OK))
 			obstacle_add(obstacles, REASON_DISK_PART, "its disk %s is part of %s%s%s%s",
-				nodes->node[0].path, nodes->node[i].path, *name ? " (" : "", name,
-				*name ? ")" : "");
+				     nodes->node[0].path, nodes->node[i].path, *name ? " (" : "", name,
+				     *name ? ")" : "");
 		free(path);
 		free(slaves);
 	}
@@ -282,7 +282,7 @@ static void find_processes(const struct nodes *nodes, const struct holders *hold
 		for (holder = holder_of(holders, S_IFBLK, nodes->node[i].device, NULL); holder;
 		     holder = holder_of(holders, S_IFBLK, nodes->node[i].device, holder))
 			obstacle_add(obstacles, REASON_DISK_OPEN, "%s has its disk %s open", holder->name,
-				nodes->node[i].path);
+				     nodes->node[i].path);
 }
 
 /*
@@ -304,10 +304,11 @@ static void find_exclusive(const struct node *disk, struct obstacles *obstacles)
 	/* A drive without a disk in it, or one that is dead, is not in use. */
 	else if (error && error != EBUSY && error != ENOMEDIUM && error != ENXIO)
 		obstacle_add(obstacles, REASON_UNKNOWN, "whether its disk is in use cannot be found out: %s: %s",
-			disk->path, strerror(error));
+			     disk->path, strerror(error));
 	else if (!error && !right)
-		obstacle_add(obstacles, REASON_UNKNOWN, "whether its disk is in use cannot be found out: %s is another file",
-			disk->path);
+		obstacle_add(obstacles, REASON_UNKNOWN,
+			     "whether its disk is in use cannot be found out: %s is another file",
+			     disk->path);
 }
 
 void disk_find_obstacles(const struct holders *holders, const char *name, struct obstacles *obstacles)

@@ -83,7 +83,7 @@ static bool is_keyboard(const char *directory)
 		if (!strncmp(line, "S: Sysfs=", 9))
 			here = !strcmp(line + 9, path);
 		else if (here && !strncmp(line, "H: Handlers=", 12))
-			keyboard = strstr(line, "kbd") != NULL;
+			keyboard = strstr(line, "kbd");
 	}
 	if (list)
 		fclose(list);
@@ -150,7 +150,7 @@ static void check_rdma(const char *directory, const char *name, struct obstacles
 			/* With Ethernet below, the interface's own state tells. */
 			if (strstr(state, "ACTIVE") && strcmp(layer, "Ethernet"))
 				obstacle_add(obstacles, REASON_RDMA_ACTIVE, "port %s of its RDMA device %s is active",
-					strrchr(found.gl_pathv[i], '/') + 1, name);
+					     strrchr(found.gl_pathv[i], '/') + 1, name);
 		}
 		globfree(&found);
 	}
@@ -171,7 +171,7 @@ static void check_mdev(const struct machine *machine, const char *directory, con
 	if (!stat(path, &node))
 		holder = holder_of(&machine->holders, S_IFCHR, node.st_rdev, NULL);
 	obstacle_add(obstacles, REASON_MDEV, "it is the parent of the mediated device %s%s%s", name,
-		holder ? ", which is open: " : "", holder ? holder->name : "");
+		     holder ? ", which is open: " : "", holder ? holder->name : "");
 }
 
 /*
@@ -257,7 +257,7 @@ static void check_vfio(const struct machine *machine, const struct device *devic
 		obstacle_add(obstacles, REASON_VFIO_OPEN, "a process has it open through VFIO (%s)", path);
 	else
 		obstacle_add(obstacles, REASON_UNKNOWN, "whether a process has it open cannot be found out: %s: %s",
-			path, strerror(errno));
+			     path, strerror(errno));
 }
 
 static void check_virtual_functions(const struct machine *machine, const struct device *device,
@@ -278,10 +278,10 @@ static void check_virtual_functions(const struct machine *machine, const struct 
 			device_refresh(&function);
 			in_use(machine, &function, &its);
 			obstacle_add(obstacles, REASON_VIRTUAL_FUNCTION, "its virtual function %s would go (driver %s)",
-				function.address, *function.driver ? function.driver : "none");
+				     function.address, *function.driver ? function.driver : "none");
 			for (n = 0; n < its.count; n++)
 				obstacle_add(obstacles, its.obstacle[n].reason, "%s: %s", function.address,
-					its.obstacle[n].text);
+					     its.obstacle[n].text);
 			obstacles_free(&its);
 		}
 		globfree(&found);
@@ -315,7 +315,7 @@ static void check_firmware_display(const struct device *device, struct obstacles
 				if (res->size && start >= res->start &&
 				    end < res->start + res->size && !strcmp(line + at, name[i]))
 					obstacle_add(obstacles, REASON_DISPLAY_BOOT,
-						"the firmware's display %s is in its BAR %d", name[i], bar);
+						     "the firmware's display %s is in its BAR %d", name[i], bar);
 		}
 	}
 	if (iomem)
@@ -341,7 +341,7 @@ static void check_native(const struct machine *machine, const struct device *dev
 	if (!strncmp(class, "0x02", 4) && strncmp(class, "0x0207", 6) && !interfaces &&
 	    *device->driver && !is_in(directory, "uio") && strcmp(device->driver, "pci-stub"))
 		obstacle_add(obstacles, REASON_INTERFACE_HIDDEN,
-			"it is a network device of which no interface can be seen: perhaps in another network namespace");
+			     "it is a network device of which no interface can be seen: perhaps in another network namespace");
 }
 
 void in_use(const struct machine *machine, const struct device *device, struct obstacles *obstacles)
@@ -364,7 +364,7 @@ void in_use(const struct machine *machine, const struct device *device, struct o
 	files = format("%s/resource", directory);
 	while ((holder = holder_of_file(&machine->holders, files, holder)))
 		obstacle_add(obstacles, REASON_PROCESS_OPEN, "%s has %s open", holder->name,
-			holder->path + strlen(directory) + 1);
+			     holder->path + strlen(directory) + 1);
 	check_virtual_functions(machine, device, obstacles);
 	if (machine->holders.unknown)
 		obstacle_add(obstacles, REASON_UNKNOWN, "%s", machine->holders.unknown);

@@ -31,9 +31,11 @@ static const struct column columns[] = {
 	[COL_WRITE] = { "WRITE", COLUMN_BOOL, SHOWN, "may it be written?" },
 	[COL_MMAP] = { "MMAP", COLUMN_BOOL, SHOWN, "may it be mapped?" },
 	[COL_AREAS] = { "AREAS", COLUMN_TEXT, HIDDEN, "the parts that alone may be mapped; empty: all of it" },
-	[COL_MSIX_MAPPABLE] = { "MSIX_MAPPABLE", COLUMN_BOOL, HIDDEN, "does VFIO say that the MSI-X table may be mapped, too?" },
+	[COL_MSIX_MAPPABLE] = { "MSIX_MAPPABLE", COLUMN_BOOL, HIDDEN,
+		"does VFIO say that the MSI-X table may be mapped, too?" },
 	[COL_BAR_STATE] = { "BAR_STATE", COLUMN_TEXT, HIDDEN, "what the driver did for it: in_place, moved, busy ..." },
-	[COL_BAR_SIZE] = { "BAR_SIZE", COLUMN_NUMBER, HIDDEN, "bytes of the BAR that are the device's; the region may be longer, to the end of the page" },
+	[COL_BAR_SIZE] = { "BAR_SIZE", COLUMN_NUMBER, HIDDEN,
+		"bytes of the BAR that are the device's; the region may be longer, to the end of the page" },
 	[COL_MSIX_STATE] = { "MSIX_STATE", COLUMN_TEXT, HIDDEN, "none, hidden, eeh, isolated or always" },
 	[COL_MSIX_OFFSET] = { "MSIX_OFFSET", COLUMN_HEX, HIDDEN, "of the MSI-X table in the BAR" },
 	[COL_MSIX_SIZE] = { "MSIX_SIZE", COLUMN_NUMBER, HIDDEN, "of the MSI-X table, bytes" },
@@ -67,7 +69,12 @@ static const char * const msix_state[] = {
 };
 
 /* A newer driver may know states that this program does not. */
-#define NAME(names, i) ((i) < sizeof(names) / sizeof((names)[0]) ? (names)[i] : "unknown")
+static const char *name_of(const char * const *names, size_t count, unsigned int i)
+{
+	return i < count ? names[i] : "unknown";
+}
+
+#define NAME(names, i) name_of(names, sizeof(names) / sizeof((names)[0]), i)
 
 static const char *region_name(unsigned int index, char *text, size_t size)
 {

@@ -296,7 +296,7 @@ void interfaces_free(struct interfaces *interfaces)
 }
 
 int interfaces_find_obstacles(const struct interfaces *interfaces, const char *directory,
-			 struct obstacles *obstacles)
+			      struct obstacles *obstacles)
 {
 	size_t length = strlen(directory);
 	int belong = 0, i;
@@ -310,13 +310,13 @@ int interfaces_find_obstacles(const struct interfaces *interfaces, const char *d
 		belong++;
 		if (interface->flags & IFF_UP)
 			obstacle_add(obstacles, REASON_INTERFACE_UP, "its interface %s is up%s", interface->name,
-				interface->namespace);
+				     interface->namespace);
 		if (*interface->master)
 			obstacle_add(obstacles, REASON_INTERFACE_MEMBER, "its interface %s belongs to %s%s",
-				interface->name, interface->master, interface->namespace);
+				     interface->name, interface->master, interface->namespace);
 		if (*interface->above)
 			obstacle_add(obstacles, REASON_INTERFACE_BELOW, "its interface %s is below %s%s",
-				interface->name, interface->above, interface->namespace);
+				     interface->name, interface->above, interface->namespace);
 	}
 	return belong;
 }

@@ -28,6 +28,6 @@ void interfaces_free(struct interfaces *interfaces);
  * use. Returns how many belong to it.
  */
 int interfaces_find_obstacles(const struct interfaces *interfaces, const char *directory,
-			 struct obstacles *obstacles);
+			      struct obstacles *obstacles);
 
 #endif

@@ -32,7 +32,8 @@ static const struct column columns[] = {
 	[COL_DRIVER] = { "DRIVER", COLUMN_TEXT, HIDDEN, "the driver that has it" },
 	[COL_GROUP] = { "IOMMU_GROUP", COLUMN_NUMBER, HIDDEN, "number of its IOMMU group" },
 	[COL_VIRTFN] = { "VIRTUAL_FUNCTION", COLUMN_BOOL, HIDDEN, "is it an SR-IOV virtual function?" },
-	[COL_USES] = { "USES", COLUMN_TEXT, HIDDEN, "its interfaces, disks and virtual functions, and which are in use" },
+	[COL_USES] = { "USES", COLUMN_TEXT, HIDDEN,
+		"its interfaces, disks and virtual functions, and which are in use" },
 	[COL_MSIX_BAR] = { "MSIX_BAR", COLUMN_NUMBER, HIDDEN, "the BAR with the MSI-X table" },
 	[COL_MSIX_OFFSET] = { "MSIX_OFFSET", COLUMN_HEX, HIDDEN, "where the table starts in that BAR" },
 	[COL_MSIX_SIZE] = { "MSIX_SIZE", COLUMN_NUMBER, HIDDEN, "bytes of the table" },
@@ -49,7 +50,8 @@ static const struct column columns[] = {
 	[COL_SIZE] = { "SIZE", COLUMN_BYTES, SHOWN, "of that part" },
 	[COL_PAGE] = { "AT", COLUMN_HEX, SHOWN, "address of that part" },
 	[COL_ALIGNED] = { "ALIGNED", COLUMN_BOOL, SHOWN, "does the BAR start on a page?" },
-	[COL_MAPPABLE] = { "MAPPABLE", COLUMN_TEXT, SHOWN, "now, not_needed, with_option, with_subpage_vfio_pci or no" },
+	[COL_MAPPABLE] = { "MAPPABLE", COLUMN_TEXT, SHOWN,
+		"now, not_needed, with_option, with_subpage_vfio_pci or no" },
 	[COL_REASON] = { "REASON", COLUMN_TEXT, SHOWN, "why" },
 	{ 0 }
 };

@@ -157,7 +157,8 @@ int guest_map_read(const char *path, struct guest_map *map)
 	if (fd < 0)
 		return fd;
 	/* QMP itself has nothing that tells what KVM was given. */
-	answer = ask(fd, "{\"execute\": \"human-monitor-command\", \"arguments\": {\"command-line\": \"info mtree -f\"}}\n");
+	answer = ask(fd,
+		     "{\"execute\": \"human-monitor-command\", \"arguments\": {\"command-line\": \"info mtree -f\"}}\n");
 	if (answer && json_object_object_get_ex(answer, "return", &text) &&
 	    json_object_is_type(text, json_type_string))
 		parse(json_object_get_string(text), map);

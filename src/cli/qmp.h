@@ -32,7 +32,10 @@ void guest_map_free(struct guest_map *map);
 /* Where the guest has put the BAR. Returns false if nowhere. */
 bool guest_bar_address(const struct guest_map *map, const char *address, int bar, uint64_t *start);
 
-/* How many of these bytes of the BAR does the guest reach by itself? direct: through KVM; else through QEMU's mapping. */
+/*
+ * How many of these bytes of the BAR does the guest reach by itself? direct: through KVM;
+ * else through QEMU's mapping.
+ */
 uint64_t guest_bar_covered(const struct guest_map *map, const char *address, int bar, uint64_t offset,
 			   uint64_t size, bool direct);
 

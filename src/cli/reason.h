@@ -2,7 +2,10 @@
 #ifndef CLI_REASON_H
 #define CLI_REASON_H
 
-/* Why a guest has a part of a BAR directly, or not, and why a device is not taken: part of the interface, listed in subpage-vfio(8). */
+/*
+ * Why a guest has a part of a BAR directly, or not, and why a device is not taken: part of the
+ * interface, listed in subpage-vfio(8).
+ */
 enum reason {
 	/* It can have it. */
 	REASON_WHOLE_PAGES, REASON_OWN_PAGE, REASON_ALONE,

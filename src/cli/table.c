@@ -116,8 +116,9 @@ struct table *table_new(const char *name, const struct column *columns, const st
 	for (i = 0; columns[i].name; i++)
 		table->place[i] = -1;
 	for (i = 0; columns[i].name; i++)
-		if ((!list && options->json) || ((!list || more) && columns[i].shown &&
-		    (columns[i].shown == SHOWN || !table->people)))
+		if ((!list && options->json) ||
+		    ((!list || more) && columns[i].shown &&
+		     (columns[i].shown == SHOWN || !table->people)))
 			add_column(table, i);
 	list += more;
 	while (options->columns && (column = next_name(&list, &length)))

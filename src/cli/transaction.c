@@ -245,7 +245,8 @@ bool transaction_undo(struct transaction *transaction)
 		moved = transaction_move(change, change->driver, change->override);
 		saved = is_saved(change) || transaction_save(change, change->saved);
 		if (!moved)
-			complain(NULL, "%s could not be put back: it had the driver %s and the driver_override \"%s\", and has the driver %s now",
+			complain(NULL,
+				 "%s could not be put back: it had the driver %s and the driver_override \"%s\", and has the driver %s now",
 				 change->device->address, *change->driver ? change->driver : "none",
 				 change->override,
 				 *change->device->driver ? change->device->driver : "none");

@@ -102,7 +102,8 @@ static void find_below(const char *directory, char **text)
 		if (strstr(subsystem, "/class/net"))
 			add(text, format("interface %s%s", entry->d_name, interface_is_up(path) ? " (up)" : ""));
 		else if (strstr(subsystem, "/class/block"))
-			add(text, format("disk %s%s", entry->d_name, disk_is_used(path, entry->d_name) ? " (in use)" : ""));
+			add(text, format("disk %s%s", entry->d_name,
+					 disk_is_used(path, entry->d_name) ? " (in use)" : ""));
 		/* A function of its own below a bridge is not this device's. */
 		else if (!strstr(subsystem, "/bus/pci"))
 			find_below(path, text);

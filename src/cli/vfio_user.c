@@ -170,7 +170,8 @@ static char *read_text(pid_t pid, const char *name)
 		n = file ? fread(text + length, 1, 4096, file) : 0;
 		length += n;
 	} while (n);
-	text[length] = text[length + 1] = '\0';
+	text[length] = '\0';
+	text[length + 1] = '\0';
 	if (file)
 		fclose(file);
 	return text;
@@ -319,7 +320,7 @@ static void read_mappings(struct vfio_user *user)
 		else if (strcmp(line + name, DEVICE_LINK))
 			continue;
 		user->mapping = allocate(user->mapping,
-					   (user->mappings + 1) * sizeof(*user->mapping));
+					 (user->mappings + 1) * sizeof(*user->mapping));
 		mapping = &user->mapping[user->mappings++];
 		*mapping = (struct mapping) {
 			.offset = offset,
@@ -442,8 +443,9 @@ void vfio_user_free(struct vfio_user *user)
 	free(user->mapping);
 }
 
-enum mapped vfio_user_has_mapped(const struct bus *bus, const struct vfio_user *user, const struct device *device, int bar,
-			      uint64_t offset, uint64_t size)
+enum mapped vfio_user_has_mapped(const struct bus *bus, const struct vfio_user *user,
+				 const struct device *device, int bar, uint64_t offset,
+				 uint64_t size)
 {
 	enum mapped found = MAPPED_NO;
 	int i;

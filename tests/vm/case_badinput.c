@@ -189,7 +189,8 @@ CASE(badinput)
 	check_parameter("msix_mmap=foo", "msix_mmap: expected eeh, isolated, always or never");
 	check_parameter("realign=x", "realign: expected 0, 1 or trap at character 1 of \"x\"");
 	check_parameter("bar_size=", "bar_size: expected page or exact at character 1");
-	check_parameter("realign=1,0@0000:00:01", "expected [DOMAIN:]BUS:DEVICE.FUNCTION or pci:VENDOR:DEVICE at character 5");
+	check_parameter("realign=1,0@0000:00:01",
+			"expected [DOMAIN:]BUS:DEVICE.FUNCTION or pci:VENDOR:DEVICE at character 5");
 	check_parameter("realign=1,0@00:20.0", "VENDOR:DEVICE at character 5");
 	check_parameter("realign=1,0@pci:8086", "VENDOR:DEVICE at character 5");
 	check_parameter("realign=1,0@00:1f.7x", "expected a comma at character 12");

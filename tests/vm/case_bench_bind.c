@@ -131,7 +131,9 @@ static void measure(int first, int n, int times)
 	int good, i;
 
 	for (way = ways; way < ways + sizeof(ways) / sizeof(ways[0]); way++) {
-		in.n = out.n = good = 0;
+		in.n = 0;
+		out.n = 0;
+		good = 0;
 		for (i = 0; i < times; i++) {
 			good += bind(first + i * n, n, way->driver, way->state, &in);
 			unbind(first + i * n, n, &out);

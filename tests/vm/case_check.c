@@ -146,7 +146,8 @@ static void check_guest(const struct guest_row *row)
 	shows("\"kvm\": true", "check --json");
 	shows("\"held\": \"yes\"", "check --json");
 	rate = exits_a_second(pid);
-	ok(row->quick ? rate >= 0 && rate < 100 : rate > 100, "%s a second", row->quick ? "few MMIO exits" : "many MMIO exits");
+	ok(row->quick ? rate >= 0 && rate < 100 : rate > 100, "%s a second",
+	   row->quick ? "few MMIO exits" : "many MMIO exits");
 	diag("%d MMIO exits a second", rate);
 	nested_stop(pid);
 

@@ -651,7 +651,7 @@ static void check_closed_files(const struct zoo_bar *at)
 			snprintf(path, sizeof(path), "/proc/%d/fd/%d", pid, i);
 			n = readlink(path, target, sizeof(target) - 1);
 			target[n < 0 ? 0 : n] = '\0';
-			opened |= strstr(target, "vfio-device") != NULL;
+			opened |= !!strstr(target, "vfio-device");
 			clean &= i > 2 || !strstr(target, "vfio");
 		}
 		sleep_ms(1);

@@ -143,12 +143,14 @@ static void check(int c)
 		if (!cell->applies)
 			continue;
 		if (is_less(ours, stock))
-			wrong_add(&worse, "%s BAR %d: %llu bytes direct, with stock %llu; %s", bars[i].name, bars[i].bar,
-				  (unsigned long long)ours->direct, (unsigned long long)stock->direct, ours->why);
+			wrong_add(&worse, "%s BAR %d: %llu bytes direct, with stock %llu; %s",
+				  bars[i].name, bars[i].bar, (unsigned long long)ours->direct,
+				  (unsigned long long)stock->direct, ours->why);
 		all++;
 		if (cell->can && (ours->failed || ours->direct < cell->best))
-			wrong_add(&missed, "%s BAR %d: %llu bytes direct, it could have %llu; %s", bars[i].name, bars[i].bar,
-				  (unsigned long long)ours->direct, (unsigned long long)cell->best, ours->why);
+			wrong_add(&missed, "%s BAR %d: %llu bytes direct, it could have %llu; %s",
+				  bars[i].name, bars[i].bar, (unsigned long long)ours->direct,
+				  (unsigned long long)cell->best, ours->why);
 		if (!is_subpage(&bars[i]))
 			continue;
 		gained += is_less(stock, ours);
@@ -223,7 +225,9 @@ static void print_sums(void)
 	for (way = 0; way < WAYS; way++) {
 		len = snprintf(line, sizeof(line), "%-20s", ways[way].name);
 		for (c = 0; c < consumer_count; c++) {
-			whole = failed = all = 0;
+			whole = 0;
+			failed = 0;
+			all = 0;
 			for (i = 0; i < count; i++) {
 				if (!cells[i][c].applies || !is_subpage(&bars[i]))
 					continue;

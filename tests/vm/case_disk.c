@@ -223,8 +223,8 @@ static void measure(struct disk *disk, bool all, unsigned int ms)
 	ok(disk->to_qemu[0] > 1, "%s: with stock vfio-pci QEMU rings the doorbells, %.2f times a read", disk->name,
 	   disk->to_qemu[0]);
 	i = disk->relocate ? 3 : 2;
-	ok(disk->to_qemu[i] >= 0 && disk->to_qemu[i] < 0.5, "%s: with this driver the guest does, %.2f by QEMU", disk->name,
-	   disk->to_qemu[i]);
+	ok(disk->to_qemu[i] >= 0 && disk->to_qemu[i] < 0.5,
+	   "%s: with this driver the guest does, %.2f by QEMU", disk->name, disk->to_qemu[i]);
 	pci_bind(&disk->device.dev, STOCK);
 }
 

@@ -284,9 +284,13 @@ static void do_dma_buf(void)
 		return;
 	fuzz->good++;
 	for (i = 0; i < request.count; i++)
-		if (request.region > 5 || over_table(request.region, request.ranges[i].offset, request.ranges[i].length) ||
-		    request.ranges[i].offset + request.ranges[i].length > (regions[request.region].size + page - 1) / page * page)
-			wrong_add(&fuzz->wrong, "a dma-buf of %s BAR %u, %#llx bytes at %#llx", target.bdf, request.region,
+		if (request.region > 5 ||
+		    over_table(request.region, request.ranges[i].offset,
+			       request.ranges[i].length) ||
+		    request.ranges[i].offset + request.ranges[i].length >
+			    (regions[request.region].size + page - 1) / page * page)
+			wrong_add(&fuzz->wrong, "a dma-buf of %s BAR %u, %#llx bytes at %#llx",
+				  target.bdf, request.region,
 				  (unsigned long long)request.ranges[i].length,
 				  (unsigned long long)request.ranges[i].offset);
 	close(fd);
@@ -437,8 +441,9 @@ static void check(void)
 		/* Asleep it answers nothing. */
 		if (!pci_bar(&target, i, &bar) && (bar.flags & 0x200) && value != ~0u &&
 		    (value & ~0xfu) != (uint32_t)bar.start)
-			wrong_add(&fuzz->wrong, "%s BAR %d: the register says %#x, the kernel %#llx", target.bdf, i, value,
-				  (unsigned long long)bar.start);
+			wrong_add(&fuzz->wrong,
+				  "%s BAR %d: the register says %#x, the kernel %#llx", target.bdf,
+				  i, value, (unsigned long long)bar.start);
 	}
 }
 
@@ -538,7 +543,8 @@ CASE(fuzz)
 		return;
 	before = soak_begin();
 	/* The first is in the user's hands, the others beside it are root's. */
-	if (!is_errno(pci_find(IVSHMEM, 0, &targets[count++]), 0, "there is a device whose registers keep what is written") ||
+	if (!is_errno(pci_find(IVSHMEM, 0, &targets[count++]), 0,
+		      "there is a device whose registers keep what is written") ||
 	    !is_errno(pci_find(NVME, 0, &targets[count++]), 0, "there is one with an MSI-X table"))
 		return;
 	for (i = 0; count < 4 && !pci_find(0x1b36, 0x0007, i, &dev); i++)
@@ -553,8 +559,9 @@ CASE(fuzz)
 	while ((soak_now() < end || fuzz->sessions < (unsigned int)count) && fuzz->wrong.count < 20)
 		session(&targets[fuzz->sessions % count], count);
 	none_wrong(&fuzz->wrong, "no call reaches what is not the device's own, nor a hidden table");
-	diag("%u sessions, %u of them with a hidden table; %u calls, %u of them good, %u mappings, %u faults; looked at %u times",
-	     fuzz->sessions, fuzz->hidden, fuzz->calls, fuzz->good, fuzz->mapped, fuzz->faults, fuzz->batches);
+	diag("%u sessions, %u with a hidden table; %u calls, %u good, %u mappings, %u faults; looked at %u times",
+	     fuzz->sessions, fuzz->hidden, fuzz->calls, fuzz->good, fuzz->mapped, fuzz->faults,
+	     fuzz->batches);
 	ok(fuzz->sessions && fuzz->hidden && fuzz->mapped && fuzz->good > 100, "there was something to see");
 	for (i = 0; i < secret_count; i++)
 		*secrets[i].word = 0;

@@ -55,7 +55,8 @@ static void run(const char *program, const char *bdf, struct verdicts *verdicts)
 	pid_t child;
 	FILE *in;
 
-	verdicts->count = verdicts->passed = 0;
+	verdicts->count = 0;
+	verdicts->passed = 0;
 	snprintf(path, sizeof(path), "/kselftest/%s", program);
 	if (pipe(ends))
 		bail("no pipe");

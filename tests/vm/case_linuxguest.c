@@ -93,7 +93,8 @@ CASE(linuxguest)
 	for (i = 0; i < DRIVES; i++)
 		if (!is_errno(pci_find(drives[i].vendor, drives[i].device, 0, &devices[i].dev), 0,
 			      "there is the controller of %s", drives[i].path) ||
-		    !is_errno(pci_bind(&devices[i].dev, "subpage_vfio_pci"), 0, "the driver takes it from %s", drives[i].path))
+		    !is_errno(pci_bind(&devices[i].dev, "subpage_vfio_pci"), 0,
+			      "the driver takes it from %s", drives[i].path))
 			return;
 	diag("after binding; boot 0 ends with a reboot");
 	run_guest("run=guest_drives reboot_after=0", 2);

@@ -82,7 +82,7 @@ static void add(const char *bus, int slot)
 static bool log_has(int mark, const char *text)
 {
 	char *log = log_since(mark);
-	bool has = strstr(log, text) != NULL;
+	bool has = strstr(log, text);
 
 	if (!has)
 		diag("the log has no \"%s\"", text);
@@ -411,7 +411,7 @@ static void print(const char *driver, const struct after *after)
 	     after->read_value, after->command, seen(after->toggled_there, after->toggled), after->dmabuf,
 	     after->reset);
 	if (after->has_neighbour)
-		diag("%s: on the page is also a register of another device; root reads %#x there, the user, mapped anew, %s",
+		diag("%s: also on the page: a register of another device; root reads %#x, the user, mapped anew, %s",
 		     driver, after->by_root, seen(!after->map, after->by_user));
 }
 

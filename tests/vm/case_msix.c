@@ -194,8 +194,9 @@ CASE(msix)
 	for (p = 0; p < sizeof(policies) / sizeof(policies[0]); p++) {
 		is_errno(file_write(PARAMETER, policies[p]), 0, "msix_mmap=%s", policies[p]);
 		for (m = 0; m < sizeof(models) / sizeof(models[0]); m++) {
-			if (!is_errno(pci_find(models[m].vendor, models[m].device, 0, &dev), 0, "msix_mmap=%s: %04x:%04x is there",
-				      policies[p], models[m].vendor, models[m].device))
+			if (!is_errno(pci_find(models[m].vendor, models[m].device, 0, &dev), 0,
+				      "msix_mmap=%s: %04x:%04x is there", policies[p],
+				      models[m].vendor, models[m].device))
 				continue;
 			check_device(&dev, policies[p]);
 		}

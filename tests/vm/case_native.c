@@ -102,7 +102,8 @@ CASE(native)
 		const struct drive *drive = &drives[i];
 		const char *driver = drive->modules[1] ? drive->modules[1] : drive->modules[0];
 
-		if (!is_errno(pci_find(drive->vendor, drive->device, 0, &dev), 0, "there is the controller of %s", drive->path))
+		if (!is_errno(pci_find(drive->vendor, drive->device, 0, &dev), 0,
+			      "there is the controller of %s", drive->path))
 			continue;
 		check_drive(drive, "before");
 		is_str(pci_driver(&dev), driver, "%s has it", driver);
@@ -112,7 +113,8 @@ CASE(native)
 	}
 	for (i = 0; i < NICS; i++) {
 		if (!is_errno(kmod_insert(nics[i].driver, ""), 0, "%s is loaded", nics[i].driver) ||
-		    !is_errno(pci_find(nics[i].vendor, nics[i].device, 0, &dev), 0, "there is a NIC for %s", nics[i].driver))
+		    !is_errno(pci_find(nics[i].vendor, nics[i].device, 0, &dev), 0,
+			      "there is a NIC for %s", nics[i].driver))
 			continue;
 		is_str(pci_driver(&dev), nics[i].driver, "%s has it", nics[i].driver);
 		check_nic(i, &dev, "before");

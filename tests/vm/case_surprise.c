@@ -203,7 +203,8 @@ static void hold(const struct pci_dev *dev, const struct zoo_bar *at, bool obeys
 	uint32_t first;
 	void *map;
 
-	asked.fd = request.fd = eventfd(0, EFD_CLOEXEC);
+	asked.fd = eventfd(0, EFD_CLOEXEC);
+	request.fd = asked.fd;
 	if (vfio_open(dev, &vfio) || vfio_map(&vfio, at->bar, 0, sysconf(_SC_PAGESIZE), &map) ||
 	    ioctl(vfio.device, VFIO_DEVICE_SET_IRQS, &request))
 		_exit(1);

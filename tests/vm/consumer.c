@@ -371,7 +371,8 @@ static void read_config(const struct vfio *vfio, struct consumer_bar *bar)
 		if (!(value & BAR_IO) && value & BAR_64BIT)
 			i++;
 	}
-	bar->table.bar = bar->pba.bar = -1;
+	bar->table.bar = -1;
+	bar->pba.bar = -1;
 	if (!(config(vfio, 0x04) >> 16 & 0x10))
 		return;
 	for (cap = config(vfio, 0x34) & 0xfc; cap && steps--; cap = config(vfio, cap) >> 8 & 0xfc) {
@@ -412,8 +413,10 @@ struct consumer_bar consumer_bar_best(const struct consumer_bar *bar)
 {
 	struct consumer_bar best = *bar;
 
-	best.size = best.sized = larger(bar->size, page_size());
-	best.msix_mappable = best.longer = holds(&bar->table, bar);
+	best.size = larger(bar->size, page_size());
+	best.sized = best.size;
+	best.longer = holds(&bar->table, bar);
+	best.msix_mappable = best.longer;
 	best.flags = RW | VFIO_REGION_INFO_FLAG_MMAP | (best.longer ? VFIO_REGION_INFO_FLAG_CAPS : 0);
 	best.sparse = false;
 	best.areas.count = 0;

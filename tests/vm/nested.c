@@ -75,14 +75,16 @@ static void parse(struct nested *nested)
 		if (nested->count == LENGTH(nested->bars))
 			break;
 		bar->write = (struct bench_spread) {};
-		if (sscanf(line, "guest 00:%x.0 %*x:%*x bar%d size %llx addr %llx reg %x value %x ns %llu reads %llu from %lf to %lf ns %lf writes %*u from %lf to %lf",
-			   &bar->slot, &bar->bar, &size, &address, &bar->reg, &bar->value, &ns, &reads,
-			   &bar->read.low, &bar->read.high, &bar->write.median, &bar->write.low,
-			   &bar->write.high) < 10)
+		if (sscanf(line,
+			   "guest 00:%x.0 %*x:%*x bar%d size %llx addr %llx reg %x value %x ns %llu reads %llu from %lf to %lf ns %lf writes %*u from %lf to %lf",
+			   &bar->slot, &bar->bar, &size, &address, &bar->reg, &bar->value, &ns,
+			   &reads, &bar->read.low, &bar->read.high, &bar->write.median,
+			   &bar->write.low, &bar->write.high) < 10)
 			continue;
 		bar->size = size;
 		bar->address = address;
-		bar->ns = bar->read.median = ns;
+		bar->ns = ns;
+		bar->read.median = ns;
 		bar->reads = reads;
 		nested->count++;
 	}

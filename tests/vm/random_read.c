@@ -113,14 +113,16 @@ int random_read(const struct drive *drive, int fd, unsigned int depth, unsigned 
 
 void random_read_print(const struct random_read *result, char *text, size_t size)
 {
-	snprintf(text, size, "random reads, depth %u: median %.0f low %.0f high %.0f a second, %u in all, %u wrong, %u interrupts",
+	snprintf(text, size,
+		 "random reads, depth %u: median %.0f low %.0f high %.0f a second, %u in all, %u wrong, %u interrupts",
 		 result->depth, result->rate.median, result->rate.low, result->rate.high, result->reads, result->wrong,
 		 result->interrupts);
 }
 
 bool random_read_parse(const char *text, struct random_read *result)
 {
-	return sscanf(text, "random reads, depth %u: median %lf low %lf high %lf a second, %u in all, %u wrong, %u interrupts",
+	return sscanf(text,
+		      "random reads, depth %u: median %lf low %lf high %lf a second, %u in all, %u wrong, %u interrupts",
 		      &result->depth, &result->rate.median, &result->rate.low, &result->rate.high, &result->reads,
 		      &result->wrong, &result->interrupts) == 7;
 }

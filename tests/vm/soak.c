@@ -69,7 +69,8 @@ int soak_claimed(const struct pci_dev *dev, const struct zoo_bar *bars, int coun
 		if (strcmp(at->dev.bdf, dev->bdf))
 			continue;
 		if (!zoo_has_page(at) || !zoo_claimed(at))
-			wrong_add(wrong, "%s BAR %d: %s, not alone on a page", dev->bdf, at->bar, zoo_sysfs(at, "state"));
+			wrong_add(wrong, "%s BAR %d: %s, not alone on a page", dev->bdf, at->bar,
+				  zoo_sysfs(at, "state"));
 		moved += !strcmp(zoo_sysfs(at, "state"), "moved");
 	}
 	return moved;

@@ -132,7 +132,9 @@ int vfio_open_vf(const struct pci_dev *dev, const char *token, struct vfio *vfio
 
 	if (door && !strcmp(door, "cdev"))
 		return open_with_iommufd(dev, token, vfio);
-	vfio->container = vfio->group = vfio->device = -1;
+	vfio->container = -1;
+	vfio->group = -1;
+	vfio->device = -1;
 	if (number < 0)
 		return number;
 	snprintf(path, sizeof(path), "/dev/vfio/%d", number);
@@ -172,7 +174,9 @@ void vfio_close(struct vfio *vfio)
 		close(vfio->group);
 	if (vfio->container >= 0)
 		close(vfio->container);
-	vfio->container = vfio->group = vfio->device = -1;
+	vfio->container = -1;
+	vfio->group = -1;
+	vfio->device = -1;
 }
 
 int vfio_device(const struct vfio *vfio, const struct pci_dev *dev)
