@@ -31,6 +31,17 @@ locked() {
 	) 9>"$cache/locks/$name"
 }
 
+# dkms.conf has the version of it all.
+package_version() {
+	sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' "$top/dkms.conf"
+}
+
+# sources: what a package is built from, with NUL behind each: what git has of this checkout, or
+# all files where git is missing or refuses.
+sources() {
+	(cd "$top" && { git ls-files -z 2>/dev/null || find . \( -name build -o -name .git \) -prune -o -type f -print0; })
+}
+
 host_arch() {
 	dpkg --print-architecture
 }

@@ -269,3 +269,4 @@ module_exit(subpage_exit);
 MODULE_LICENSE("GPL");
 MODULE_AUTHOR("The subpage-vfio-pci project");
 MODULE_DESCRIPTION("VFIO PCI driver that gives each BAR smaller than a page a page of its own");
+MODULE_VERSION(SUBPAGE_VERSION);
