@@ -18,6 +18,16 @@ is_installed() {
 	[ "${vermagic%% *}" = "$1" ] || { echo "vermagic is $vermagic"; return 1; }
 }
 
+has_version() {
+	contains "$1" "$(modinfo -k "$release" -F version "$name" 2>&1)"
+}
+
+# DKMS has built nothing for that kernel, and none of its files says that it has failed.
+passed_over() {
+	! dkms status | grep -F "$1" || return
+	! find /lib/modules /var/lib/dkms -path "*$1*" -path '*subpage*' | grep .
+}
+
 no_alias() {
 	local alias
 	alias=$(modinfo -k "$1" -F alias "$name") || return
@@ -34,11 +44,13 @@ build_for() {
 }
 
 cp "/lib/modules/$release/modules.dep" /tmp/modules.dep
+version=$(sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' /source/dkms.conf)
 
 ok "make dkms-install" make -C /source dkms-install KERNEL="$release"
 ok "modprobe finds the module and what it needs" \
 	contains vfio-pci-core "$(modprobe --show-depends -S "$release" "$name" 2>&1)"
 ok "it is built for the kernel of this suite" is_installed "$release"
+ok "it says which version it is, $version" has_version "$version"
 ok "no PCI device loads it by itself" no_alias "$release"
 ok "the build has no warning" no_warning "/var/lib/dkms/subpage-vfio-pci/"*"/$release/"*/log/make.log
 ok "the same once more says so and does no harm" make -C /source dkms-install KERNEL="$release"
@@ -54,6 +66,41 @@ packages=$(dpkg-query -W -f '${Package}\n' | grep -F -e "-$other")
 ok "that kernel is removed" dpkg --force-depends --purge $packages
 ok "DKMS has removed its module with it" not test -e "/lib/modules/$other/updates"
 ok "and the one for $release is still there" is_installed "$release"
+
+# passes_over KERNEL COMMAND...: DKMS builds nothing for that kernel, and all is well. 3.0.10, Debian 12's,
+# builds nothing either, and says why, but counts it as failed: it has no other way to leave a kernel out.
+passes_over() {
+	local kernel=$1 said status=0
+	shift
+	said=$("$@" 2>&1) || status=$?
+	printf '%s\n' "$said"
+	contains "includes a BUILD_EXCLUSIVE directive" "$(xargs <<<"$said")" || return
+	[ "$status" = 0 ] || [ "$(dkms --version)" = dkms-3.0.10 ] || return
+	passed_over "$kernel"
+}
+
+# An upgrade of a distribution, with a kernel of the one before.
+if [ -n "$old" ]; then
+	ok "an older kernel's headers, of $old, come, and DKMS passes over it" \
+		passes_over "$old" dpkg --force-depends -i "/out/$old"/*.deb
+	ok "so it does when it looks at that kernel again" passes_over "$old" dkms autoinstall -k "$old"
+	ok "asked for by hand, it is told what would do" \
+		contains "will not do: use 6.1 or newer" "$(make -C /source dkms-install KERNEL="$old" 2>&1)"
+	ok "and the module for $release is still there" is_installed "$release"
+fi
+
+# From an older version of ours, which somebody has installed by hand.
+make -s -C /source dkms-remove >/dev/null 2>&1
+make -s -C /source dkms-source DESTDIR=/tmp/older
+mv /tmp/older/usr/src/* /usr/src/subpage-vfio-pci-0.0.1
+sed -i '/^PACKAGE_VERSION/s/=.*/="0.0.1"/' /usr/src/subpage-vfio-pci-0.0.1/dkms.conf
+ok "an older version is installed" dkms install subpage-vfio-pci/0.0.1 -k "$release"
+ok "it says that it is 0.0.1" has_version 0.0.1
+ok "make dkms-install puts this one in its place" make -C /source dkms-install KERNEL="$release"
+ok "it says that it is $version" has_version "$version"
+ok "the older one can go" dkms remove subpage-vfio-pci/0.0.1 --all
+rm -r /usr/src/subpage-vfio-pci-0.0.1
+ok "and this one is still there" has_version "$version"
 
 ok "make dkms-remove" make -C /source dkms-remove
 ok "modprobe no longer finds it" not modprobe --show-depends -S "$release" "$name"
@@ -73,14 +120,17 @@ rm -f /tmp/source/src/driver/*.o
 
 # Kernels that will not do.
 if [ -n "$old" ]; then
-	dpkg --force-depends -i "/out/$old"/*.deb >/dev/null 2>&1
 	ok "a kernel before 6.1 stops the build with what to use" \
-		contains "too old; use 6.1 or newer" "$(build_for "/usr/src/linux-headers-$old")"
+		contains "too old: it lacks vfio_alloc_device(); use Linux 6.1 or newer" "$(build_for "/usr/src/linux-headers-$old")"
 	ok "and nothing was compiled" not test -e /tmp/source/src/driver/main.o
 fi
 sed -i '/CONFIG_VFIO_PCI_CORE/d' "$headers/include/config/auto.conf"
 ok "a kernel without vfio-pci-core stops the build with what is missing" \
 	contains "lacks vfio-pci-core" "$(build_for "$headers")"
 ok "and nothing was compiled" not test -e /tmp/source/src/driver/main.o
+sed -i '/CONFIG_VFIO_PCI_CORE/d' "$headers/.config"
+make -s -C /source dkms-source
+dkms add subpage-vfio-pci/"$version" >/dev/null
+ok "DKMS passes over such a kernel" passes_over "$release" dkms autoinstall -k "$release"
 
 finish
