@@ -23,6 +23,7 @@ cli:
 install: all ## Install both; DESTDIR= and PREFIX= as usual, KERNEL= for another kernel
 	$(kbuild) INSTALL_MOD_PATH=$(DESTDIR) INSTALL_MOD_DIR=updates modules_install
 	$(MAKE) -C src/cli install DESTDIR=$(DESTDIR) PREFIX=$(PREFIX)
+	install -D -m 644 doc/subpage_vfio_pci.4 $(DESTDIR)$(PREFIX)/share/man/man4/subpage_vfio_pci.4
 
 dkms-source:
 	install -d $(dkms_source)/src/driver $(dkms_source)/include/uapi/linux

@@ -14,6 +14,13 @@ installed_module() {
 	modinfo -F vermagic "$module"*
 }
 
+same_version() {
+	local version
+	version=$(modinfo -F version "$module"*) || return
+	echo "$version"
+	[ "$version" = "$(dpkg-query -W -f '${Version}' subpage-vfio-pci-dkms)" ]
+}
+
 files() {
 	find / -xdev \( -path /proc -o -path /out -o -path /source -o -path /tmp -o -path /var/log -o -path /var/cache \
 		-o -path /var/lib/dpkg -o -path '/lib/modules/*/modules.*' -o -path '/usr/lib/modules/*/modules.*' \) -prune \
@@ -27,12 +34,13 @@ touch /var/lib/dkms/mok.key /var/lib/dkms/mok.pub
 files >/tmp/before
 
 ok "the module's package installs" dpkg -i /out/subpage-vfio-pci-dkms_*.deb
+ok "its manual page is there" test -e /usr/share/man/man4/subpage_vfio_pci.4.gz
 ok "DKMS has built the module for $release" installed_module
+ok "its version is the package's" same_version
 ok "modprobe finds it" modprobe --show-depends -S "$release" subpage_vfio_pci
 ok "the command's package installs" dpkg -i /out/subpage-vfio_*.deb
 ok "the command runs" subpage-vfio --help
 ok "its manual page is there" test -e /usr/share/man/man8/subpage-vfio.8.gz
-ok "and the module's" test -e /usr/share/man/man4/subpage_vfio_pci.4.gz
 ok "bash completes it" test -e /usr/share/bash-completion/completions/subpage-vfio
 ok "both are purged" dpkg --purge subpage-vfio subpage-vfio-pci-dkms
 ok "modprobe no longer finds the module" not modprobe --show-depends -S "$release" subpage_vfio_pci
