@@ -64,6 +64,9 @@ static: ## Run the static checks alone: W=1, sparse, checkpatch, kernel-doc, she
 deb: ## Build the Debian packages, into build/deb
 	scripts/deb
 
+rpm: ## Build the RPM packages, into build/rpm
+	scripts/rpm
+
 clean: ## Remove what was built here; the cache of kernels stays
 	rm -rf build
 	find . -path ./.git -prune -o \( -name '*.o' -o -name '*.ko' -o -name '*.mod' -o -name '*.mod.c' \
@@ -72,4 +75,4 @@ clean: ## Remove what was built here; the cache of kernels stays
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
-.PHONY: all module cli install dkms-source dkms-install dkms-remove demo check check-slow soak coverage bench static deb clean help
+.PHONY: all module cli install dkms-source dkms-install dkms-remove demo check check-slow soak coverage bench static deb rpm clean help

@@ -497,6 +497,10 @@ scenario() {
 		shows='the Debian packages install, work and leave nothing'
 		program=tests/deb/run machines='x86_64-6.1 x86_64-6.12'
 		;;
+	rpm)
+		shows="the RPM packages hold what the Debian packages hold; installed, upgraded, removed, by this machine's rpm"
+		program=tests/rpm/run machines='x86_64-6.1 x86_64-6.12'
+		;;
 	ecosystem)
 		shows='driverctl, libvirt and DPDK of a suite use the driver as it is'
 		slow=yes program=tests/ecosystem/run machines='x86_64-6.1 x86_64-6.12'
