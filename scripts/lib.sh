@@ -156,6 +156,42 @@ fetch_debs() {
 		die "cannot download $* ($suite, $arch)" "is the mirror that \"apt-get update\" uses reachable?"
 }
 
+# fetch_closure SUITE ARCH DIR PACKAGE...: download into DIR, with all that they depend on. Not mmdebstrap
+# --variant=extract: that fetches the lists anew each time (QEMU of backports: 17 s, 10 with this), takes
+# headers' tools for the wrong architecture, and twice the room for a kernel.
+fetch_closure() {
+	local suite=$1 arch=$2 dir=$3
+	shift 3
+	mkdir -p "$dir/partial"
+	local get=(debian_apt "$suite" "$arch" apt-get -q -y -o Debug::NoLocking=1 -o "Dir::Cache::Archives=$dir"
+		--download-only install "$@")
+	# Elsewhere it would hide what suite-security has.
+	[[ $suite != *-backports ]] || get+=(-t "$suite")
+	"${get[@]}" >"$dir.log" 2>&1 && return
+	debian_root "$suite" "$arch" force
+	"${get[@]}" >"$dir.log" 2>&1 || {
+		cat "$dir.log" >&2
+		die "cannot download $* and what they depend on ($suite, $arch)" \
+			"is the mirror that \"apt-get update\" uses reachable?"
+	}
+}
+
+# unpack_debs DIR ROOT: those of DIR, which goes.
+unpack_debs() {
+	local deb
+	for deb in "$1"/*.deb; do
+		dpkg-deb -x "$deb" "$2"
+	done
+	rm -r "$1"
+}
+
+# package_versions SUITE ARCH PACKAGE...: that apt would take, one a line.
+package_versions() {
+	local suite=$1 arch=$2
+	shift 2
+	debian_apt "$suite" "$arch" apt-cache show --no-all-versions "$@" | sed -n 's/^Version: //p'
+}
+
 # package_field SUITE ARCH PACKAGE FIELD: of the version that apt would take.
 package_field() {
 	debian_apt "$1" "$2" apt-cache show --no-all-versions "$3" | sed -n "s/^$4: //p" | head -n 1

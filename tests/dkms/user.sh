@@ -74,7 +74,7 @@ passes_over() {
 	shift
 	said=$("$@" 2>&1) || status=$?
 	printf '%s\n' "$said"
-	contains "includes a BUILD_EXCLUSIVE directive" "$(xargs <<<"$said")" || return
+	contains "includes a BUILD_EXCLUSIVE directive" "$(tr "\n" " " <<<"$said")" || return
 	[ "$status" = 0 ] || [ "$(dkms --version)" = dkms-3.0.10 ] || return
 	passed_over "$kernel"
 }

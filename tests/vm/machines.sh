@@ -87,5 +87,4 @@ machine() {
 	esac
 	qemu+=(-display none -monitor none -no-reboot)
 	image_package=linux-image-$flavour
-	headers_package=linux-headers-$flavour
 }
