@@ -18,7 +18,8 @@
 #include "zoo.h"
 
 #define OURS "subpage_vfio_pci"
-#define DEVICES 5
+#define DEVICES 7
+#define BITS_64 2	/* of them, the last ones */
 
 static struct zoo_bar bars[ZOO_MAX];
 
@@ -45,6 +46,17 @@ static void set_fault_points(unsigned int mask)
 
 	snprintf(text, sizeof(text), "%u", mask);
 	file_write("/sys/module/" OURS "/parameters/fault_points", text);
+}
+
+static bool decodes(const struct pci_dev *dev)
+{
+	return pci_config_read(dev, COMMAND, 2) & COMMAND_MEMORY;
+}
+
+/* As a device is when a driver has used it. */
+static void decode_on(const struct pci_dev *dev)
+{
+	pci_config_write(dev, COMMAND, 2, pci_config_read(dev, COMMAND, 2) | COMMAND_MEMORY);
 }
 
 static void check_trapped(const struct zoo_bar *at)
@@ -75,6 +87,8 @@ static void check_point(int point)
 		about("%s", bars[i].dev.bdf);
 		is_errno(pci_bind(&bars[i].dev, OURS), 0, "%s: the bind succeeds all the same",
 			 bars[i].name);
+		/* Before a snapshot has the PCI core restore it. */
+		ok(decodes(&bars[i].dev), "%s: it decodes as before", bars[i].name);
 		is_str(zoo_sysfs(&bars[i], "state"), state, "%s: state in sysfs", bars[i].name);
 		is_u64(strtoull(zoo_sysfs(&bars[i], "size"), NULL, 10), bars[i].size, "%s: true size in sysfs",
 		       bars[i].name);
@@ -111,11 +125,6 @@ static void check_register(void)
 	close(mark);
 }
 
-static bool decodes(const struct pci_dev *dev)
-{
-	return pci_config_read(dev, COMMAND, 2) & COMMAND_MEMORY;
-}
-
 /* A step fails, and by then somebody else has the old range: what can be had is said and nothing dangles. */
 static void check_no_way_back(int point, const struct zoo_bar *at)
 {
@@ -125,11 +134,10 @@ static void check_no_way_back(int point, const struct zoo_bar *at)
 	char *log;
 	int i;
 
-	about("no way back: %s", registers ? "VFIO takes the device" : points[point].step);
+	about("no way back: BAR %d of %s, %s", at->bar, at->dev.bdf, registers ? "VFIO takes the device" : points[point].step);
 	for (i = 0; i < DEVICES; i++)
 		snapshot_copy(&bars[i].dev);
-	/* As a device is when a driver has used it. */
-	pci_config_write(&at->dev, COMMAND, 2, pci_config_read(&at->dev, COMMAND, 2) | COMMAND_MEMORY);
+	decode_on(&at->dev);
 	set_fault_points(1 << point | 1 << POINT_PUT_BACK);
 	is_errno(pci_bind(&at->dev, OURS), registers ? -EIO : 0, "the bind");
 	log = log_since(mark);
@@ -157,6 +165,8 @@ static void check_no_way_back(int point, const struct zoo_bar *at)
 	pci_bind(&at->dev, "");
 	/* On a page with others again. */
 	zoo_repack(bars, DEVICES);
+	for (i = 0; i < DEVICES; i++)
+		decode_on(&bars[i].dev);
 }
 
 CASE(faults)
@@ -171,17 +181,23 @@ CASE(faults)
 	if (!ok(count == DEVICES, "%d sub-page BARs", DEVICES))
 		return;
 	for (i = 0; i < DEVICES; i++)
-		ok(!zoo_stock_maps(&bars[i]), "%s: BAR %d at %#llx shares its page", bars[i].name,
+		ok(!zoo_alone(&bars[i]), "%s: BAR %d at %#llx shares its page", bars[i].name,
 		   bars[i].bar, (unsigned long long)zoo_address(&bars[i]));
+	for (i = DEVICES - BITS_64; i < DEVICES; i++)
+		ok(zoo_address(&bars[i]) >> 32, "%s: that is above 4 GiB", bars[i].dev.bdf);
 
+	for (i = 0; i < DEVICES; i++)
+		decode_on(&bars[i].dev);
 	for (i = 0; i < DEVICES; i++)
 		snapshot_copy(&bars[i].dev);
 	for (i = POINT_RELEASE; i < POINT_REGISTER; i++)
 		check_point(i);
 	check_register();
 	/* Without the placeholder's own point there is none: the BAR is still where it was. */
-	for (i = POINT_RELEASE + 1; i <= POINT_REGISTER; i++)
+	for (i = POINT_RELEASE + 1; i <= POINT_REGISTER; i++) {
+		check_no_way_back(i, &bars[DEVICES - BITS_64 - 1]);
 		check_no_way_back(i, &bars[DEVICES - 1]);
+	}
 
 	/* Kept awake, for to sleep is to have config space saved. */
 	file_write("/sys/module/" OURS "/parameters/disable_idle_d3", "1");
