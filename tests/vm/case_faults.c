@@ -48,6 +48,26 @@ static void set_fault_points(unsigned int mask)
 	file_write("/sys/module/" OURS "/parameters/fault_points", text);
 }
 
+/* As booted a BAR is alone on its page: what is claimed in place is taken back, too. */
+static void check_in_place(int count)
+{
+	char *before;
+	int i;
+
+	about("fails in place: VFIO takes the device");
+	for (i = 0; i < count && !zoo_stock_maps(&bars[i]); i++)
+		;
+	if (!ok(i < count, "there is a BAR that is alone on its page"))
+		return;
+	snapshot_copy(&bars[i].dev);
+	before = snapshot();
+	set_fault_points(1 << POINT_REGISTER);
+	is_errno(pci_bind(&bars[i].dev, OURS), -EIO, "the bind fails");
+	ok(snapshot_unchanged(before), "nothing has changed");
+	free(before);
+	set_fault_points(0);
+}
+
 static bool decodes(const struct pci_dev *dev)
 {
 	return pci_config_read(dev, COMMAND, 2) & COMMAND_MEMORY;
@@ -176,6 +196,7 @@ CASE(faults)
 	if (!is_errno(module_load(""), 0, "the module loads"))
 		return;
 	count = zoo_list(bars);
+	check_in_place(count);
 	zoo_repack(bars, count);
 	count = zoo_list(bars);
 	if (!ok(count == DEVICES, "%d sub-page BARs", DEVICES))
