@@ -4,6 +4,7 @@
  * nothing may be different afterwards, and the BAR is trapped as with stock vfio-pci.
  */
 #include <errno.h>
+#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,6 +37,10 @@ static const struct {
 };
 
 enum { POINT_RELEASE, POINT_REGISTER = 5, POINT_PUT_BACK };
+
+/* IORESOURCE_SIZEALIGN and IORESOURCE_STARTALIGN, of the kernel. */
+#define SIZEALIGN 0x00040000
+#define ALIGN (SIZEALIGN | 0x00080000)
 
 #define COMMAND 4
 #define COMMAND_MEMORY 0x2
@@ -189,6 +194,51 @@ static void check_no_way_back(int point, const struct zoo_bar *at)
 		decode_on(&bars[i].dev);
 }
 
+/* VFIO numbers its devices from 0 with the first number that is free; -1 if it has not this one. */
+static int vfio_number(const struct pci_dev *dev)
+{
+	char path[96];
+	glob_t found;
+	int number = -1;
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%.15s/vfio-dev/vfio*", dev->bdf);
+	if (!glob(path, 0, NULL, &found))
+		number = atoi(strrchr(found.gl_pathv[0], '/') + 1 + strlen("vfio"));
+	globfree(&found);
+	return number;
+}
+
+/* A bind that works: what stays is what it says, and goes at unbind. */
+static void check_bound(void)
+{
+	struct pci_bar before[DEVICES], now;
+	struct zoo_bar page;
+	int i, round;
+
+	for (i = 0; i < DEVICES; i++)
+		pci_bar(&bars[i].dev, bars[i].bar, &before[i]);
+	for (round = 0; round < 2; round++) {
+		about("round %d", round + 1);
+		for (i = 0; i < DEVICES; i++) {
+			about("%s", bars[i].dev.bdf);
+			is_errno(pci_bind(&bars[i].dev, OURS), 0, "%s: without a fault it is bound", bars[i].name);
+			is_u64(vfio_number(&bars[i].dev), i, "%s: of those before VFIO has kept none", bars[i].name);
+			pci_bar(&bars[i].dev, bars[i].bar, &now);
+			is_u64(now.flags & ALIGN, SIZEALIGN, "%s: it is aligned to its size of a page", bars[i].name);
+		}
+		page = bars[DEVICES - 1];
+		page.bar = 0;
+		is_str(zoo_sysfs(&page, "state"), "", "a BAR of just a page is none of the driver's");
+		for (i = 0; i < DEVICES; i++) {
+			about("%s unbound", bars[i].dev.bdf);
+			pci_bind(&bars[i].dev, "");
+			pci_bar(&bars[i].dev, bars[i].bar, &now);
+			is_u64(now.size, before[i].size, "%s: its true size is back", bars[i].name);
+			is_u64(now.flags, before[i].flags, "%s: and its flags", bars[i].name);
+		}
+	}
+}
+
 CASE(faults)
 {
 	int count, i;
@@ -235,5 +285,6 @@ CASE(faults)
 	}
 	for (i = 0; i < DEVICES; i++)
 		pci_bind(&bars[i].dev, "");
+	check_bound();
 	is_errno(module_unload(), 0, "the module unloads");
 }
