@@ -350,7 +350,7 @@ static bool lose(int nth, const char *driver, struct vfio *vfio, volatile uint32
 /* The user's own mapping is where it was, or nowhere: what is there now? */
 struct after {
 	bool mmap_flag, old_there, toggled_there;
-	int map, read, command, dmabuf, low_power, reset, irqs;
+	int map, read, command, dmabuf, low_power, reset, hot_reset, irqs, ioeventfd;
 	bool decodes;
 	uint32_t old, toggled, read_value;
 	uint64_t address;
@@ -366,6 +366,13 @@ static struct after look(struct vfio *vfio, volatile uint32_t *reg)
 		.argsz = sizeof(irqs),
 		.flags = VFIO_IRQ_SET_DATA_NONE | VFIO_IRQ_SET_ACTION_TRIGGER,
 		.index = VFIO_PCI_INTX_IRQ_INDEX,
+	};
+	struct vfio_pci_hot_reset hot_reset = { .argsz = sizeof(hot_reset) };
+	struct vfio_device_ioeventfd ioeventfd = {
+		.argsz = sizeof(ioeventfd),
+		.flags = VFIO_DEVICE_IOEVENTFD_32,
+		.offset = ((uint64_t)at.bar << 40) + at.reg,
+		.fd = -1,
 	};
 	uint16_t command = PCI_COMMAND_MEMORY, off = 0;
 	uint64_t offset = 0;
@@ -397,6 +404,8 @@ static struct after look(struct vfio *vfio, volatile uint32_t *reg)
 		close(after.dmabuf);
 	after.low_power = vfio_feature_set(vfio, VFIO_DEVICE_FEATURE_LOW_POWER_EXIT);
 	after.reset = ioctl(vfio->device, VFIO_DEVICE_RESET) ? -errno : 0;
+	after.hot_reset = ioctl(vfio->device, VFIO_DEVICE_PCI_HOT_RESET, &hot_reset) ? -errno : 0;
+	after.ioeventfd = ioctl(vfio->device, VFIO_DEVICE_IOEVENTFD, &ioeventfd) ? -errno : 0;
 	after.irqs = ioctl(vfio->device, VFIO_DEVICE_SET_IRQS, &irqs) ? -errno : 0;
 	after.decodes = pci_config_read(&at.dev, PCI_COMMAND, 2) & PCI_COMMAND_MEMORY;
 	return after;
@@ -428,6 +437,8 @@ static void check_revoked(const struct after *after)
 	ok(after->dmabuf < 0, "there is no dma-buf");
 	is_errno(after->low_power, -EIO, "low power cannot be left, which revoking has entered");
 	is_errno(after->reset, -EIO, "a reset is refused");
+	is_errno(after->hot_reset, -EIO, "so is one of the bus");
+	is_errno(after->ioeventfd, -EIO, "no event writes to a register");
 	is_errno(after->irqs, -EIO, "interrupts cannot be set up, for which VFIO switches decode on");
 	ok(!after->decodes, "the function decodes nothing");
 }
