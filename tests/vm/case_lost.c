@@ -448,6 +448,19 @@ static void unmap(volatile uint32_t *reg)
 	munmap((void *)((uintptr_t)reg & -sysconf(_SC_PAGESIZE)), sysconf(_SC_PAGESIZE));
 }
 
+/* Bound, and nobody has it open. */
+static void check_asleep(const char *when)
+{
+	char status[16] = "";
+	int i;
+
+	for (i = 0; i < 50 && strcmp(status, "suspended"); i++) {
+		sleep_ms(100);
+		pci_attr_read(&at.dev, "power/runtime_status", status, sizeof(status));
+	}
+	is_str(status, "suspended", "%s the device sleeps", when);
+}
+
 static void check_again(uint32_t value)
 {
 	uint32_t again = 0;
@@ -464,6 +477,7 @@ static void check_again(uint32_t value)
 	is_u64(again, value, "and so it is there");
 	munmap(map, sysconf(_SC_PAGESIZE));
 	vfio_close(&vfio);
+	check_asleep("closed again,");
 }
 
 /*
@@ -509,6 +523,7 @@ CASE(lost_open)
 			waitpid(writer, NULL, 0);
 		}
 		vfio_close(&vfio);
+		check_asleep("closed,");
 		check_again(value);
 		is_errno(pci_bind(&at.dev, ""), 0, "the device is unbound");
 		ok(!zoo_any_claim(), "the BAR has its true size again");
