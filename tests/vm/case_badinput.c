@@ -98,12 +98,14 @@ static void check_has_driver(const struct pci_dev *dev)
 static void check_bridge(void)
 {
 	struct pci_dev port;
+	int mark;
 
 	if (!is_errno(pci_find(ROOT_PORT, 0, &port), 0, "there is a root port"))
 		return;
 	pci_unbind(&port);
-	start();
+	mark = start();
 	is_errno(pci_bind(&port, OURS), -EINVAL, "a bridge is refused");
+	said(mark, "is a bridge; VFIO takes endpoints only");
 	unchanged("bridge");
 	is_errno(pci_bind(&port, "pcieport"), 0, "its own driver takes it");
 	pci_attr_write(&port, "driver_override", "\n");
