@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -111,9 +113,30 @@ static void check_bridge(void)
 	pci_attr_write(&port, "driver_override", "\n");
 }
 
+/* Signalled when the user is asked to let the device go; -errno. */
+static int request_event(const struct vfio *vfio)
+{
+	struct {
+		struct vfio_irq_set set;
+		int32_t fd;
+	} irq = {
+		.set = {
+			.argsz = sizeof(irq),
+			.flags = VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER,
+			.index = VFIO_PCI_REQ_IRQ_INDEX,
+			.count = 1,
+		},
+		.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
+	};
+
+	return ioctl(vfio->device, VFIO_DEVICE_SET_IRQS, &irq) ? -errno : irq.fd;
+}
+
 static void check_busy(const struct zoo_bar *at)
 {
 	struct vfio vfio, second;
+	int event;
+	uint64_t asked = 0;
 	uint32_t value;
 	int status;
 	pid_t child;
@@ -123,6 +146,8 @@ static void check_busy(const struct zoo_bar *at)
 		return;
 	is_errno(vfio_open(&at->dev, &second), -EBUSY, "not a second time");
 	is_errno(module_unload(), -EAGAIN, "the module does not unload");
+	event = request_event(&vfio);
+	ok(event >= 0, "the user wants to hear of requests");
 
 	child = fork();
 	if (!child) {
@@ -132,6 +157,8 @@ static void check_busy(const struct zoo_bar *at)
 	}
 	sleep_ms(1500);
 	is_u64(waitpid(child, &status, WNOHANG), 0, "an unbind waits for the user");
+	ok(read(event, &asked, sizeof(asked)) == sizeof(asked) && asked, "the user is asked to let it go");
+	close(event);
 	ok(zoo_claimed(at), "the claim stands");
 	is_errno(vfio_read32(&vfio, at->bar, at->reg, &value), 0, "the user still reads");
 	vfio_close(&vfio);
