@@ -45,6 +45,8 @@ static void check_bar_files(const struct zoo_bar *at, const char *state, uint64_
 	}
 	snprintf(name, sizeof(name), "bar%d_state", at->bar == 5 ? 4 : at->bar + 1);
 	ok(!has_file(&at->dev, name, &mode), "no %s, of a BAR that is not there", name);
+	ok(!has_file(&at->dev, "msix_bar", &mode) && !has_file(&at->dev, "msix_state", &mode) &&
+	   !has_file(&at->dev, "msix_reason", &mode), "nothing of MSI-X, which it has not");
 	is_str(zoo_sysfs(at, "state"), state, "state");
 	ok(strlen(zoo_sysfs(at, "reason")) > strlen(state), "reason: \"%s\"", zoo_sysfs(at, "reason"));
 	snprintf(name, sizeof(name), "bar%d_original", at->bar);
