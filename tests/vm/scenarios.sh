@@ -18,6 +18,7 @@
 #		dpdk		with it: DPDK's testpmd instead of QEMU
 #		linux		the machine's own kernel and initial files in /guest, for a guest
 #		guest:NAME	those of a row of guest_table, in /guest/NAME; after "linux"
+#		rom		$scratch/rom: what a device shows in its ROM BAR
 #		drive		$scratch/drive.img: 1 MiB; the 16 bytes at N*16 are "line %010d\n"
 #		module:NAME	a module of the kernel's own, for kmod_insert()
 # files		HOST_PATH=GUEST_PATH, from the top directory; made before by "prepare"
@@ -234,9 +235,10 @@ scenario() {
 		;;
 	region)
 		shows='region info, mmap, sysfs, log and trace, at their edges'
-		cases=look,region wants=drive
+		cases=look,region wants='drive rom'
 		options=(-drive "if=none,id=drive,format=raw,file=$scratch/drive.img")
-		devices=(-device sdhci-pci -device pci-ohci -device nvme,drive=drive,serial=1)
+		devices=(-device "sdhci-pci,romfile=$scratch/rom" -device "pci-ohci,romfile=$scratch/rom"
+			-device nvme,drive=drive,serial=1)
 		[ "${arch-}" != ppc64el ] || power_zoo
 		;;
 	msix)
