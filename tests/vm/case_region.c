@@ -140,6 +140,26 @@ static void check_lengths(const struct vfio *vfio, int bar)
 	ok(caps > 0, "the chain has %d", caps);
 }
 
+/* Where the answer cannot be put, it is an error, whether the fixed part or the capabilities do not fit. */
+static void check_bad_pointers(const struct vfio *vfio, int bar)
+{
+	/* A page that takes the answer, one that can only be read, none. */
+	char *pages = mmap(NULL, 3 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct vfio_region_info *info = (void *)(pages + page - sizeof(*info)), *constant = (void *)(pages + page);
+	struct vfio_region_info ask = { .argsz = 256, .index = bar };
+
+	about("bad pointers");
+	*info = *constant = ask;
+	mprotect(pages + page, page, PROT_READ);
+	mprotect(pages + 2 * page, page, PROT_NONE);
+	is_errno(ioctl(vfio->device, VFIO_DEVICE_GET_REGION_INFO, pages + 2 * page) ? -errno : 0, -EFAULT,
+		 "no question");
+	is_errno(ioctl(vfio->device, VFIO_DEVICE_GET_REGION_INFO, constant) ? -errno : 0, -EFAULT, "no room for the answer");
+	is_errno(ioctl(vfio->device, VFIO_DEVICE_GET_REGION_INFO, info) ? -errno : 0, -EFAULT,
+		 "no room for the capabilities");
+	munmap(pages, 3 * page);
+}
+
 static void check_capability(const struct vfio *vfio, const struct zoo_bar *at)
 {
 	const struct vfio_region_info_cap_subpage *cap;
@@ -223,6 +243,7 @@ static void check_trap(const struct zoo_bar *at)
 		ok(!zoo_reported_mmap(at, &vfio), "not reported as mappable");
 		is_errno(vfio_map(&vfio, at->bar, 0, page, &map), -EINVAL, "mmap is refused");
 		check_lengths(&vfio, at->bar);
+		check_bad_pointers(&vfio, at->bar);
 		check_capability(&vfio, at);
 		vfio_close(&vfio);
 	}
