@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "cases.h"
@@ -190,6 +191,9 @@ static void check_behind(const struct vfio *vfio, const struct zoo_bar *at, cons
 {
 	uint32_t two[2] = {}, value = 0;
 	uint64_t end = (uint64_t)at->bar << 40 | at->size;
+	struct iovec parts[] = { { &two[0], 4 }, { &two[1], 4 } };
+	uint8_t long_read[256];
+	ssize_t got, i;
 	void *bad;
 
 	about("%s", how);
@@ -203,6 +207,17 @@ static void check_behind(const struct vfio *vfio, const struct zoo_bar *at, cons
 	is_u64(region_pread(vfio, at, &value, 4, at->size), 4, "and read again");
 	is_u64(value, 0xffffffff, "forgotten");
 	is_errno(region_pread(vfio, at, &value, 4, page) < 0 ? -errno : 0, -EINVAL, "behind the page is nothing");
+	memset(long_read, 0xa5, sizeof(long_read));
+	got = region_pread(vfio, at, long_read, sizeof(long_read), at->size);
+	ok(got > 0 && got <= (ssize_t)sizeof(long_read), "a long read behind the registers gives %zd bytes", got);
+	for (i = 0; i < got; i++)
+		if (long_read[i] != 0xff)
+			break;
+	is_u64(i, got > 0 ? got : 0, "of ones and nothing else");
+	is_u64(region_pread(vfio, at, &value, 0, at->size), 0, "a read of nothing is none");
+	/* The second part begins where the first ends: behind the page. */
+	is_u64(preadv(vfio->device, parts, 2, end - at->size + page - 4), 4, "a read of parts ends with the page");
+	is_u64(pwritev(vfio->device, parts, 2, end - at->size + page - 4), 4, "so does a write");
 	bad = mmap(NULL, page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	is_errno(pread(vfio->device, bad, 4, end) < 0 ? -errno : 0, -EFAULT, "a bad buffer is an error there, too");
 	munmap(bad, page);
