@@ -7,6 +7,7 @@
 #include <linux/subpage_vfio_pci.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -122,6 +123,33 @@ static void check_pages(const struct vfio *vfio, const struct vfio_region_info *
 			 "one that reaches into it from above is refused");
 }
 
+static long slab_kb(void)
+{
+	char *text = file_slurp("/proc/meminfo", NULL), *at = text ? strstr(text, "SUnreclaim:") : NULL;
+	long kb = at ? strtol(at + strlen("SUnreclaim:"), NULL, 10) : -1;
+
+	free(text);
+	return kb;
+}
+
+/* Each answer has its capabilities in memory of its own for a moment. */
+static void check_no_growth(const struct vfio *vfio, int bar)
+{
+	struct {
+		struct vfio_region_info info;
+		char caps[256];
+	} answer;
+	long before = slab_kb(), after;
+	int i;
+
+	for (i = 0; i < 20000; i++) {
+		answer.info = (struct vfio_region_info) { .argsz = sizeof(answer), .index = bar };
+		ioctl(vfio->device, VFIO_DEVICE_GET_REGION_INFO, &answer);
+	}
+	after = slab_kb();
+	ok(after - before < 512, "20000 answers leave no memory behind (%ld KiB more)", after - before);
+}
+
 static void check_device(const struct pci_dev *dev, const char *policy)
 {
 	const struct vfio_region_info_cap_subpage *cap;
@@ -167,6 +195,7 @@ static void check_device(const struct pci_dev *dev, const char *policy)
 		is_errno(vfio_read32(&vfio, table.bar, table.offset, &value), 0, "the table can be read()");
 		is_u64(value, 0xffffffff, "which shows nothing of it");
 		free(info);
+		check_no_growth(&vfio, table.bar);
 	}
 	vfio_close(&vfio);
 	pci_bind(dev, "");
