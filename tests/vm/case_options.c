@@ -194,3 +194,39 @@ CASE(undisturbed)
 	pci_bind(&at->dev, "");
 	module_unload();
 }
+
+/*
+ * The kernel itself keeps its last words (ramoops) in BAR 2, as it may without a driver: so BAR 0, which
+ * shares its page, stays where it is.
+ */
+CASE(busy)
+{
+	static struct zoo_bar bars[ZOO_MAX];
+	int count = zoo_list(bars);
+	const struct zoo_bar *at;
+	struct pci_bar memory;
+	char where[96];
+	uint64_t home;
+
+	zoo_repack(bars, count);
+	at = zoo_named(bars, zoo_list(bars), "ivshmem");
+	if (!is_errno(module_load(""), 0, "the module loads") || !ok(at, "there is a device with shared memory") ||
+	    !ok(!zoo_stock_maps(at), "its BAR 0 shares its page"))
+		return;
+	pci_config_write(&at->dev, COMMAND, 2, pci_config_read(&at->dev, COMMAND, 2) | COMMAND_MEMORY);
+	pci_bar(&at->dev, 2, &memory);
+	snprintf(where, sizeof(where), "mem_address=%#llx mem_size=0x20000 mem_type=1 record_size=0x10000",
+		 (unsigned long long)memory.start);
+	if (!is_errno(kmod_insert("ramoops", where), 0, "the kernel uses BAR 2"))
+		return;
+	home = zoo_address(at);
+	is_errno(pci_bind(&at->dev, OURS), 0, "the device is bound");
+	is_str(zoo_sysfs(at, "state"), "busy", "state in sysfs");
+	is_u64(zoo_address(at), home, "BAR 0 is where it was");
+	pci_bind(&at->dev, "");
+	is_errno(kmod_remove("ramoops"), 0, "BAR 2 is in use no more");
+	is_errno(pci_bind(&at->dev, OURS), 0, "the device is bound again");
+	is_str(zoo_sysfs(at, "state"), "moved", "now BAR 0 moves");
+	pci_bind(&at->dev, "");
+	is_errno(module_unload(), 0, "the module unloads once more");
+}

@@ -165,8 +165,8 @@ scenario() {
 		done
 		;;
 	options)
-		shows="stock vfio-pci's options by their names; a move leaves the function's other BARs alone"
-		machines=x86_64 cases=options,undisturbed wants=drive
+		shows="stock vfio-pci's options by their names; a move leaves the function's other BARs alone, and is none while one is in use"
+		machines=x86_64 cases=options,undisturbed,busy wants='drive module:ramoops'
 		options=(-smp 2 -object 'memory-backend-ram,size=1M,id=shared'
 			-drive "if=none,id=drive,format=raw,file=$scratch/drive.img")
 		# Slots 0x10 and 0x18 share an interrupt line.
