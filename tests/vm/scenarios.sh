@@ -390,6 +390,12 @@ scenario() {
 		machines=ppc64le cases=msix parameters=eeh=off
 		power_zoo
 		;;
+	msix-no-remap)
+		shows='where the IOMMU does not remap interrupts the table stays hidden, too'
+		machines='x86_64-6.1 x86_64-7.2' cases=msix parameters=intremap=off wants=drive
+		options=(-drive "if=none,id=drive,format=raw,file=$scratch/drive.img")
+		devices=(-device nvme,drive=drive,serial=1 -device e1000e,romfile= -device qemu-xhci)
+		;;
 	aligned)
 		shows='where the kernel gives each BAR a page the driver claims it where it is'
 		# As powernv boots: the machine's own option is taken back.
