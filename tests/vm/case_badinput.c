@@ -21,6 +21,7 @@
 #define MSIX_MMAP "/sys/module/" OURS "/parameters/msix_mmap"
 #define ROOT_PORT 0x1b36, 0x000c
 #define NVME 0x1b36, 0x0010
+#define E1000E 0x8086, 0x10d3
 
 static struct zoo_bar bars[ZOO_MAX];
 static char *before;
@@ -239,6 +240,7 @@ CASE(badinput)
 /* The kernel was booted without its IOMMU. */
 CASE(noiommu)
 {
+	struct pci_dev net;
 	int mark;
 
 	if (!pack() || !is_errno(module_load(""), 0, "the module loads"))
@@ -246,6 +248,16 @@ CASE(noiommu)
 	mark = start();
 	is_errno(pci_bind(&bars[0].dev, OURS), -EINVAL, "the bind fails");
 	said(mark, "it has no IOMMU group, is the IOMMU switched on?");
+	unchanged("no IOMMU");
+
+	/* There is no group to be asked whether it isolates MSIs. */
+	about("with MSI-X");
+	if (!is_errno(pci_find(E1000E, 0, &net), 0, "there is a card"))
+		return;
+	mark = start();
+	is_errno(pci_bind(&net, OURS), -EINVAL, "the bind fails");
+	said(mark, "neither EEH nor the IOMMU isolates MSIs");
+	pci_attr_write(&net, "driver_override", "\n");
 	unchanged("no IOMMU");
 	is_errno(module_unload(), 0, "the module unloads");
 }

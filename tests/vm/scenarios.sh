@@ -228,7 +228,7 @@ scenario() {
 		;;
 	noiommu)
 		shows='without an IOMMU nothing is bound, and driver and command say what to switch on'
-		machines=x86_64-6.1 cases=noiommu,cli_no_iommu parameters=intel_iommu=off
+		machines='x86_64-6.1 x86_64-7.2' cases=noiommu,cli_no_iommu parameters=intel_iommu=off
 		wants=module:e1000e
 		devices=(-device sdhci-pci -device pci-ohci -device e1000e,romfile=)
 		command_line
