@@ -9,7 +9,7 @@
  * @FAULT_PLACEHOLDER: that range is set aside
  * @FAULT_ASSIGN: the PCI core finds it a page
  * @FAULT_ALIGNMENT: that page is one
- * @FAULT_READBACK: the BAR register took the address
+ * @FAULT_READBACK: the BAR register took the address; made to fail, it really says another
  * @FAULT_REGISTER: VFIO takes the device
  * @FAULT_PUT_BACK: the BAR gets its old range again, after another step failed
  *

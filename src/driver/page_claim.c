@@ -139,13 +139,17 @@ static int check_bar(struct pci_dev *pdev, int bar)
 	u32 words[2], value;
 	int i, n = bar_words(pdev, &pdev->resource[bar], words);
 
+	/* So that it is the comparison that fails: of a 64-bit BAR the upper word. */
+	if (subpage_fault(FAULT_READBACK))
+		pci_write_config_dword(pdev, bar_register(bar) + 4 * (n - 1), 0);
+
 	for (i = 0; i < n; i++) {
 		pci_read_config_dword(pdev, bar_register(bar) + 4 * i, &value);
 		if (value != words[i])
 			return -EIO;
 	}
 
-	return subpage_fault(FAULT_READBACK);
+	return 0;
 }
 
 /* Whatever else the BAR had: should the PCI core place it anew, then on a page. */
