@@ -128,6 +128,15 @@ scenario() {
 			-device ahci,bus=port1,addr=0.0,multifunction=on -device sdhci-pci,bus=port1,addr=0.1
 			-device ivshmem-plain,memdev=shared2,bus=port2)
 		;;
+	firmware)
+		shows="what the PCI core itself would not move stays: a firmware's interrupt controller, a device without a class"
+		machines='arm64-16k-6.12 arm64-64k' wants=drive
+		options=(-drive "if=none,id=drive1,format=raw,snapshot=on,file=$scratch/drive.img"
+			-drive "if=none,id=drive2,format=raw,snapshot=on,file=$scratch/drive.img")
+		# The class has 16 bits, and 0 is the model's own.
+		devices=(-device pci-testdev -device virtio-blk-pci,drive=drive1,class=0x0800
+			-device virtio-blk-pci,drive=drive2,class=0x10000 -device sdhci-pci)
+		;;
 	cycles)
 		shows='a device bound 200 times stays where it is, and no memory is lost'
 		devices=(-device sdhci-pci -device pci-ohci)
