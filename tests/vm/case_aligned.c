@@ -16,6 +16,9 @@
 #include "zoo.h"
 
 #define OURS "subpage_vfio_pci"
+/* IORESOURCE_SIZEALIGN and IORESOURCE_STARTALIGN, of the kernel. */
+#define SIZEALIGN 0x00040000
+#define ALIGN (SIZEALIGN | 0x00080000)
 
 static struct zoo_bar bars[ZOO_MAX];
 static int count;
@@ -33,14 +36,19 @@ static bool is_claimed(const struct zoo_bar *at)
 static void check_bar(const struct zoo_bar *at)
 {
 	uint64_t before = zoo_address(at);
+	struct pci_bar home, now;
 	struct vfio vfio;
 	uint32_t value;
 	void *map;
+
+	pci_bar(&at->dev, at->bar, &home);
 
 	ok(zoo_stock_maps(at), "%s: alone on its page as the kernel placed it", at->name);
 	is_errno(pci_bind(&at->dev, OURS), 0, "%s: bound", at->name);
 	is_str(zoo_sysfs(at, "state"), "in_place", "%s: claimed in place", at->name);
 	is_u64(zoo_address(at), before, "%s: not moved", at->name);
+	pci_bar(&at->dev, at->bar, &now);
+	is_u64(now.flags & ALIGN, SIZEALIGN, "%s: aligned to its size of a page, should it be placed anew", at->name);
 	ok(is_claimed(at), "%s: the page is claimed while nobody has the device open", at->name);
 	if (is_errno(vfio_open(&at->dev, &vfio), 0, "%s: opened", at->name)) {
 		ok(zoo_reported_mmap(at, &vfio), "%s: mappable", at->name);
@@ -57,6 +65,8 @@ static void check_bar(const struct zoo_bar *at)
 	ok(is_claimed(at), "%s: and when it is closed again", at->name);
 	is_errno(pci_bind(&at->dev, ""), 0, "%s: unbound", at->name);
 	is_u64(zoo_address(at), before, "%s: still not moved", at->name);
+	pci_bar(&at->dev, at->bar, &now);
+	is_u64(now.flags, home.flags, "%s: its flags are those from before", at->name);
 	ok(!is_claimed(at), "%s: no claim is left", at->name);
 }
 
@@ -97,6 +107,18 @@ static void check_ours(const struct zoo_bar *first, const struct zoo_bar *neighb
 	is_errno(pci_bind(&first->dev, ""), 0, "%s: unbound", first->name);
 }
 
+/* The kernel has taken all flags of alignment from it as it placed it. */
+static void check_moved(const struct zoo_bar *first, const struct zoo_bar *neighbour)
+{
+	about("beside a neighbour");
+	place_anew(neighbour);
+	ok(on_page_of(neighbour, first), "%s is placed on the page", neighbour->name);
+	is_errno(pci_bind(&first->dev, OURS), 0, "%s: bound", first->name);
+	is_str(zoo_sysfs(first, "state"), "moved", "%s: moved", first->name);
+	ok(is_claimed(first), "%s: it has a page", first->name);
+	is_errno(pci_bind(&first->dev, ""), 0, "%s: unbound", first->name);
+}
+
 CASE(aligned)
 {
 	const struct zoo_bar *first, *neighbour;
@@ -117,5 +139,6 @@ CASE(aligned)
 		return;
 	check_stock(first, neighbour);
 	check_ours(first, neighbour);
+	check_moved(first, neighbour);
 	is_errno(module_unload(), 0, "the module unloads");
 }
