@@ -38,8 +38,9 @@ static const struct {
 
 enum { POINT_RELEASE, POINT_REGISTER = 5, POINT_PUT_BACK };
 
-/* IORESOURCE_SIZEALIGN and IORESOURCE_STARTALIGN, of the kernel. */
+/* IORESOURCE_SIZEALIGN, _UNSET and, in ALIGN, _STARTALIGN, of the kernel. */
 #define SIZEALIGN 0x00040000
+#define UNSET 0x20000000
 #define ALIGN (SIZEALIGN | 0x00080000)
 
 #define COMMAND 4
@@ -171,6 +172,7 @@ static void check_no_way_back(int point, const struct zoo_bar *at)
 {
 	bool registers = point == POINT_REGISTER;
 	int mark = log_mark();
+	struct pci_bar bar;
 	struct vfio vfio;
 	char *log;
 	int i;
@@ -189,6 +191,8 @@ static void check_no_way_back(int point, const struct zoo_bar *at)
 	close(mark);
 	set_fault_points(0);
 	is_u64(zoo_address(at), 0, "the BAR has no address");
+	pci_bar(&at->dev, at->bar, &bar);
+	ok(bar.flags & UNSET, "and is marked so, as the PCI core does it");
 	ok(!decodes(&at->dev), "the function decodes nothing");
 	if (!registers) {
 		is_str(zoo_sysfs(at, "state"), "unassigned", "state in sysfs");
