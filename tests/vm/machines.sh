@@ -18,6 +18,12 @@ machine_table='
 	ppc64le-64k-7.2		ppc64el	sid			powerpc64le-64k	65536
 '
 
+# Those of "make check-slow" alone: kernels that are built here, 10 to 25 minutes each, and boots of minutes.
+slow_table='
+	x86_64-6.12-debug	amd64	trixie			debug		4096
+	arm64-64k-7.2-debug	arm64	sid			arm64-64k-debug	65536
+'
+
 # Those that are only guests of the machines above, under KVM: nobody needs the driver on them.
 guest_table='
 	arm64-4k-6.12		arm64	bookworm-backports	arm64		4096
@@ -25,6 +31,10 @@ guest_table='
 
 machine_names() {
 	awk 'NF { print $1 }' <<<"$machine_table"
+}
+
+slow_machine_names() {
+	awk 'NF { print $1 }' <<<"$slow_table"
 }
 
 # chosen_machines ARCHES KERNELS: words, or regular expressions.
@@ -35,8 +45,9 @@ chosen_machines() {
 # machine NAME: set all that is known of it.
 machine() {
 	local row
-	row=$(awk -v name="$1" '$1 == name' <<<"$machine_table$guest_table")
-	[ -n "$row" ] || die "no machine is called $1" "choose one of: $(machine_names | xargs)"
+	row=$(awk -v name="$1" '$1 == name' <<<"$machine_table$slow_table$guest_table")
+	[ -n "$row" ] || die "no machine is called $1" \
+		"choose one of: $(machine_names | xargs), or, slow: $(slow_machine_names | xargs)"
 	read -r machine arch suite flavour page <<<"$row"
 	kernel_version=$(grep -o '[0-9]*\.[0-9]*' <<<"$machine")
 	# In a root of its suite the module is built as users build it, with DKMS, and with the suite's
@@ -45,9 +56,14 @@ machine() {
 	*-bookworm-backports) own_root='' ;;
 	*) own_root=yes ;;
 	esac
-	# What Debian has no package of is built from its linux-source.
-	config=$top/tests/vm/$flavour.config
-	[ -e "$config" ] || config=''
+	# What Debian has no package of is built from its linux-source: with what the tests need, with what
+	# watches, and with what is this machine's own, where a later line counts.
+	configs=()
+	local part
+	for part in "${flavour%-debug}" "${flavour/%*debug/watched}" "$machine"; do
+		part=$top/tests/vm/$part.config
+		[ ! -e "$part" ] || [[ " ${configs[*]} " == *" $part "* ]] || configs+=("$part")
+	done
 	case $arch in
 	amd64)
 		kernel_arch=x86
