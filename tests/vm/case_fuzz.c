@@ -16,6 +16,7 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -43,7 +44,7 @@ struct secret {
 
 static struct fuzz {
 	struct wrong wrong;
-	unsigned int calls, good, mapped, faults, sessions, hidden, batches;
+	unsigned int calls, good, mapped, faults, sessions, hidden, cdev, batches;
 } *fuzz;
 
 static struct secret secrets[SECRETS];
@@ -140,6 +141,19 @@ static uint64_t file_offset(uint32_t region, uint64_t offset)
 	return (region < VFIO_PCI_NUM_REGIONS ? regions[region].offset : (uint64_t)region << 40) + offset;
 }
 
+/* May there be one? */
+static void check_mapping(const char *how, uint64_t position, size_t len)
+{
+	/* A wrapped or far offset may be another region's. */
+	uint32_t region = position >> 40;
+	uint64_t offset = position & ((1ull << 40) - 1);
+
+	if (region >= VFIO_PCI_ROM_REGION_INDEX || !(regions[region].flags & VFIO_REGION_INFO_FLAG_MMAP) ||
+	    offset + len > (regions[region].size + page - 1) / page * page || over_table(region, offset, len))
+		wrong_add(&fuzz->wrong, "%s of %s region %u, %#zx bytes at %#llx succeeded", how, target.bdf, region, len,
+			  (unsigned long long)offset);
+}
+
 static void do_mmap(void)
 {
 	static const int kinds[] = { MAP_SHARED, MAP_SHARED, MAP_SHARED, MAP_PRIVATE, MAP_SHARED | MAP_POPULATE };
@@ -158,31 +172,54 @@ static void do_mmap(void)
 	fuzz->mapped++;
 	maps[i].at = at;
 	maps[i].len = (len + page - 1) / page * page;
-	/* A wrapped or far offset may be another region's. */
-	region = file_offset(region, offset) >> 40;
-	offset = file_offset(region, offset) & ((1ull << 40) - 1);
-	if (region >= VFIO_PCI_ROM_REGION_INDEX || !(regions[region].flags & VFIO_REGION_INFO_FLAG_MMAP) ||
-	    offset + maps[i].len > (regions[region].size + page - 1) / page * page ||
-	    over_table(region, offset, maps[i].len))
-		wrong_add(&fuzz->wrong, "mmap of %s region %u, %#zx bytes at %#llx succeeded", target.bdf, region,
-			  maps[i].len, (unsigned long long)offset);
+	check_mapping("mmap", file_offset(region, offset), maps[i].len);
 }
 
 static void do_mremap(void)
 {
 	uint32_t i = below(MAPS);
-	size_t len = page * (1 + below(8));
+	size_t len = page * (1 + below(8)), old = chance(4) ? 0 : maps[i].len;
 	void *at;
 
 	if (!maps[i].at)
 		return;
-	at = mremap(maps[i].at, maps[i].len, len, below(2) ? MREMAP_MAYMOVE : 0);
+	/* Of no length: a second mapping of the same, as long as one likes. */
+	at = mremap(maps[i].at, old, len, !old || below(2) ? MREMAP_MAYMOVE : 0);
 	if (at == MAP_FAILED)
 		return;
-	if (len > maps[i].len)
-		wrong_add(&fuzz->wrong, "mremap of %s from %#zx to %#zx bytes succeeded", target.bdf, maps[i].len, len);
+	if (len > old)
+		wrong_add(&fuzz->wrong, "mremap of %s from %#zx to %#zx bytes succeeded", target.bdf, old, len);
 	maps[i].at = at;
 	maps[i].len = len;
+}
+
+/* What a process can do to a mapping besides. */
+static void do_change(void)
+{
+	static const int protections[] = { PROT_NONE, PROT_READ, PROT_WRITE, PROT_READ | PROT_WRITE, PROT_READ | PROT_EXEC };
+	static const int advice[] = { MADV_DONTNEED, MADV_REMOVE, MADV_DOFORK, MADV_POPULATE_READ, MADV_POPULATE_WRITE };
+	uint32_t i = below(MAPS), region = any_region();
+	uint64_t position = file_offset(region, any_offset(region)) & ~(page - 1);
+	char *at = maps[i].at;
+
+	if (!at)
+		return;
+	at += page * below(maps[i].len / page);
+	switch (below(4)) {
+	case 0:
+		madvise(at, page, advice[below(5)]);
+		break;
+	case 1:
+		/* The same mapping with another part of the file. */
+		if (syscall(SYS_remap_file_pages, at, page, 0, position / page, 0))
+			return;
+		check_mapping("remap_file_pages", position, page);
+		break;
+	default:
+		if (mprotect(at, page, protections[below(5)]))
+			return;
+	}
+	fuzz->good++;
 }
 
 static void do_read_write(void)
@@ -365,7 +402,7 @@ static bool open_target(void)
 static void any_call(void)
 {
 	static void (*const calls[])(void) = {
-		do_mmap, do_mmap, do_mmap, do_mremap, do_read_write, do_read_write, do_config, do_config,
+		do_mmap, do_mmap, do_mmap, do_mremap, do_change, do_change, do_read_write, do_read_write, do_config, do_config,
 		do_irqs, do_dma_buf, do_ioeventfd, do_ioctl, do_region_info,
 	};
 	uint32_t i = below(sizeof(calls) / sizeof(calls[0]) + 1);
@@ -480,6 +517,7 @@ static void session(const struct pci_dev *dev, unsigned int targets)
 	int turn[2], done[2], status, err, kept = secret_count;
 	struct zoo_bar bars[ZOO_MAX];
 	struct wrong *wrong = &fuzz->wrong;
+	const char *door;
 	pid_t child;
 	char c;
 
@@ -500,8 +538,12 @@ static void session(const struct pci_dev *dev, unsigned int targets)
 	}
 	if (pipe(turn) || pipe(done))
 		bail("no pipe");
+	/* By turns through groups and through its own file; each kind of device through both. */
+	door = (fuzz->sessions + fuzz->sessions / targets) % 2 ? "cdev" : "group";
+	fuzz->cdev += *door == 'c';
 	child = fork();
 	if (!child) {
+		setenv("vfio", door, 1);
 		close(turn[1]);
 		close(done[0]);
 		be_random(turn[0], done[1]);
@@ -559,10 +601,9 @@ CASE(fuzz)
 	while ((soak_now() < end || fuzz->sessions < (unsigned int)count) && fuzz->wrong.count < 20)
 		session(&targets[fuzz->sessions % count], count);
 	none_wrong(&fuzz->wrong, "no call reaches what is not the device's own, nor a hidden table");
-	diag("%u sessions, %u with a hidden table; %u calls, %u good, %u mappings, %u faults; looked at %u times",
-	     fuzz->sessions, fuzz->hidden, fuzz->calls, fuzz->good, fuzz->mapped, fuzz->faults,
-	     fuzz->batches);
-	ok(fuzz->sessions && fuzz->hidden && fuzz->mapped && fuzz->good > 100, "there was something to see");
+	diag("%u sessions, %u of them with a hidden table, %u through the device's own file; %u calls, %u of them good, %u mappings, %u faults; looked at %u times",
+	     fuzz->sessions, fuzz->hidden, fuzz->cdev, fuzz->calls, fuzz->good, fuzz->mapped, fuzz->faults, fuzz->batches);
+	ok(fuzz->cdev && fuzz->sessions > fuzz->cdev && fuzz->hidden && fuzz->mapped && fuzz->good > 100, "there was something to see");
 	for (i = 0; i < secret_count; i++)
 		*secrets[i].word = 0;
 	for (i = 1; !pci_find(IVSHMEM, i, &dev) && i < SECRETS; i++)

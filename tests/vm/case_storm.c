@@ -32,6 +32,7 @@ struct worker {
 	int functions;
 	struct wrong wrong;
 	unsigned int binds, moved, hand_overs, visits;
+	struct soak_resets resets;
 };
 
 static struct shared {
@@ -92,7 +93,8 @@ static void bind(struct worker *w, const char *driver)
 
 static void use(struct worker *w, struct rng *rng)
 {
-	soak_use(&w->dev[0], w->functions > 1 ? &w->dev[1] : NULL, bars, count, rng, &w->wrong);
+	soak_use(&w->dev[0], w->functions > 1 ? &w->dev[1] : NULL, bars, count, rng, &w->wrong,
+		 &w->resets);
 	w->visits++;
 }
 
@@ -242,7 +244,8 @@ static void find_guest(void)
 CASE(storm)
 {
 	double end;
-	unsigned int moved = 0, visits = 0, hand_overs = 0;
+	unsigned int moved = 0, visits = 0, hand_overs = 0, resets[SOAK_RESETS] = {}, reset;
+	struct wrong never = {};
 	int nth, i, shared_pages = 0;
 	struct rng rng;
 	char *before;
@@ -286,11 +289,19 @@ CASE(storm)
 		moved += w->moved;
 		visits += w->visits;
 		hand_overs += w->hand_overs;
+		for (reset = 0; reset < SOAK_RESETS; reset++)
+			resets[reset] += w->resets.done[reset];
 	}
 	none_wrong(&shared->churn.wrong, "one device comes and goes meanwhile");
 	diag("%d rounds, %u visits, %u BARs moved, %u hand-overs; %s came and went %u times", nth, visits, moved,
 	     hand_overs, guest.bdf, shared->churn.visits);
 	ok(visits && hand_overs && shared->churn.visits, "all of it happened");
+	for (reset = 0; reset < SOAK_RESETS; reset++) {
+		diag("%s: %u", soak_reset_name(reset), resets[reset]);
+		if (!resets[reset])
+			wrong_add(&never, "%s", soak_reset_name(reset));
+	}
+	none_wrong(&never, "devices were reset in each way");
 	ok(shared_pages && moved >= (unsigned int)nth, "BARs were moved in each round");
 	if (!plugged)
 		pci_rescan();

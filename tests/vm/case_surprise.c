@@ -24,6 +24,7 @@
 
 #define OURS "subpage_vfio_pci"
 #define NVME 0x1b36, 0x0010
+#define CALLS 16
 
 static struct zoo_bar bars[ZOO_MAX];
 static int count;
@@ -31,50 +32,255 @@ static int count;
 static struct shared {
 	struct wrong wrong[4];
 	unsigned int done[4];
-	volatile bool stop;
+	volatile bool stop, in;
 } *shared;
 
-/* Until it is killed, or told to stop. */
-static void use_for_ever(const struct pci_dev *dev, struct rng *rng, struct wrong *wrong)
+/* A user, and what it has between two of its calls. */
+struct user {
+	const struct zoo_bar *at;
+	struct vfio vfio;
+	void *map;
+	char *memory;
+	uint64_t page, config;
+	int fd;
+};
+
+static void open_it(struct user *u)
 {
-	while (!shared->stop)
-		soak_use(dev, NULL, bars, count, rng, wrong);
-	_exit(0);
+	struct vfio_region_info *info;
+
+	if (vfio_open(&u->at->dev, &u->vfio)) {
+		wrong_add(&shared->wrong[0], "%s: not opened", u->at->dev.bdf);
+		_exit(1);
+	}
+	if (!u->config && !vfio_region(&u->vfio, VFIO_PCI_CONFIG_REGION_INDEX, &info))
+		u->config = info->offset;
+}
+
+static void close_it(struct user *u)
+{
+	vfio_close(&u->vfio);
+}
+
+static void map_it(struct user *u)
+{
+	if (vfio_map(&u->vfio, u->at->bar, 0, u->page, &u->map)) {
+		wrong_add(&shared->wrong[0], "%s: not mapped", u->at->dev.bdf);
+		_exit(1);
+	}
+}
+
+static void unmap_it(struct user *u)
+{
+	munmap(u->map, u->page);
+}
+
+static void load_it(struct user *u)
+{
+	(void)*(volatile uint32_t *)((char *)u->map + u->at->reg);
+}
+
+static void ask_it(struct user *u)
+{
+	struct vfio_region_info *info;
+
+	if (!vfio_region(&u->vfio, u->at->bar, &info))
+		free(info);
+}
+
+static void read_it(struct user *u)
+{
+	uint32_t value;
+
+	vfio_read32(&u->vfio, u->at->bar, u->at->reg, &value);
+}
+
+static void write_it(struct user *u)
+{
+	uint16_t command;
+
+	if (pread(u->vfio.device, &command, sizeof(command), u->config + PCI_COMMAND) == sizeof(command) &&
+	    pwrite(u->vfio.device, &command, sizeof(command), u->config + PCI_COMMAND) < 0)
+		return;
+}
+
+static void reset_it(struct user *u)
+{
+	ioctl(u->vfio.device, VFIO_DEVICE_RESET);
+}
+
+static void reset_its_bus(struct user *u)
+{
+	struct {
+		struct vfio_pci_hot_reset reset;
+		int32_t group;
+	} request = { .reset = { .argsz = sizeof(request), .count = 1 }, .group = u->vfio.group };
+
+	ioctl(u->vfio.device, VFIO_DEVICE_PCI_HOT_RESET, &request);
+}
+
+static void set_its_irq(struct user *u)
+{
+	struct {
+		struct vfio_irq_set set;
+		int32_t fd;
+	} request = { .set = {
+		.argsz = sizeof(request),
+		.flags = VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER,
+		.index = VFIO_PCI_REQ_IRQ_INDEX,
+		.count = 1,
+	}, .fd = u->fd };
+
+	ioctl(u->vfio.device, VFIO_DEVICE_SET_IRQS, &request);
+}
+
+static void map_memory(struct user *u)
+{
+	vfio_map_dma(&u->vfio, 0, u->memory, u->page);
+}
+
+static void unmap_memory(struct user *u)
+{
+	struct vfio_iommu_type1_dma_unmap unmap = { .argsz = sizeof(unmap), .size = u->page };
+
+	ioctl(u->vfio.container, VFIO_IOMMU_UNMAP_DMA, &unmap);
+}
+
+static void send_to_sleep(struct user *u)
+{
+	vfio_feature_set(&u->vfio, VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY);
+}
+
+static void wake_up(struct user *u)
+{
+	vfio_feature_set(&u->vfio, VFIO_DEVICE_FEATURE_LOW_POWER_EXIT);
+}
+
+static void export_it(struct user *u)
+{
+	int fd = vfio_dmabuf(&u->vfio, u->at->bar, 0, u->page);
+
+	if (fd >= 0)
+		close(fd);
+}
+
+static void use_eventfd(struct user *u)
+{
+	struct vfio_device_ioeventfd request = {
+		.argsz = sizeof(request), .flags = VFIO_DEVICE_IOEVENTFD_32, .fd = u->fd,
+	};
+	struct vfio_region_info *info;
+
+	if (vfio_region(&u->vfio, u->at->bar, &info))
+		return;
+	request.offset = info->offset + u->at->reg;
+	free(info);
+	ioctl(u->vfio.device, VFIO_DEVICE_IOEVENTFD, &request);
+	request.fd = -1;
+	ioctl(u->vfio.device, VFIO_DEVICE_IOEVENTFD, &request);
+}
+
+/* What a user is killed in; before it and after it nobody aims. */
+static const struct {
+	const char *name;
+	void (*before)(struct user *user), (*call)(struct user *user), (*after)(struct user *user);
+} calls[CALLS] = {
+	{ "open", NULL, open_it, close_it },
+	{ "close", open_it, close_it, NULL },
+	{ "region info", NULL, ask_it, NULL },
+	{ "mmap", NULL, map_it, unmap_it },
+	{ "load", map_it, load_it, unmap_it },
+	{ "munmap", map_it, unmap_it, NULL },
+	{ "read", NULL, read_it, NULL },
+	{ "write", NULL, write_it, NULL },
+	{ "reset", NULL, reset_it, NULL },
+	{ "hot reset", NULL, reset_its_bus, NULL },
+	{ "SET_IRQS", NULL, set_its_irq, NULL },
+	{ "MAP_DMA", NULL, map_memory, unmap_memory },
+	{ "UNMAP_DMA", map_memory, unmap_memory, NULL },
+	{ "low power", NULL, send_to_sleep, wake_up },
+	{ "dma-buf", NULL, export_it, NULL },
+	{ "ioeventfd", NULL, use_eventfd, NULL },
+};
+
+/* One call again and again, until it is killed. */
+static void call_for_ever(const struct zoo_bar *at, int call)
+{
+	struct user user = { .at = at, .vfio = { -1, -1, -1 }, .page = sysconf(_SC_PAGESIZE) };
+
+	user.fd = eventfd(0, EFD_CLOEXEC);
+	user.memory = mmap(NULL, user.page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (calls[call].call != open_it && calls[call].call != close_it)
+		open_it(&user);
+	for (;;) {
+		if (calls[call].before)
+			calls[call].before(&user);
+		shared->in = true;
+		calls[call].call(&user);
+		shared->in = false;
+		if (calls[call].after)
+			calls[call].after(&user);
+	}
+}
+
+/* Fork a user, and kill it in that call, if the moment is right: was it? */
+static bool kill_in(const struct zoo_bar *at, int call, struct rng *rng)
+{
+	double end = soak_now() + 20;
+	pid_t child;
+
+	shared->in = false;
+	child = fork();
+	if (!child)
+		call_for_ever(at, call);
+	usleep(rng_below(rng, 60000));
+	while (!shared->in && soak_now() < end && !waitpid(child, NULL, WNOHANG))
+		;
+	usleep(rng_below(rng, 300));
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+	return shared->in;
 }
 
 static void check_killed(void)
 {
 	double end = soak_now() + soak_share(9);
-	struct wrong wrong = {};
-	unsigned int n;
-	int err;
+	struct wrong wrong = {}, missed = {};
+	unsigned int n, in[CALLS] = {}, hit = 0;
+	char text[400] = "";
+	int err, i;
 
 	about("killed");
-	for (n = 0; soak_now() < end && wrong.count < 10; n++) {
+	/* Each call once at least, if it takes a little longer. */
+	for (n = 0; (soak_now() < end || (hit < CALLS && soak_now() < end + 60)) && wrong.count < 10; n++) {
 		const struct zoo_bar *at = &bars[n % count];
+		struct soak_resets resets = {};
 		struct rng rng;
-		pid_t child;
 
 		rng_start(&rng, 2000 + n);
+		for (i = n % CALLS; soak_now() >= end && hit < CALLS && in[i]; i = (i + 1) % CALLS)
+			;
 		err = pci_bind(&at->dev, OURS);
 		if (err)
 			wrong_add(&wrong, "%s: bind: %s", at->dev.bdf, strerror(-err));
-		child = fork();
-		if (!child)
-			use_for_ever(&at->dev, &rng, &shared->wrong[0]);
-		usleep(rng_below(&rng, 60000));
-		kill(child, SIGKILL);
-		waitpid(child, NULL, 0);
+		if (kill_in(at, i, &rng))
+			hit += !in[i]++;
 		/* Its visit is over, and the next one finds all as it should be. */
-		soak_use(&at->dev, NULL, bars, count, &rng, &wrong);
+		soak_use(&at->dev, NULL, bars, count, &rng, &wrong, &resets);
 		err = pci_bind(&at->dev, "");
 		if (err || zoo_any_claim())
-			wrong_add(&wrong, "%s: unbind: %s, or a claim is left", at->dev.bdf, strerror(-err));
+			wrong_add(&wrong, "%s, killed in %s: unbind: %s, or a claim is left", at->dev.bdf, calls[i].name,
+				  strerror(-err));
 	}
 	none_wrong(&shared->wrong[0], "a user sees nothing wrong until then");
 	none_wrong(&wrong, "who comes after a killed user finds the device in order");
-	ok(n, "users were killed");
-	diag("%u of them", n);
+	for (i = 0; i < CALLS; i++) {
+		snprintf(text + strlen(text), sizeof(text) - strlen(text), ", %s %u", calls[i].name, in[i]);
+		if (!in[i])
+			wrong_add(&missed, "%s", calls[i].name);
+	}
+	none_wrong(&missed, "users were killed in the middle of each call");
+	diag("%u killed; in the middle of %s", n, text + 2);
 }
 
 /* Errors are what it gets when the module is not there; it must be told, and nothing else may happen. */

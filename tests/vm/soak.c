@@ -9,7 +9,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "drive.h"
 #include "file.h"
+#include "kmod.h"
+#include "link.h"
 #include "snapshot.h"
 #include "soak.h"
 
@@ -118,9 +121,68 @@ static int hot_reset(const struct vfio *vfio)
 	return ioctl(vfio->device, VFIO_DEVICE_PCI_HOT_RESET, &request) ? -errno : 0;
 }
 
-void soak_use(const struct pci_dev *dev, const struct pci_dev *second, const struct zoo_bar *bars, int count,
-	      struct rng *rng, struct wrong *wrong)
+static const char * const reset_names[SOAK_RESETS] = {
+	[SOAK_RESET_IOCTL] = "VFIO_DEVICE_RESET",
+	[SOAK_RESET_HOT] = "hot reset",
+	[SOAK_RESET_FLR] = "flr",
+	[SOAK_RESET_BUS] = "bus",
+};
+
+const char *soak_reset_name(enum soak_reset reset)
 {
+	return reset_names[reset];
+}
+
+/* Random among those that were tried least, and that there are. */
+static enum soak_reset next_reset(const struct pci_dev *dev, struct rng *rng, const struct soak_resets *resets)
+{
+	enum soak_reset reset, next = SOAK_RESET_IOCTL;
+	uint32_t same = 0;
+	char known[128];
+
+	if (pci_attr_read(dev, "reset_method", known, sizeof(known)) < 0)
+		*known = '\0';
+	for (reset = 0; reset < SOAK_RESETS; reset++) {
+		if (reset >= SOAK_RESET_FLR && !strstr(known, reset_names[reset]))
+			continue;
+		if (resets->tried[reset] < resets->tried[next]) {
+			next = reset;
+			same = 1;
+		} else if (resets->tried[reset] == resets->tried[next] && !rng_below(rng, ++same)) {
+			next = reset;
+		}
+	}
+	return next;
+}
+
+/* The kernel's way of that name alone. */
+static int sysfs_reset(const struct pci_dev *dev, const char *method)
+{
+	int err = pci_attr_write(dev, "reset_method", method);
+
+	if (err)
+		return err;
+	err = pci_attr_write(dev, "reset", "1");
+	pci_attr_write(dev, "reset_method", "default");
+	return err;
+}
+
+static int do_reset(const struct vfio *vfio, const struct pci_dev *dev, enum soak_reset reset)
+{
+	switch (reset) {
+	case SOAK_RESET_IOCTL:
+		return ioctl(vfio->device, VFIO_DEVICE_RESET) ? -errno : 0;
+	case SOAK_RESET_HOT:
+		return hot_reset(vfio);
+	default:
+		return sysfs_reset(dev, reset_names[reset]);
+	}
+}
+
+void soak_use(const struct pci_dev *dev, const struct pci_dev *second, const struct zoo_bar *bars, int count,
+	      struct rng *rng, struct wrong *wrong, struct soak_resets *resets)
+{
+	enum soak_reset reset;
 	struct vfio vfio, other = { .container = -1, .group = -1, .device = -1 };
 	int err = vfio_open(dev, &vfio);
 
@@ -134,20 +196,14 @@ void soak_use(const struct pci_dev *dev, const struct pci_dev *second, const str
 			wrong_add(wrong, "%s: open: %s", second->bdf, strerror(-other.device));
 	}
 	compare_all(&vfio, dev, bars, count, wrong);
-	switch (rng_below(rng, 4)) {
-	case 0:
-		err = ioctl(vfio.device, VFIO_DEVICE_RESET) ? -errno : 0;
-		break;
-	case 1:
-		err = hot_reset(&vfio);
-		break;
-	case 2:
-		err = pci_attr_write(dev, "reset", "1");
-		break;
-	}
+	reset = next_reset(dev, rng, resets);
+	resets->tried[reset]++;
+	err = do_reset(&vfio, dev, reset);
+	if (!err)
+		resets->done[reset]++;
 	/* On the root bus, and where another function is in the slot, some of these cannot be. */
 	if (err && err != -ENOTTY && err != -EINVAL && err != -ENODEV && err != -EACCES && err != -ENOENT)
-		wrong_add(wrong, "%s: reset: %s", dev->bdf, strerror(-err));
+		wrong_add(wrong, "%s: %s: %s", dev->bdf, reset_names[reset], strerror(-err));
 	compare_all(&vfio, dev, bars, count, wrong);
 	if (other.device >= 0) {
 		compare_all(&other, second, bars, count, wrong);
@@ -195,6 +251,38 @@ char *soak_begin(void)
 	return snapshot();
 }
 
+static void check_disk(void)
+{
+	const struct drive *drive = &drives[0];
+	int fd, area, writer = DRIVE_RUNNER;
+	struct pci_dev dev;
+
+	if (!is_errno(pci_find(drive->vendor, drive->device, 0, &dev), 0, "there is a disk"))
+		return;
+	fd = drive_open(drive);
+	if (ok(fd >= 0, "the kernel's own driver takes the disk")) {
+		for (area = 0; area < DRIVE_AREAS && writer == DRIVE_RUNNER; area++)
+			writer = drive_read_area(fd, area);
+		is_u64(writer, DRIVE_RUNNER, "what is read from it is what was put on it");
+		close(fd);
+	}
+	pci_bind(&dev, "");
+	is_errno(kmod_remove(drive->modules[0]), 0, "that driver goes again");
+}
+
+static void check_nic(void)
+{
+	struct pci_dev dev;
+
+	if (!is_errno(pci_find(0x10ec, 0x8139, 0, &dev), 0, "there is a NIC") ||
+	    !is_errno(kmod_insert("8139cp", ""), 0, "the kernel's own driver takes the NIC"))
+		return;
+	is_errno(link_up(&dev, 2), 0, "its link is up");
+	is_errno(link_ping(&dev, 2), 0, "the gateway answers");
+	pci_bind(&dev, "");
+	is_errno(kmod_remove("8139cp"), 0, "the NIC's driver goes again");
+}
+
 void soak_end(char *before)
 {
 	static struct zoo_bar bars[ZOO_MAX];
@@ -206,4 +294,6 @@ void soak_end(char *before)
 	zoo_repack(bars, count);
 	ok(snapshot_unchanged(before), "config space and /proc/iomem are as at the start");
 	free(before);
+	check_disk();
+	check_nic();
 }

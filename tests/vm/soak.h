@@ -33,15 +33,31 @@ uint32_t rng_below(struct rng *rng, uint32_t below);
 /* Memory that the children have in common with the caller; never freed. */
 void *soak_shared(size_t size);
 
+/* The ways a visit has to reset the device. QEMU has no small BAR on a device that PM resets. */
+enum soak_reset {
+	SOAK_RESET_IOCTL,	/* VFIO_DEVICE_RESET */
+	SOAK_RESET_HOT,		/* VFIO_DEVICE_PCI_HOT_RESET */
+	SOAK_RESET_FLR,		/* as root, beside the user, through sysfs: where the kernel knows a way of that name */
+	SOAK_RESET_BUS,
+	SOAK_RESETS,
+};
+
+struct soak_resets {
+	unsigned int tried[SOAK_RESETS], done[SOAK_RESETS];
+};
+
+const char *soak_reset_name(enum soak_reset reset);
+
 /*
  * One visit of a user: open the device through VFIO, map each of its sub-page BARs that has its page and
  * compare what mapping and read() show, reset it in whatever ways there are, close it. Wrong
  * is what differs.
  *
  * second	a function of the same slot, or NULL; a hot reset takes both
+ * resets	those of this device: the next is one of the least tried
  */
 void soak_use(const struct pci_dev *dev, const struct pci_dev *second, const struct zoo_bar *bars, int count,
-	      struct rng *rng, struct wrong *wrong);
+	      struct rng *rng, struct wrong *wrong, struct soak_resets *resets);
 
 /* Is each sub-page BAR of this bound device on a page of its own? Returns how many were moved there. */
 int soak_claimed(const struct pci_dev *dev, const struct zoo_bar *bars, int count, struct wrong *wrong);
@@ -51,6 +67,7 @@ bool soak_slot_off(const struct pci_dev *port);
 
 /* All that is tested has no driver, and all BARs are packed anew: as soak_begin() left it? */
 char *soak_begin(void);
+/* Then the native drivers of disk and NIC work, where the scenario has them. */
 void soak_end(char *before);
 
 #endif
