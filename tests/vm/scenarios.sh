@@ -232,7 +232,7 @@ scenario() {
 		;;
 	badinput)
 		shows='wrong parameters and devices in the wrong state get an error that says why, and nothing changes'
-		machines=x86_64 wants=module:nvme
+		machines=x86_64 cases=badinput,limits wants=module:nvme
 		devices=(-device sdhci-pci -device pci-ohci -device pcie-root-port,id=port1,chassis=1
 			-device nvme-subsys,id=subsystem
 			-device nvme,serial=1,bus=port1,subsys=subsystem,sriov_max_vfs=1,sriov_vq_flexible=2,sriov_vi_flexible=1)

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The longest that an option takes, and what is longer: it says so, and keeps what it had. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cases.h"
+#include "file.h"
+#include "kmod.h"
+#include "log.h"
+#include "tap.h"
+
+#define OURS "subpage_vfio_pci"
+#define ALIGN_FOR "/sys/module/" OURS "/parameters/align_for"
+#define LONGEST 255
+
+CASE(limits)
+{
+	char names[LONGEST + 2] = "", got[LONGEST + 3], want[LONGEST + 2], *log;
+	int mark;
+
+	if (!is_errno(module_load(""), 0, "the module loads"))
+		return;
+	memset(names, 'a', LONGEST);
+	is_errno(file_write(ALIGN_FOR, names), 0, "align_for takes %d characters", LONGEST);
+	ok(file_read(ALIGN_FOR, got, sizeof(got)) > 0, "it can be read");
+	snprintf(want, sizeof(want), "%s", names);
+	got[strcspn(got, "\n")] = '\0';
+	is_str(got, want, "and is all of it");
+
+	mark = log_mark();
+	names[LONGEST] = 'a';
+	is_errno(file_write(ALIGN_FOR, names), -ENOSPC, "one more is too long");
+	log = log_since(mark);
+	ok(strstr(log, "align_for: longer than 255 characters"), "the log says so");
+	free(log);
+	close(mark);
+	file_read(ALIGN_FOR, got, sizeof(got));
+	got[strcspn(got, "\n")] = '\0';
+	is_str(got, want, "it is what it was");
+	is_errno(module_unload(), 0, "the module unloads");
+}
