@@ -46,13 +46,13 @@ demo: ## See what it does, in a virtual machine (needs root or sudo, about 3 min
 check: ## Run all the tests (needs root or sudo for packages); SCENARIOS=help lists them
 	scripts/check
 
-check-slow: ## Run the boots that take minutes each: a guest's own EEH on POWER; driverctl, libvirt, DPDK
+check-slow: ## Run what takes long: two more watched kernels, built first; 10 000 binds; POWER guests; driverctl, libvirt, DPDK
 	scripts/check slow
 
 soak: ## Run a year in an hour (SOAK_S=seconds, SOAK_SEED=number): storms, surprises, random calls
 	SOAK_S=$${SOAK_S:-3600} SCENARIOS="soak soak_hotplug" scripts/check
 
-coverage: ## Run what the debug kernel runs, and list the lines of the module that never ran
+coverage: ## Run what the debug kernel runs; each line of the module that never ran must be named in tests/vm/never_run
 	scripts/coverage
 
 bench: ## Measure it against stock vfio-pci: tables and pictures in build/bench (about 20 minutes)
