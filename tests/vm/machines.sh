@@ -74,8 +74,10 @@ machine() {
 		# five, KASAN reports good addresses if the timer ticks while identify_cpu() has the features cleared.
 		qemu=(qemu-system-x86_64 -M 'q35,kernel-irqchip=split' -cpu 'max,la57=off' -m 1G -nodefaults
 			-device 'intel-iommu,intremap=on,caching-mode=on')
-		# On a busy host the emulated timer can miss the kernel's check of it, which then panics.
-		append='intel_iommu=on iommu=nopt no_timer_check'
+		# On a busy host the emulated timer can miss the kernel's check of it, which then panics. And 7.2's watchdog
+		# of the TSC spins, with jiffies for a clock, until the other processor answers, which may be waiting
+		# for this one to stop: both for ever (watchdog_check_skew(), multi_cpu_stop()).
+		append='intel_iommu=on iommu=nopt no_timer_check tsc=nowatchdog'
 		;;
 	arm64)
 		kernel_arch=arm64
