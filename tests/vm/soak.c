@@ -179,10 +179,23 @@ static int do_reset(const struct vfio *vfio, const struct pci_dev *dev, enum soa
 	}
 }
 
+static void reset_once(const struct vfio *vfio, const struct pci_dev *dev, struct rng *rng, struct wrong *wrong,
+		       struct soak_resets *resets)
+{
+	enum soak_reset reset = next_reset(dev, rng, resets);
+	int err = do_reset(vfio, dev, reset);
+
+	resets->tried[reset]++;
+	if (!err)
+		resets->done[reset]++;
+	/* On the root bus, and where another function is in the slot, some of these cannot be. */
+	if (err && err != -ENOTTY && err != -EINVAL && err != -ENODEV && err != -EACCES && err != -ENOENT)
+		wrong_add(wrong, "%s: %s: %s", dev->bdf, reset_names[reset], strerror(-err));
+}
+
 void soak_use(const struct pci_dev *dev, const struct pci_dev *second, const struct zoo_bar *bars, int count,
 	      struct rng *rng, struct wrong *wrong, struct soak_resets *resets)
 {
-	enum soak_reset reset;
 	struct vfio vfio, other = { .container = -1, .group = -1, .device = -1 };
 	int err = vfio_open(dev, &vfio);
 
@@ -196,14 +209,8 @@ void soak_use(const struct pci_dev *dev, const struct pci_dev *second, const str
 			wrong_add(wrong, "%s: open: %s", second->bdf, strerror(-other.device));
 	}
 	compare_all(&vfio, dev, bars, count, wrong);
-	reset = next_reset(dev, rng, resets);
-	resets->tried[reset]++;
-	err = do_reset(&vfio, dev, reset);
-	if (!err)
-		resets->done[reset]++;
-	/* On the root bus, and where another function is in the slot, some of these cannot be. */
-	if (err && err != -ENOTTY && err != -EINVAL && err != -ENODEV && err != -EACCES && err != -ENOENT)
-		wrong_add(wrong, "%s: %s: %s", dev->bdf, reset_names[reset], strerror(-err));
+	if (resets)
+		reset_once(&vfio, dev, rng, wrong, resets);
 	compare_all(&vfio, dev, bars, count, wrong);
 	if (other.device >= 0) {
 		compare_all(&other, second, bars, count, wrong);

@@ -54,7 +54,7 @@ const char *soak_reset_name(enum soak_reset reset);
  * is what differs.
  *
  * second	a function of the same slot, or NULL; a hot reset takes both
- * resets	those of this device: the next is one of the least tried
+ * resets	those of this device: the next is one of the least tried; NULL: it is not reset
  */
 void soak_use(const struct pci_dev *dev, const struct pci_dev *second, const struct zoo_bar *bars, int count,
 	      struct rng *rng, struct wrong *wrong, struct soak_resets *resets);
