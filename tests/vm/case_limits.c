@@ -1,20 +1,41 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The longest that an option takes, and what is longer: it says so, and keeps what it had. */
+/*
+ * The longest that an option takes, and what is longer: it says so, and keeps what it had. And a second
+ * driver of the same name: it is refused, and has left nothing when it goes.
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "cases.h"
 #include "file.h"
 #include "kmod.h"
 #include "log.h"
+#include "pci.h"
 #include "tap.h"
 
 #define OURS "subpage_vfio_pci"
 #define ALIGN_FOR "/sys/module/" OURS "/parameters/align_for"
 #define LONGEST 255
+
+/* The module under another name: that in its struct module, which has room for 56 characters. */
+static int load_again(void)
+{
+	static const char name[56] = OURS;
+	size_t size;
+	char *file = file_slurp("/subpage_vfio_pci.ko", &size), *at = file ? memmem(file, size, name, sizeof(name)) : NULL;
+	int err = -ENOENT;
+
+	if (at) {
+		*at = 'S';
+		err = syscall(SYS_init_module, file, size, "") ? -errno : 0;
+	}
+	free(file);
+	return err;
+}
 
 CASE(limits)
 {
@@ -40,5 +61,16 @@ CASE(limits)
 	file_read(ALIGN_FOR, got, sizeof(got));
 	got[strcspn(got, "\n")] = '\0';
 	is_str(got, want, "it is what it was");
+
+	mark = log_mark();
+	is_errno(load_again(), -EBUSY, "a second driver of this name is refused");
+	log = log_since(mark);
+	ok(strstr(log, "'" OURS "' is already registered"), "because of its name");
+	free(log);
+	close(mark);
+	/* Its notifier would be called now. */
+	pci_rescan();
 	is_errno(module_unload(), 0, "the module unloads");
+	is_errno(module_load(""), 0, "and loads again");
+	is_errno(module_unload(), 0, "and unloads");
 }
