@@ -21,16 +21,18 @@
 #define ALIGN_FOR "/sys/module/" OURS "/parameters/align_for"
 #define LONGEST 255
 
-/* The module under another name: that in its struct module, which has room for 56 characters. */
+/* The module under another name: that in its struct module, with 24 bytes before it and room for 56. */
 static int load_again(void)
 {
-	static const char name[56] = OURS;
+	static const struct {
+		char before[24], text[56];
+	} name = { .text = OURS };
 	size_t size;
-	char *file = file_slurp("/subpage_vfio_pci.ko", &size), *at = file ? memmem(file, size, name, sizeof(name)) : NULL;
+	char *file = file_slurp("/subpage_vfio_pci.ko", &size), *at = file ? memmem(file, size, &name, sizeof(name)) : NULL;
 	int err = -ENOENT;
 
 	if (at) {
-		*at = 'S';
+		at[sizeof(name.before)] = 'S';
 		err = syscall(SYS_init_module, file, size, "") ? -errno : 0;
 	}
 	free(file);
