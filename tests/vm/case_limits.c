@@ -21,11 +21,11 @@
 #define ALIGN_FOR "/sys/module/" OURS "/parameters/align_for"
 #define LONGEST 255
 
-/* The module under another name: that in its struct module, with 24 bytes before it and room for 56. */
+/* The module under another name: that in its struct module, which in the file is empty before and after it. */
 static int load_again(void)
 {
 	static const struct {
-		char before[24], text[56];
+		char before[24], text[196];
 	} name = { .text = OURS };
 	size_t size;
 	char *file = file_slurp("/subpage_vfio_pci.ko", &size), *at = file ? memmem(file, size, &name, sizeof(name)) : NULL;
