@@ -37,9 +37,12 @@ slow_machine_names() {
 	awk 'NF { print $1 }' <<<"$slow_table"
 }
 
-# chosen_machines ARCHES KERNELS: words, or regular expressions.
+# chosen_machines ARCHES KERNELS [slow]: words, or regular expressions; "slow": of slow_table, too.
 chosen_machines() {
-	machine_names | grep -xE "(${1// /|})(-[0-9]+k)?-(${2// /|})" | xargs
+	{
+		machine_names
+		[ -z "${3:-}" ] || slow_machine_names
+	} | grep -xE "(${1// /|})(-[0-9]+k)?-(${2// /|})" | xargs
 }
 
 # machine NAME: set all that is known of it.
