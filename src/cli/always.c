@@ -88,7 +88,7 @@ static void tell_module(const char *drivers)
 		complain(NULL, "%s: %s; it holds once the module is loaded again", PARAMETER, strerror(-err));
 }
 
-void always_align(const char *driver)
+void always_align(const char *driver, FILE *to)
 {
 	char *drivers = read_drivers(), *longer;
 
@@ -99,20 +99,20 @@ void always_align(const char *driver)
 	}
 	write_config(drivers);
 	tell_module(drivers);
-	printf("wrote " CONFIG ": BARs get pages of their own whenever %s takes their device\n", drivers);
+	fprintf(to, "wrote " CONFIG ": BARs get pages of their own whenever %s takes their device\n", drivers);
 	if (!access("/usr/sbin/update-initramfs", X_OK))
-		printf("if the initial ramdisk loads %s: update-initramfs -u\n", driver);
+		fprintf(to, "if the initial ramdisk loads %s: update-initramfs -u\n", driver);
 	free(drivers);
 }
 
-void never_align(void)
+void never_align(FILE *to)
 {
 	if (unlink(CONFIG)) {
 		if (errno != ENOENT)
 			cannot("remove");
-		printf("there is no " CONFIG ", nothing to do\n");
+		fprintf(to, "there is no " CONFIG ", nothing to do\n");
 		return;
 	}
 	tell_module("");
-	printf("removed " CONFIG "\n");
+	fprintf(to, "removed " CONFIG "\n");
 }

@@ -2,12 +2,14 @@
 #ifndef CLI_ALWAYS_H
 #define CLI_ALWAYS_H
 
+#include <stdio.h>
+
 /*
  * Have the BARs of devices aligned whenever that driver takes one, now and after each
  * boot (the module's option align_for); or stop that. Both say which file they wrote,
  * and end the program if they cannot.
  */
-void always_align(const char *driver);
-void never_align(void);
+void always_align(const char *driver, FILE *to);
+void never_align(FILE *to);
 
 #endif

@@ -21,9 +21,9 @@ enum {
 };
 
 static const struct column columns[] = {
-	[COL_ADDRESS] = { "ADDRESS", COLUMN_TEXT, SHOWN, "PCI address" },
-	[COL_DRIVER] = { "DRIVER", COLUMN_TEXT, SHOWN, "the VFIO driver that has it" },
-	[COL_BAR] = { "BAR", COLUMN_NUMBER, SHOWN, "number of the BAR" },
+	[COL_ADDRESS] = ADDRESS_COLUMN(SHOWN),
+	[COL_DRIVER] = DRIVER_COLUMN(SHOWN),
+	[COL_BAR] = BAR_COLUMN(SHOWN),
 	[COL_OFFSET] = { "OFFSET", COLUMN_HEX, SHOWN, "of the register in the BAR" },
 	[COL_VALUE] = { "VALUE", COLUMN_HEX, SHOWN, "what was read" },
 	[COL_TRAPPED_NS] = { "TRAPPED_NS", COLUMN_NUMBER, SHOWN, "ns a read, through read()" },
@@ -225,9 +225,7 @@ static int bench_run(const struct options *options)
 		goto close;
 	}
 	table = table_new("bench", columns, options);
-	table_row(table);
-	table_text(table, COL_ADDRESS, device->address);
-	table_text(table, COL_DRIVER, device->driver);
+	table_row(table, device);
 	table_number(table, COL_BAR, bar);
 	table_hex(table, COL_OFFSET, options->offset);
 	table_hex(table, COL_VALUE, value);
@@ -237,10 +235,9 @@ static int bench_run(const struct options *options)
 		table_real(table, COL_RATIO, trapped_ns / mapped_ns);
 		table_colour(table, COL_RATIO, GOOD);
 	}
-	table_print(table, "");
+	table_end(table, "");
 	if (!map && table_is_for_people(options))
 		printf("It cannot be mapped; \"subpage-vfio list %s\" says why.\n", device->address);
-	table_free(table);
 close:
 	free(info);
 	vfio_close(&vfio);

@@ -17,6 +17,7 @@
 #include "module.h"
 #include "output.h"
 #include "saved.h"
+#include "table.h"
 #include "transaction.h"
 
 static const struct option_use bind_options[] = {
@@ -25,7 +26,9 @@ static const struct option_use bind_options[] = {
 	{ 'p', "at each boot from now on (with driverctl)" },
 	{ 'Q', "print QEMU's option for each device" },
 	{ 'L', "print libvirt's XML for each device" },
-	{ 'j', "print JSON" },
+	{ 'o', NULL },
+	{ 'r', NULL },
+	{ 'j', NULL },
 	{ 0 }
 };
 
@@ -35,7 +38,9 @@ static const struct option_use align_options[] = {
 	{ 'f', "even if something uses one; says what that was" },
 	{ 'A', "from now on, after each boot too, whenever that driver takes a device" },
 	{ 'n', "take --always back" },
-	{ 'j', "print JSON" },
+	{ 'o', NULL },
+	{ 'r', NULL },
+	{ 'j', NULL },
 	{ 0 }
 };
 
@@ -43,7 +48,25 @@ static const struct option_use unbind_options[] = {
 	{ 'g', "also all other devices of their IOMMU groups that " OURS " has" },
 	{ 'f', "even if a process has one open (waits until it lets go), or no native driver comes" },
 	{ 'p', "also forget what \"bind --persist\" has set" },
-	{ 'j', "print JSON" },
+	{ 'o', NULL },
+	{ 'r', NULL },
+	{ 'j', NULL },
+	{ 0 }
+};
+
+enum { COL_ADDRESS, COL_BEFORE, COL_DRIVER, COL_GROUP, COL_CHANGED, COL_CODE, COL_REASON, COL_QEMU, COL_LIBVIRT };
+
+/* To people the commands speak in sentences. */
+static const struct column columns[] = {
+	[COL_ADDRESS] = ADDRESS_COLUMN(SHOWN),
+	[COL_BEFORE] = { "DRIVER_BEFORE", COLUMN_TEXT, SHOWN, "the driver that had it; empty: none" },
+	[COL_DRIVER] = DRIVER_COLUMN(SHOWN),
+	[COL_GROUP] = GROUP_COLUMN(HIDDEN),
+	[COL_CHANGED] = { "CHANGED", COLUMN_BOOL, SHOWN, "has anything of it been changed?" },
+	[COL_CODE] = { "REASON_CODE", COLUMN_TEXT, SHOWN, "how it is in use, in a word that stays; a row for each; empty: it is not" },
+	[COL_REASON] = { "REASON", COLUMN_TEXT, SHOWN, "the same in words, with who uses it" },
+	[COL_QEMU] = { "QEMU", COLUMN_TEXT, HIDDEN, "QEMU's option for it, with --qemu" },
+	[COL_LIBVIRT] = { "LIBVIRT", COLUMN_TEXT, HIDDEN, "libvirt's XML for it, with --libvirt" },
 	{ 0 }
 };
 
@@ -440,23 +463,23 @@ static void print_places(const struct bus *bus, const struct device *device)
 	}
 }
 
-/* What a VMM is to be told, as asked for. */
-static void give_hints(const struct options *options, const struct device *device,
-		       struct json_object *entry)
-{
-	char *qemu = options->qemu ? hint_qemu(device) : NULL;
-	char *libvirt = options->libvirt ? hint_libvirt(device) : NULL;
+/* What a VMM is to be told, as asked for; NULL: nothing. */
+struct hints {
+	char *qemu, *libvirt;
+};
 
-	if (qemu)
-		json_add_string(entry, "qemu", qemu);
-	if (libvirt)
-		json_add_string(entry, "libvirt", libvirt);
-	if (qemu && !options->json)
-		printf("%s\n", qemu);
-	if (libvirt && !options->json)
-		printf("%s\n", libvirt);
-	free(qemu);
-	free(libvirt);
+static struct hints hints_for(const struct options *options, const struct device *device)
+{
+	return (struct hints) {
+		.qemu = options->qemu ? hint_qemu(device) : NULL,
+		.libvirt = options->libvirt ? hint_libvirt(device) : NULL,
+	};
+}
+
+static void hints_free(struct hints *hints)
+{
+	free(hints->qemu);
+	free(hints->libvirt);
 }
 
 static const char *or_none(const char *driver)
@@ -464,61 +487,67 @@ static const char *or_none(const char *driver)
 	return *driver ? driver : "none";
 }
 
-static struct json_object *json_obstacles(const struct obstacles *obstacles)
+/* A row for each use of the device, or one if there is none. */
+static void add_rows(struct table *table, const struct change *change, bool done,
+		     const struct obstacles *obstacles, const struct hints *hints)
 {
-	struct json_object *list = json_object_new_array();
-	int i;
+	const struct device *device = change->device;
+	int i = 0;
 
-	for (i = 0; i < obstacles->count; i++) {
-		struct json_object *entry = json_object_new_object();
-
-		json_add_string(entry, "reason_code", reason_code(obstacles->obstacle[i].reason));
-		json_add_string(entry, "reason", obstacles->obstacle[i].text);
-		json_object_array_add(list, entry);
-	}
-	return list;
+	do {
+		table_row(table, device);
+		table_text(table, COL_BEFORE, change->driver);
+		table_bool(table, COL_CHANGED, done ? change->begun : change->stuck);
+		if (i < obstacles->count) {
+			table_text(table, COL_CODE, reason_code(obstacles->obstacle[i].reason));
+			table_text(table, COL_REASON, obstacles->obstacle[i].text);
+		}
+		table_text(table, COL_QEMU, hints->qemu);
+		table_lines(table, COL_LIBVIRT, hints->libvirt);
+	} while (++i < obstacles->count);
 }
 
+static void tell(const struct run *run, const struct change *change, const struct hints *hints)
+{
+	const struct device *device = change->device;
+
+	if (strcmp(device->driver, change->driver))
+		printf("%s: driver %s, was %s\n", device->address, or_none(device->driver),
+		       or_none(change->driver));
+	else
+		printf("%s: driver %s, %s\n", device->address, or_none(device->driver),
+		       change->begun ? "as before" : "nothing to do");
+	if (is_ours(device))
+		print_bars(device);
+	else if (run->hand_over)
+		print_places(&run->bus, device);
+	if (hints->qemu)
+		printf("%s\n", hints->qemu);
+	if (hints->libvirt)
+		printf("%s\n", hints->libvirt);
+}
+
+/* People are told of what was done only; what was not, and why, was said already. */
 static void report(const struct run *run, bool done)
 {
-	struct json_object *root = json_object_new_object(), *list = json_object_new_array();
+	bool people = table_is_for_people(run->options);
+	struct table *table = people ? NULL : table_new("devices", columns, run->options);
 	int i;
 
 	progress(NULL);
 	for (i = 0; i < run->transaction.count; i++) {
+		static const struct obstacles none;
 		const struct change *change = &run->transaction.change[i];
-		const struct device *device = change->device;
-		bool changed = done ? change->begun : !!strcmp(device->driver, change->driver);
-		struct json_object *entry = json_object_new_object();
+		struct hints hints = hints_for(run->options, change->device);
 
-		json_add_string(entry, "address", device->address);
-		json_add_string(entry, "driver_before", change->driver);
-		json_add_string(entry, "driver", device->driver);
-		json_object_object_add(entry, "changed", json_object_new_boolean(changed));
-		json_object_object_add(entry, "in_use", i < run->checked ?
-				       json_obstacles(&run->obstacles[i]) : json_object_new_array());
-		json_object_array_add(list, entry);
-		if (run->options->json || !done) {
-			give_hints(run->options, device, entry);
-			continue;
-		}
-		if (strcmp(device->driver, change->driver))
-			printf("%s: driver %s, was %s\n", device->address, or_none(device->driver),
-			       or_none(change->driver));
-		else
-			printf("%s: driver %s, %s\n", device->address, or_none(device->driver),
-			       change->begun ? "as before" : "nothing to do");
-		if (is_ours(device))
-			print_bars(device);
-		else if (run->hand_over)
-			print_places(&run->bus, device);
-		give_hints(run->options, device, entry);
+		if (table)
+			add_rows(table, change, done, i < run->checked ? &run->obstacles[i] : &none, &hints);
+		else if (done)
+			tell(run, change, &hints);
+		hints_free(&hints);
 	}
-	json_object_object_add(root, "devices", list);
-	if (run->options->json)
-		json_print(root);
-	else
-		json_object_put(root);
+	if (table)
+		table_end(table, "");
 }
 
 /* The others of its group, in whose hands the device cannot be given to user space. */
@@ -566,8 +595,7 @@ static int finish(struct run *run, int code)
 	else if (!done)
 		complain(code == CODE_IN_USE ? "stop the user first; --force does it all the same" : NULL,
 			 "nothing was changed: each device has the driver it had");
-	if (done || run->options->json)
-		report(run, done);
+	report(run, done);
 	if (done && fflush(stdout)) {
 		complain(NULL, "all was done, but the output could not be written: %s",
 			 strerror(errno));
@@ -704,6 +732,8 @@ static int bind_run(const struct options *options)
 static int align_run(const struct options *options)
 {
 	const char *driver = options->driver ? options->driver : "vfio-pci";
+	/* What programs read is one table. */
+	FILE *to = table_is_for_people(options) ? stdout : stderr;
 	int code = CODE_OK;
 
 	if (strpbrk(driver, "/, \t\n") || !*driver || !strcmp(driver, OURS))
@@ -717,9 +747,9 @@ static int align_run(const struct options *options)
 	if (options->devices)
 		code = bind_and_hand_over(options, driver);
 	if (code == CODE_OK && options->always)
-		always_align(driver);
+		always_align(driver, to);
 	if (code == CODE_OK && options->never)
-		never_align();
+		never_align(to);
 	return code;
 }
 
@@ -776,6 +806,7 @@ const struct command bind_command = {
 	.arguments = "DEVICE...", .min_arguments = 1, .max_arguments = ANY_NUMBER,
 	.description = "Give devices to " OURS ": all of them or, if one fails, none.\n",
 	.option = bind_options,
+	.columns = columns,
 	.first_reason = REASON_DISK_MOUNTED, .last_reason = REASON_UNKNOWN,
 	.examples =
 		"  subpage-vfio bind 0000:01:00.0\n"
@@ -788,6 +819,7 @@ const struct command unbind_command = {
 	.arguments = "DEVICE...", .min_arguments = 1, .max_arguments = ANY_NUMBER,
 	.description = "Give devices back to their native drivers.\n",
 	.option = unbind_options,
+	.columns = columns,
 	.first_reason = REASON_DISK_MOUNTED, .last_reason = REASON_UNKNOWN,
 	.examples = "  subpage-vfio unbind 0000:01:00.0\n",
 };
@@ -801,6 +833,7 @@ const struct command align_command = {
 		"the devices to vfio-pci: for DPDK, SPDK, VPP, KubeVirt, Proxmox and an old libvirt,\n"
 		"which take no other name. The BARs keep their pages until the next boot or rescan.\n",
 	.option = align_options,
+	.columns = columns,
 	.first_reason = REASON_DISK_MOUNTED, .last_reason = REASON_UNKNOWN,
 	.examples =
 		"  subpage-vfio align 0000:01:00.0\n"

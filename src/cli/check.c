@@ -29,19 +29,17 @@ static const struct column columns[] = {
 		"accesses a second that left this guest for its VMM; empty: KVM does not tell" },
 	[COL_MONITOR] = { "MONITOR", COLUMN_BOOL, HIDDEN, "has QEMU's monitor told where the guest has its BARs?" },
 	[COL_HELD] = { "HELD", COLUMN_TEXT, HIDDEN, "yes, or unsure: its group is open, and there are others in it" },
-	[COL_DRIVER] = { "DRIVER", COLUMN_TEXT, HIDDEN, "the VFIO driver that has the device" },
-	[COL_CODE] = { "REASON_CODE", COLUMN_TEXT, HIDDEN, "why, in a word that stays" },
-	[COL_HELP] = { "HELP", COLUMN_TEXT, HIDDEN, "commands and options that help, with \"; \" between" },
-	[COL_GUEST_START] = { "GUEST_START", COLUMN_HEX, HIDDEN,
-		"where the guest has put the BAR; empty: nowhere, or unknown" },
-	[COL_ADDRESS] = { "ADDRESS", COLUMN_TEXT, SHOWN, "PCI address of the device" },
-	[COL_BAR] = { "BAR", COLUMN_NUMBER, SHOWN, "number of the BAR" },
-	[COL_OFFSET] = { "OFFSET", COLUMN_HEX, SHOWN, "where the part that this row is about starts in it" },
-	[COL_SIZE] = { "SIZE", COLUMN_BYTES, SHOWN, "of that part" },
+	[COL_DRIVER] = DRIVER_COLUMN(HIDDEN),
+	[COL_CODE] = CODE_COLUMN(HIDDEN),
+	[COL_HELP] = HELP_COLUMN(HIDDEN),
+	[COL_GUEST_START] = { "GUEST_START", COLUMN_HEX, HIDDEN, "where the guest has put the BAR; empty: nowhere, or unknown" },
+	[COL_ADDRESS] = ADDRESS_COLUMN(SHOWN),
+	[COL_BAR] = BAR_COLUMN(SHOWN),
+	[COL_OFFSET] = PART_OFFSET_COLUMN(SHOWN),
+	[COL_SIZE] = PART_SIZE_COLUMN(SHOWN),
 	[COL_MAPPED] = { "MAPPED", COLUMN_TEXT, SHOWN, "has the process mapped it: yes, no or unsure" },
-	[COL_DIRECT] = { "DIRECT", COLUMN_TEXT, SHOWN,
-		"is an access a load or a store, without exit and system call: yes, no or unsure" },
-	[COL_REASON] = { "REASON", COLUMN_TEXT, SHOWN, "why" },
+	[COL_DIRECT] = { "DIRECT", COLUMN_TEXT, SHOWN, "is an access a load or a store, without exit and system call: yes, no or unsure" },
+	[COL_REASON] = REASON_COLUMN(SHOWN),
 	{ 0 }
 };
 
@@ -223,7 +221,7 @@ static void add_row(struct table *table, const struct look *look, const struct h
 {
 	uint64_t start;
 
-	table_row(table);
+	table_row(table, held->device);
 	table_number(table, COL_PID, look->user.pid);
 	table_text(table, COL_COMMAND, look->user.name);
 	table_bool(table, COL_VM, look->user.vm >= 0);
@@ -231,8 +229,6 @@ static void add_row(struct table *table, const struct look *look, const struct h
 		table_number(table, COL_EXITS, look->exits);
 	table_bool(table, COL_MONITOR, look->monitor);
 	table_text(table, COL_HELD, held->sure ? "yes" : "unsure");
-	table_text(table, COL_DRIVER, held->device->driver);
-	table_text(table, COL_ADDRESS, held->device->address);
 	table_number(table, COL_BAR, bar);
 	table_hex(table, COL_OFFSET, part->offset);
 	table_number(table, COL_SIZE, part->size);
@@ -294,9 +290,8 @@ static void show(const struct bus *bus, const struct look *look, struct table *a
 		}
 	if (!all) {
 		print_heading(look);
-		table_print(table, "  ");
+		table_end(table, "  ");
 		printf("%s\n", helps);
-		table_free(table);
 	}
 	free(helps);
 }
@@ -486,12 +481,10 @@ static void check_once(const struct options *options)
 		show(&bus, &looks[i], table, options);
 		look_free(&looks[i]);
 	}
-	if (table) {
-		table_print(table, "");
-		table_free(table);
-	} else if (!count) {
+	if (table)
+		table_end(table, "");
+	else if (!count)
 		printf("No process holds a VFIO device.\n");
-	}
 	free(looks);
 	bus_free(&bus);
 }

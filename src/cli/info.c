@@ -18,9 +18,9 @@ enum {
 };
 
 static const struct column columns[] = {
-	[COL_ADDRESS] = { "ADDRESS", COLUMN_TEXT, HIDDEN, "PCI address" },
-	[COL_DRIVER] = { "DRIVER", COLUMN_TEXT, HIDDEN, "the VFIO driver that has it" },
-	[COL_GROUP] = { "IOMMU_GROUP", COLUMN_NUMBER, HIDDEN, "number of its IOMMU group" },
+	[COL_ADDRESS] = ADDRESS_COLUMN(HIDDEN),
+	[COL_DRIVER] = DRIVER_COLUMN(HIDDEN),
+	[COL_GROUP] = GROUP_COLUMN(HIDDEN),
 	[COL_OPENED] = { "OPENED_THROUGH", COLUMN_TEXT, HIDDEN, "group, or cdev: the device's own file" },
 	[COL_RESET] = { "CAN_RESET", COLUMN_BOOL, HIDDEN, "has the device a reset of its own?" },
 	[COL_NAME] = { "NAME", COLUMN_TEXT, SHOWN, "of the region (BAR 0, ROM, config) or kind of interrupt (MSI-X)" },
@@ -168,11 +168,7 @@ static void add_cap(struct table *table, const struct vfio_info_cap_header *cap,
 static void add_device(struct table *table, const struct device *device, const struct vfio *vfio,
 		       const struct vfio_device_info *info)
 {
-	table_row(table);
-	table_text(table, COL_ADDRESS, device->address);
-	table_text(table, COL_DRIVER, device->driver);
-	if (device->group >= 0)
-		table_number(table, COL_GROUP, device->group);
+	table_row(table, device);
 	table_text(table, COL_OPENED, vfio->container < 0 ? "cdev" : "group");
 	table_bool(table, COL_RESET, info->flags & VFIO_DEVICE_FLAGS_RESET);
 }
@@ -239,8 +235,7 @@ static int info_run(const struct options *options)
 		table_number(table, COL_COUNT, irq.count);
 	}
 	vfio_close(&vfio);
-	table_print(table, table_is_for_people(options) ? "  " : "");
-	table_free(table);
+	table_end(table, "  ");
 	bus_free(&bus);
 	return CODE_OK;
 }

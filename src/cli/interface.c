@@ -295,18 +295,26 @@ void interfaces_free(struct interfaces *interfaces)
 	free(interfaces->unknown);
 }
 
+const struct interface *interface_of(const struct interfaces *interfaces, const char *directory,
+				     const struct interface *from)
+{
+	const struct interface *interface = from ? from + 1 : interfaces->interface;
+	size_t length = strlen(directory);
+
+	for (; interface < interfaces->interface + interfaces->count; interface++)
+		if (!strncmp(interface->parent, directory, length) &&
+		    (!interface->parent[length] || interface->parent[length] == '/'))
+			return interface;
+	return NULL;
+}
+
 int interfaces_find_obstacles(const struct interfaces *interfaces, const char *directory,
 			      struct obstacles *obstacles)
 {
-	size_t length = strlen(directory);
-	int belong = 0, i;
+	const struct interface *interface = NULL;
+	int belong = 0;
 
-	for (i = 0; i < interfaces->count; i++) {
-		const struct interface *interface = &interfaces->interface[i];
-
-		if (strncmp(interface->parent, directory, length) ||
-		    (interface->parent[length] && interface->parent[length] != '/'))
-			continue;
+	while ((interface = interface_of(interfaces, directory, interface))) {
 		belong++;
 		if (interface->flags & IFF_UP)
 			obstacle_add(obstacles, REASON_INTERFACE_UP, "its interface %s is up%s", interface->name,

@@ -24,9 +24,13 @@ void interfaces_scan(struct interfaces *interfaces);
 void interfaces_free(struct interfaces *interfaces);
 
 /*
- * Which of them belong to the device of that directory, or to one below it, and are in
- * use. Returns how many belong to it.
+ * The first interface that belongs to the device of that directory, or to one below it;
+ * or the next one after "from". NULL: there is none.
  */
+const struct interface *interface_of(const struct interfaces *interfaces, const char *directory,
+				     const struct interface *from);
+
+/* Which of those are in use. Returns how many there are, in use or not. */
 int interfaces_find_obstacles(const struct interfaces *interfaces, const char *directory,
 			      struct obstacles *obstacles);
 

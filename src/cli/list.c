@@ -16,24 +16,24 @@
 
 enum {
 	COL_ADDRESS, COL_NAME, COL_CLASS_NAME, COL_VENDOR, COL_DEVICE, COL_CLASS, COL_DRIVER, COL_GROUP,
-	COL_VIRTFN, COL_USES, COL_MSIX_BAR, COL_MSIX_OFFSET, COL_MSIX_SIZE, COL_BAR_SIZE, COL_START,
+	COL_VIRTFN, COL_USES, COL_IN_USE, COL_MSIX_BAR, COL_MSIX_OFFSET, COL_MSIX_SIZE, COL_BAR_SIZE, COL_START,
 	COL_PAGE_SIZE, COL_COMPLETE, COL_BESIDE, COL_OTHER_GROUP, COL_CODE, COL_HELP,
 	/* From here on what people see; the last one is a sentence. */
 	COL_BAR, COL_OFFSET, COL_SIZE, COL_PAGE, COL_ALIGNED, COL_MAPPABLE, COL_REASON,
 };
 
 static const struct column columns[] = {
-	[COL_ADDRESS] = { "ADDRESS", COLUMN_TEXT, SHOWN_IF_FLAT, "PCI address of the device" },
+	[COL_ADDRESS] = ADDRESS_COLUMN(SHOWN_IF_FLAT),
 	[COL_NAME] = { "NAME", COLUMN_TEXT, HIDDEN, "vendor and device" },
 	[COL_CLASS_NAME] = { "CLASS_NAME", COLUMN_TEXT, HIDDEN, "what kind of device it is" },
 	[COL_VENDOR] = { "VENDOR", COLUMN_HEX, HIDDEN, "vendor id" },
 	[COL_DEVICE] = { "DEVICE", COLUMN_HEX, HIDDEN, "device id" },
 	[COL_CLASS] = { "CLASS", COLUMN_HEX, HIDDEN, "base class and subclass" },
-	[COL_DRIVER] = { "DRIVER", COLUMN_TEXT, HIDDEN, "the driver that has it" },
-	[COL_GROUP] = { "IOMMU_GROUP", COLUMN_NUMBER, HIDDEN, "number of its IOMMU group" },
+	[COL_DRIVER] = DRIVER_COLUMN(HIDDEN),
+	[COL_GROUP] = GROUP_COLUMN(HIDDEN),
 	[COL_VIRTFN] = { "VIRTUAL_FUNCTION", COLUMN_BOOL, HIDDEN, "is it an SR-IOV virtual function?" },
-	[COL_USES] = { "USES", COLUMN_TEXT, HIDDEN,
-		"its interfaces, disks and virtual functions, and which are in use" },
+	[COL_USES] = { "USES", COLUMN_TEXT, HIDDEN, "its interfaces, disks and virtual functions" },
+	[COL_IN_USE] = { "IN_USE", COLUMN_TEXT, HIDDEN, "who or what uses it, so that bind refuses it, with \"; \" between; empty: nothing" },
 	[COL_MSIX_BAR] = { "MSIX_BAR", COLUMN_NUMBER, HIDDEN, "the BAR with the MSI-X table" },
 	[COL_MSIX_OFFSET] = { "MSIX_OFFSET", COLUMN_HEX, HIDDEN, "where the table starts in that BAR" },
 	[COL_MSIX_SIZE] = { "MSIX_SIZE", COLUMN_NUMBER, HIDDEN, "bytes of the table" },
@@ -43,16 +43,15 @@ static const struct column columns[] = {
 	[COL_COMPLETE] = { "COMPLETE", COLUMN_BOOL, HIDDEN, "is all known that the answer rests on? Not without root" },
 	[COL_BESIDE] = { "BESIDE", COLUMN_TEXT, HIDDEN, "who else is on the page where the BAR starts" },
 	[COL_OTHER_GROUP] = { "OTHER_GROUP", COLUMN_BOOL, HIDDEN, "is one of those in another IOMMU group?" },
-	[COL_CODE] = { "REASON_CODE", COLUMN_TEXT, HIDDEN, "why, in a word that stays" },
-	[COL_HELP] = { "HELP", COLUMN_TEXT, HIDDEN, "commands and options that help, with \"; \" between" },
-	[COL_BAR] = { "BAR", COLUMN_NUMBER, SHOWN, "number of the BAR" },
-	[COL_OFFSET] = { "OFFSET", COLUMN_HEX, SHOWN, "where the part that this row is about starts in it" },
-	[COL_SIZE] = { "SIZE", COLUMN_BYTES, SHOWN, "of that part" },
+	[COL_CODE] = CODE_COLUMN(HIDDEN),
+	[COL_HELP] = HELP_COLUMN(HIDDEN),
+	[COL_BAR] = BAR_COLUMN(SHOWN),
+	[COL_OFFSET] = PART_OFFSET_COLUMN(SHOWN),
+	[COL_SIZE] = PART_SIZE_COLUMN(SHOWN),
 	[COL_PAGE] = { "AT", COLUMN_HEX, SHOWN, "address of that part" },
 	[COL_ALIGNED] = { "ALIGNED", COLUMN_BOOL, SHOWN, "does the BAR start on a page?" },
-	[COL_MAPPABLE] = { "MAPPABLE", COLUMN_TEXT, SHOWN,
-		"now, not_needed, with_option, with_subpage_vfio_pci or no" },
-	[COL_REASON] = { "REASON", COLUMN_TEXT, SHOWN, "why" },
+	[COL_MAPPABLE] = { "MAPPABLE", COLUMN_TEXT, SHOWN, "now, not_needed, with_option, with_subpage_vfio_pci or no" },
+	[COL_REASON] = REASON_COLUMN(SHOWN),
 	{ 0 }
 };
 
@@ -117,22 +116,25 @@ static bool is_complete(const struct device *device)
 	return !geteuid() && device->msix != MSIX_UNKNOWN;
 }
 
-static void add_device(struct table *table, const struct device *device)
-{
-	char *uses = uses_text(device);
+/* A device, and what it is in use for. */
+struct subject {
+	const struct device *device;
+	char *uses, *in_use;
+};
 
-	table_row(table);
-	table_text(table, COL_ADDRESS, device->address);
+static void add_device(struct table *table, const struct subject *subject)
+{
+	const struct device *device = subject->device;
+
+	table_row(table, device);
 	table_text(table, COL_NAME, device->name);
 	table_text(table, COL_CLASS_NAME, device->class_name);
 	table_hex(table, COL_VENDOR, device->vendor);
 	table_hex(table, COL_DEVICE, device->device);
 	table_hex(table, COL_CLASS, device->class);
-	table_text(table, COL_DRIVER, device->driver);
-	if (device->group >= 0)
-		table_number(table, COL_GROUP, device->group);
 	table_bool(table, COL_VIRTFN, device->virtfn);
-	table_text(table, COL_USES, uses);
+	table_text(table, COL_USES, subject->uses);
+	table_text(table, COL_IN_USE, subject->in_use);
 	if (device->msix_bar >= 0)
 		table_number(table, COL_MSIX_BAR, device->msix_bar);
 	if (device->msix_size) {
@@ -141,12 +143,12 @@ static void add_device(struct table *table, const struct device *device)
 	}
 	table_number(table, COL_PAGE_SIZE, sysconf(_SC_PAGESIZE));
 	table_bool(table, COL_COMPLETE, is_complete(device));
-	free(uses);
 }
 
-static void add_part(struct table *table, const struct device *device, int bar,
+static void add_part(struct table *table, const struct subject *subject, int bar,
 		     const struct verdict *verdict, const struct part *part, bool for_people)
 {
+	const struct device *device = subject->device;
 	const struct resource *res = &device->resource[bar];
 	char *beside = neighbours_text(&verdict->neighbours, for_people ? 3 : verdict->neighbours.count);
 	char *why;
@@ -154,7 +156,7 @@ static void add_part(struct table *table, const struct device *device, int bar,
 	why = format("%s%s%s%s", part->why, for_people && *beside ? "; beside it: " : "",
 		     for_people ? beside : "",
 		     is_complete(device) ? "" : "; not all is known without root");
-	add_device(table, device);
+	add_device(table, subject);
 	table_number(table, COL_BAR, bar);
 	table_number(table, COL_BAR_SIZE, res->size);
 	table_hex(table, COL_OFFSET, part->offset);
@@ -202,19 +204,21 @@ static bool is_candidate(const struct part *part)
 	return part->mappable == MAPPABLE_WITH_OURS || part->mappable == MAPPABLE_WITH_OPTION;
 }
 
-static void print_heading(const struct device *device)
+static void print_heading(const struct subject *subject)
 {
-	char *msix = msix_text(device), *uses = uses_text(device);
+	const struct device *device = subject->device;
+	char *msix = msix_text(device);
 
 	printf("%s%s%s  %s: %s [%04x:%04x]\n", colour_on(STRONG), device->address, colour_off(),
 	       device->class_name, device->name, device->vendor, device->device);
 	printf("  driver: %s   IOMMU group: ", *device->driver ? device->driver : "none");
 	printf(device->group < 0 ? "none" : "%d", device->group);
 	printf("   MSI-X table: %s\n", msix);
-	if (*uses)
-		printf("  has: %s\n", uses);
+	if (*subject->uses)
+		printf("  has: %s\n", subject->uses);
+	if (*subject->in_use)
+		printf("  in use: %s\n", subject->in_use);
 	free(msix);
-	free(uses);
 }
 
 /* Each help once: all parts of a BAR tend to need the same. */
@@ -238,9 +242,12 @@ static void print_help(const struct verdict *verdicts, int bars)
 }
 
 /* The rows of one device; for people at once, under its heading. */
-static void show_device(const struct bus *bus, const struct device *device, const struct options *options,
-			struct table *all, struct summary *summary)
+static void show_device(const struct bus *bus, const struct machine *machine, const struct device *device,
+			const struct options *options, struct table *all, struct summary *summary)
 {
+	struct subject subject = {
+		.device = device, .uses = uses_text(machine, device), .in_use = uses_now_text(machine, device),
+	};
 	struct table *table = all ? all : table_new("bars", columns, options);
 	struct verdict verdicts[BARS] = { 0 };
 	int bar, part, rows = table_rows(table);
@@ -252,16 +259,18 @@ static void show_device(const struct bus *bus, const struct device *device, cons
 		bar_judge(bus, device, bar, &verdicts[bar]);
 		for (part = 0; part < verdicts[bar].parts; part++)
 			if (!options->candidates || is_candidate(&verdicts[bar].part[part]))
-				add_part(table, device, bar, &verdicts[bar], &verdicts[bar].part[part], !all);
+				add_part(table, &subject, bar, &verdicts[bar], &verdicts[bar].part[part], !all);
 		count(options, device, &verdicts[bar], summary, &candidate);
 	}
 	if (table_rows(table) == rows && !options->candidates && options->devices)
-		add_device(table, device);
+		add_device(table, &subject);
 	if (!all && table_rows(table)) {
-		print_heading(device);
-		table_print(table, "  ");
+		print_heading(&subject);
+		table_end(table, "  ");
 		print_help(verdicts, BARS);
 		putchar('\n');
+	} else if (!all) {
+		table_free(table);
 	}
 	if (candidate) {
 		char *longer = format("%s %s", summary->candidates ? summary->candidates : "",
@@ -272,8 +281,8 @@ static void show_device(const struct bus *bus, const struct device *device, cons
 	}
 	for (bar = 0; bar < BARS; bar++)
 		bar_verdict_free(&verdicts[bar]);
-	if (!all)
-		table_free(table);
+	free(subject.uses);
+	free(subject.in_use);
 }
 
 /* "01", "0108", or part of its name. */
@@ -320,6 +329,7 @@ static int list_run(const struct options *options)
 {
 	struct summary summary = { 0 };
 	struct table *table = NULL;
+	struct machine machine;
 	struct bus bus;
 	bool *chosen;
 	int i;
@@ -335,18 +345,18 @@ static int list_run(const struct options *options)
 	if (options->shared) {
 		shared_print(&bus, chosen, options);
 	} else {
+		machine_look(&machine);
 		if (!table_is_for_people(options))
 			table = table_new("bars", columns, options);
 		for (i = 0; i < bus.count; i++)
 			if (chosen[i])
-				show_device(&bus, &bus.device[i], options, table, &summary);
+				show_device(&bus, &machine, &bus.device[i], options, table, &summary);
 		if (table)
-			table_print(table, "");
+			table_end(table, "");
 		else
 			print_summary(&summary);
+		machine_free(&machine);
 	}
-	if (table)
-		table_free(table);
 	free(summary.candidates);
 	free(chosen);
 	bus_free(&bus);

@@ -133,23 +133,3 @@ char *valid_text(const char *text)
 		freelocale(utf8);
 	return valid;
 }
-
-void json_print(struct json_object *root)
-{
-	puts(json_object_to_json_string_ext(root, JSON_C_TO_STRING_PRETTY |
-					    JSON_C_TO_STRING_NOSLASHESCAPE));
-	json_object_put(root);
-}
-
-void json_add_string(struct json_object *to, const char *key, const char *text)
-{
-	json_object_object_add(to, key, text && *text ? json_object_new_string(text) : NULL);
-}
-
-void json_add_hex(struct json_object *to, const char *key, unsigned long long value)
-{
-	char text[24];
-
-	snprintf(text, sizeof(text), "0x%llx", value);
-	json_object_object_add(to, key, json_object_new_string(text));
-}

@@ -4,8 +4,6 @@
 
 #include <stdbool.h>
 
-#include <json-c/json.h>
-
 #define PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 
 /* Part of the interface: subpage-vfio(8) lists them. */
@@ -47,10 +45,5 @@ bool colours_wanted(void);
 /* Text between these is coloured if a terminal shows it. */
 const char *colour_on(enum colour colour);
 const char *colour_off(void);
-
-/* Print and free. */
-void json_print(struct json_object *root);
-void json_add_string(struct json_object *to, const char *key, const char *text);
-void json_add_hex(struct json_object *to, const char *key, unsigned long long value);
 
 #endif

@@ -82,15 +82,11 @@ static void add_rows(struct table *table, const struct piece *piece, int count)
 	for (i = 0; i < count; i++) {
 		const struct device *device = piece[i].device;
 
-		table_row(table);
+		table_row(table, device);
 		table_hex(table, COL_PAGE, piece[i].page);
-		table_text(table, COL_ADDRESS, device->address);
 		table_number(table, COL_BAR, piece[i].bar);
 		table_hex(table, COL_START, device->resource[piece[i].bar].start);
 		table_number(table, COL_SIZE, device->resource[piece[i].bar].size);
-		if (device->group >= 0)
-			table_number(table, COL_GROUP, device->group);
-		table_text(table, COL_DRIVER, device->driver);
 	}
 }
 
@@ -115,10 +111,9 @@ void shared_print(const struct bus *bus, const bool *chosen, const struct option
 		add_rows(table, &piece[first], n);
 		pages++;
 	}
-	table_print(table, "");
+	table_end(table, "");
 	if (table_is_for_people(options))
 		printf("%d page%s shared by devices of different IOMMU groups%s\n", pages, pages == 1 ? "" : "s",
 		       pages ? "; \"subpage-vfio bind\" or \"align\" gives a BAR a page of its own" : "");
 	free(piece);
-	table_free(table);
 }

@@ -132,13 +132,6 @@ void table_free(struct table *table)
 	free(table);
 }
 
-void table_row(struct table *table)
-{
-	table->line = scols_table_new_line(table->scols, NULL);
-	if (!table->line)
-		fail(CODE_FAILED, NULL, "out of memory");
-}
-
 /* Takes the text. */
 static void put(struct table *table, int column, char *text)
 {
@@ -154,6 +147,12 @@ void table_text(struct table *table, int column, const char *text)
 {
 	if (text && *text)
 		put(table, column, valid_text(text));
+}
+
+void table_lines(struct table *table, int column, const char *text)
+{
+	if (text)
+		put(table, column, format("%s", text));
 }
 
 void table_hex(struct table *table, int column, uint64_t value)
@@ -188,16 +187,35 @@ void table_colour(struct table *table, int column, enum colour colour)
 		scols_cell_set_color(scols_line_get_cell(table->line, place), name[colour]);
 }
 
+void table_row(struct table *table, const struct device *device)
+{
+	int column;
+
+	table->line = scols_table_new_line(table->scols, NULL);
+	if (!table->line)
+		fail(CODE_FAILED, NULL, "out of memory");
+	for (column = 0; table->columns[column].name; column++) {
+		const char *name = table->columns[column].name;
+
+		if (!strcmp(name, "ADDRESS"))
+			table_text(table, column, device->address);
+		else if (!strcmp(name, "DRIVER"))
+			table_text(table, column, device->driver);
+		else if (!strcmp(name, "IOMMU_GROUP") && device->group >= 0)
+			table_number(table, column, device->group);
+	}
+}
+
 int table_rows(const struct table *table)
 {
 	return scols_table_get_nlines(table->scols);
 }
 
-void table_print(struct table *table, const char *indent)
+static void print(struct table *table, const char *indent)
 {
 	char *text, *line, *rest;
 
-	if (scols_table_is_json(table->scols) || !*indent) {
+	if (!table->people || !*indent) {
 		scols_print_table(table->scols);
 		return;
 	}
@@ -206,6 +224,12 @@ void table_print(struct table *table, const char *indent)
 	for (line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
 		printf("%s%s\n", indent, line);
 	free(text);
+}
+
+void table_end(struct table *table, const char *indent)
+{
+	print(table, indent);
+	table_free(table);
 }
 
 char *size_text(uint64_t size)

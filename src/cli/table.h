@@ -8,6 +8,7 @@
 
 #include "options.h"
 #include "output.h"
+#include "pci.h"
 
 /*
  * What a command answers, as rows of named columns. Text for people, --raw, --json
@@ -36,15 +37,31 @@ struct column {
 	const char *help;
 };
 
+/* Columns that more than one command has. */
+#define ADDRESS_COLUMN(shown) { "ADDRESS", COLUMN_TEXT, shown, "PCI address of the device" }
+#define DRIVER_COLUMN(shown) { "DRIVER", COLUMN_TEXT, shown, "the driver that has it" }
+#define GROUP_COLUMN(shown) { "IOMMU_GROUP", COLUMN_NUMBER, shown, "number of its IOMMU group" }
+#define BAR_COLUMN(shown) { "BAR", COLUMN_NUMBER, shown, "number of the BAR" }
+#define PART_OFFSET_COLUMN(shown) { "OFFSET", COLUMN_HEX, shown, "where the part that this row is about starts in it" }
+#define PART_SIZE_COLUMN(shown) { "SIZE", COLUMN_BYTES, shown, "of that part" }
+#define CODE_COLUMN(shown) { "REASON_CODE", COLUMN_TEXT, shown, "why, in a word that stays" }
+#define REASON_COLUMN(shown) { "REASON", COLUMN_TEXT, shown, "why" }
+#define HELP_COLUMN(shown) { "HELP", COLUMN_TEXT, shown, "commands and options that help, with \"; \" between" }
+
 struct table;
 
 /* The name is the key of the rows in JSON. The options say which columns are printed, and how. */
 struct table *table_new(const char *name, const struct column *columns, const struct options *options);
 void table_free(struct table *table);
 
-/* Start a row. Its cells are empty, which is null in JSON, until one of these sets them. */
-void table_row(struct table *table);
+/*
+ * Start a row about a device: those of the columns ADDRESS, DRIVER and IOMMU_GROUP that
+ * there are have their values. The other cells are empty, which is null in JSON, until
+ * one of these sets them.
+ */
+void table_row(struct table *table, const struct device *device);
 void table_text(struct table *table, int column, const char *text);	/* NULL or "": leave it empty */
+void table_lines(struct table *table, int column, const char *text);	/* the same, of our own making, with line ends */
 void table_hex(struct table *table, int column, uint64_t value);
 void table_number(struct table *table, int column, int64_t value);	/* also for COLUMN_BYTES */
 void table_real(struct table *table, int column, double value);
@@ -53,8 +70,8 @@ void table_colour(struct table *table, int column, enum colour colour);
 
 int table_rows(const struct table *table);
 
-/* Print all rows; for people, each line behind an indent. */
-void table_print(struct table *table, const char *indent);
+/* Print all rows, for people each line behind an indent, and free the table. */
+void table_end(struct table *table, const char *indent);
 
 /* Do people read it, as opposed to a program or somebody who chose columns? */
 bool table_is_for_people(const struct options *options);

@@ -250,7 +250,8 @@ bool transaction_undo(struct transaction *transaction)
 				 change->device->address, *change->driver ? change->driver : "none",
 				 change->override,
 				 *change->device->driver ? change->device->driver : "none");
-		good &= moved && saved;
+		change->stuck = !moved || !saved;
+		good &= !change->stuck;
 	}
 	return good;
 }

@@ -11,6 +11,7 @@ struct change {
 	struct device *device;
 	bool wanted;		/* false: it is already as it should be */
 	bool begun;
+	bool stuck;		/* what was begun could not be put back */
 	char driver[64];	/* before; "" if none */
 	char override[64];	/* the same */
 	char *saved;		/* what driverctl had saved; NULL: nothing */

@@ -120,7 +120,7 @@ static void check_bind(const struct zoo_bar *bars, int count)
 	for (i = 0; i < count; i++)
 		is_str(pci_driver(&bars[i].dev), OURS, "%s: bound", bars[i].name);
 	exits(cli("bind --json%s", devices), OK, "bind again");
-	shows("\"changed\":false", "bind again");
+	shows("\"changed\": false", "bind again");
 }
 
 /*

@@ -112,7 +112,7 @@ static void check_msix_verdict(void)
 		shows("x-msix-relocation=bar2", "help");
 	}
 	exits(cli("bind --json --qemu %s", disk.bdf), OK, "bind --json --qemu");
-	shows("\"qemu\":\"-device vfio-pci,host=0000:00:18.0", "bind --json --qemu");
+	shows("\"qemu\": \"-device vfio-pci,host=0000:00:18.0", "bind --json --qemu");
 	exits(cli("unbind %s", disk.bdf), OK, "unbind");
 	is_errno(file_write(POLICY, "isolated"), 0, "msix_mmap=isolated");
 }

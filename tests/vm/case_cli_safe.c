@@ -10,7 +10,6 @@
 #include <net/if.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,32 +38,6 @@
 #define HDA 0x8086, 0x2668
 #define SERIAL 0x1b36, 0x0002
 #define DISPLAY 0x1234, 0x1111
-
-/* A bind that is refused, for the reason given, and has not touched the device. */
-static void refused(const struct pci_dev *dev, const char *why, const char *code, const char *what)
-{
-	char driver[64], text[80];
-
-	snprintf(driver, sizeof(driver), "%s", pci_driver(dev));
-	exits(cli("bind --json %s", dev->bdf), IN_USE, what);
-	says(why, what);
-	says("nothing was changed", what);
-	snprintf(text, sizeof(text), "\"reason_code\":\"%s\"", code);
-	shows(text, what);
-	shows("\"changed\":false", what);
-	is_str(pci_driver(dev), driver, "%s: it keeps its driver", what);
-	if (strcmp(pci_driver(dev), driver))
-		pci_bind(dev, driver);
-}
-
-static bool wait_for(const char *path)
-{
-	int i;
-
-	for (i = 0; i < 300 && access(path, F_OK); i++)
-		sleep_ms(100);
-	return ok(!access(path, F_OK), "there is %s", path);
-}
 
 static int ready_file;
 
@@ -111,28 +84,6 @@ static void end_holder(pid_t pid)
 	waitpid(pid, NULL, 0);
 }
 
-/* Run one of busybox's programs. */
-static int run(const char *fmt, ...)
-{
-	char line[256];
-	va_list args;
-	pid_t pid;
-	int status;
-
-	va_start(args, fmt);
-	vsnprintf(line, sizeof(line), fmt, args);
-	va_end(args);
-	pid = fork();
-	if (!pid) {
-		execl("/cli/busybox", "sh", "-c", line, NULL);
-		_exit(127);
-	}
-	waitpid(pid, &status, 0);
-	if (status)
-		diag("\"%s\" ended with status %#x", line, status);
-	return status;
-}
-
 static int hold_named(const char *path)
 {
 	/* The name is no UTF-8, and moves a terminal's cursor. */
@@ -160,7 +111,7 @@ static void check_loop(const struct pci_dev *disk)
 	ok(!ioctl(loop, LOOP_SET_FD, fd), "a loop device is on the disk");
 	close(fd);
 	close(loop);
-	refused(disk, "its disk /dev/nvme0n1 is behind /dev/loop0", "disk_loop", "loop device");
+	cli_refused(disk, "its disk /dev/nvme0n1 is behind /dev/loop0", "disk_loop", "loop device");
 	loop = open("/dev/loop0", O_RDWR);
 	ioctl(loop, LOOP_CLR_FD, 0);
 	close(loop);
@@ -181,7 +132,7 @@ static void check_target(const struct pci_dev *disk)
 	is_errno(file_write(path, "/dev/nvme0n1"), 0, "it offers the disk");
 	snprintf(path, sizeof(path), "%s/namespaces/1/enable", dir);
 	is_errno(file_write(path, "1"), 0, "to others");
-	refused(disk, "its disk /dev/nvme0n1 is offered by", "disk_target", "NVMe target");
+	cli_refused(disk, "its disk /dev/nvme0n1 is offered by", "disk_target", "NVMe target");
 	file_write(path, "0");
 	snprintf(path, sizeof(path), "%s/namespaces/1", dir);
 	rmdir(path);
@@ -196,29 +147,29 @@ static void check_disk(const struct pci_dev *disk)
 	if (!wait_for("/dev/nvme0n1"))
 		return;
 	fd = open("/dev/nvme0n1", O_RDONLY);
-	refused(disk, "(init) has its disk /dev/nvme0n1 open", "disk_open",
+	cli_refused(disk, "(init) has its disk /dev/nvme0n1 open", "disk_open",
 		"disk that is open, not exclusively");
 	close(fd);
 
 	holder = start_holder(hold_named, NULL, "/dev/nvme0n1", "strange name");
-	refused(disk, "has its disk /dev/nvme0n1 open", "disk_open", "holder with a strange name");
+	cli_refused(disk, "has its disk /dev/nvme0n1 open", "disk_open", "holder with a strange name");
 	ok(strstr(out, "\xef\xbf\xbd") && !strchr(out, '\xff') && !strchr(err, '\x1b'),
 	   "what is no UTF-8 is replaced, and moves no cursor");
 	end_holder(holder);
 
 	fd = open("/dev/nvme0", O_RDONLY);
-	refused(disk, "(init) has /dev/nvme0 open", "process_open", "controller that is open");
+	cli_refused(disk, "(init) has /dev/nvme0 open", "process_open", "controller that is open");
 	close(fd);
 
-	run("/cli/busybox mkswap /dev/nvme0n1 >/dev/null");
+	shell("/cli/busybox mkswap /dev/nvme0n1 >/dev/null");
 	ok(!swapon("/dev/nvme0n1", 0), "the disk is swap space");
-	refused(disk, "its disk /dev/nvme0n1 is swap space", "disk_swap", "swap");
+	cli_refused(disk, "its disk /dev/nvme0n1 is swap space", "disk_swap", "swap");
 	swapoff("/dev/nvme0n1");
 
 	kmod_insert("ext4", "");
-	run("/cli/busybox mke2fs /dev/nvme0n1 >/dev/null");
+	shell("/cli/busybox mke2fs /dev/nvme0n1 >/dev/null");
 	holder = start_holder(mount_elsewhere, NULL, "/dev/nvme0n1", "mount");
-	refused(disk, "its disk /dev/nvme0n1 is mounted on /tmp/data", "disk_mounted",
+	cli_refused(disk, "its disk /dev/nvme0n1 is mounted on /tmp/data", "disk_mounted",
 		"mount in another namespace");
 	end_holder(holder);
 
@@ -226,7 +177,7 @@ static void check_disk(const struct pci_dev *disk)
 	check_target(disk);
 
 	rename("/dev/nvme0n1", "/dev/away");
-	refused(disk, "whether its disk is in use cannot be found out: /dev/nvme0n1", "unknown",
+	cli_refused(disk, "whether its disk is in use cannot be found out: /dev/nvme0n1", "unknown",
 		"disk without a node");
 	rename("/dev/away", "/dev/nvme0n1");
 	exits(cli("list %s", disk->bdf), OK, "the disk is left in peace");
@@ -255,7 +206,7 @@ static bool has_interface(const char *name)
 
 static void give_interface(pid_t pid, const char *name)
 {
-	run("/cli/busybox ip link set %s netns %d", name, pid);
+	shell("/cli/busybox ip link set %s netns %d", name, pid);
 }
 
 static int other_network(const char *name)
@@ -285,22 +236,22 @@ static void check_interface(const struct pci_dev *net)
 	if (!ok(has_interface("eth0"), "there is an interface"))
 		return;
 	ok(!interface_flags("eth0", IFF_UP), "it is up");
-	refused(net, "its interface eth0 is up", "interface_up", "interface");
+	cli_refused(net, "its interface eth0 is up", "interface_up", "interface");
 	interface_flags("eth0", 0);
 
 	kmod_insert("bridge", "");
-	run("/cli/busybox brctl addbr br0 && /cli/busybox brctl addif br0 eth0");
-	refused(net, "its interface eth0 belongs to br0", "interface_member", "member of a bridge");
-	run("/cli/busybox brctl delif br0 eth0 && /cli/busybox brctl delbr br0");
+	shell("/cli/busybox brctl addbr br0 && /cli/busybox brctl addif br0 eth0");
+	cli_refused(net, "its interface eth0 belongs to br0", "interface_member", "member of a bridge");
+	shell("/cli/busybox brctl delif br0 eth0 && /cli/busybox brctl delbr br0");
 
 	holder = start_holder(other_network, give_interface, "eth0", "other namespace");
-	refused(net, "its interface eth0 is up, in the network namespace of process", "interface_up",
+	cli_refused(net, "its interface eth0 is up, in the network namespace of process", "interface_up",
 		"interface of another namespace");
 	end_holder(holder);
 	ok(has_interface("eth0"), "the interface is back from another namespace");
 
 	holder = start_holder(network_of_a_socket, give_interface, "eth0", "nowhere");
-	refused(net, "no interface can be seen: perhaps in another network namespace",
+	cli_refused(net, "no interface can be seen: perhaps in another network namespace",
 		"interface_hidden", "interface that is nowhere");
 	end_holder(holder);
 	ok(has_interface("eth0"), "the interface is back from nowhere");
@@ -332,7 +283,7 @@ static void check_others(void)
 	kmod_insert("snd-hda-intel", "");
 	if (ok(!pci_find(HDA, 0, &dev), "there is a sound card")) {
 		fd = open_node("/dev/snd/controlC*");
-		refused(&dev, "has /dev/snd/controlC0 open", "process_open", "sound card");
+		cli_refused(&dev, "has /dev/snd/controlC0 open", "process_open", "sound card");
 		close(fd);
 	}
 	if (ok(!pci_find(SERIAL, 0, &dev), "there is a serial port")) {
@@ -343,15 +294,15 @@ static void check_others(void)
 			snprintf(pattern, sizeof(pattern), "/dev/%s",
 				 strrchr(found.gl_pathv[0], '/') + 1);
 			fd = open_node(pattern);
-			refused(&dev, pattern, "process_open", "serial port");
+			cli_refused(&dev, pattern, "process_open", "serial port");
 			close(fd);
 		}
 	}
 	kmod_insert("bochs", "");
 	if (ok(!pci_find(DISPLAY, 0, &dev), "there is a display") && wait_for("/dev/fb0")) {
-		refused(&dev, "the console draws on its framebuffer fb0", "framebuffer", "display");
+		cli_refused(&dev, "the console draws on its framebuffer fb0", "framebuffer", "display");
 		fd = open_node("/dev/dri/card0");
-		refused(&dev, "(init) has /dev/dri/card0 open", "process_open", "GPU");
+		cli_refused(&dev, "(init) has /dev/dri/card0 open", "process_open", "GPU");
 		close(fd);
 	}
 
@@ -362,9 +313,9 @@ static void check_others(void)
 	kmod_insert("usb-storage", "");
 	if (ok(!pci_find(XHCI, 0, &dev), "there is a USB controller") && wait_for("/dev/sda")) {
 		fd = open_node("/dev/sda");
-		refused(&dev, "has its disk /dev/sda open", "disk_open", "USB disk");
+		cli_refused(&dev, "has its disk /dev/sda open", "disk_open", "USB disk");
 		says("the console takes keys from", "USB keyboard");
-		shows("\"reason_code\":\"keyboard\"", "USB keyboard");
+		shows("\"reason_code\": \"keyboard\"", "USB keyboard");
 		close(fd);
 	}
 }
@@ -377,7 +328,7 @@ static void check_sysfs(const struct pci_dev *dev)
 
 	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/resource0", dev->bdf);
 	fd = open(path, O_RDWR);
-	refused(dev, "(init) has resource0 open", "process_open", "driver through sysfs");
+	cli_refused(dev, "(init) has resource0 open", "process_open", "driver through sysfs");
 	close(fd);
 }
 
@@ -393,11 +344,11 @@ static void check_virtual_functions(void)
 	is_errno(pci_attr_write(&pf, "sriov_numvfs", "2"), 0, "it has two virtual functions");
 	if (!is_errno(pci_virtfn(&pf, 0, &vf), 0, "one is there"))
 		return;
-	refused(&pf, "its virtual function ", "virtual_function", "virtual functions");
+	cli_refused(&pf, "its virtual function ", "virtual_function", "virtual functions");
 	says(vf.bdf, "virtual functions");
 	is_errno(pci_bind(&vf, "vfio-pci"), 0, "one has vfio-pci");
 	if (is_errno(vfio_open(&vf, &vfio), 0, "and a user")) {
-		refused(&pf, "(init) has it open through VFIO", "vfio_open",
+		cli_refused(&pf, "(init) has it open through VFIO", "vfio_open",
 			"virtual function with a user");
 		vfio_close(&vfio);
 	}
@@ -442,7 +393,7 @@ static void check_put_back(const struct pci_dev *net, const struct pci_dev *dev)
 		diag("driverctl: %s", strerror(errno));
 	mkdir("/etc/driverctl.d", 0755);
 	saved_path(dev, path, sizeof(path));
-	ok(!run("echo vfio-pci >%s", path), "driverctl has saved vfio-pci");
+	ok(!shell("echo vfio-pci >%s", path), "driverctl has saved vfio-pci");
 	cli_fail_last_step(true);
 	exits(cli("bind --persist %s %s", net->bdf, dev->bdf), FAILED, "bind --persist that fails");
 	cli_fail_last_step(false);
@@ -490,7 +441,7 @@ static void check_refused_module(const struct pci_dev *dev)
 	is_errno(module_unload(), 0, "our module goes");
 	cli_module_path(OURS, path, sizeof(path));
 	unlink(path);
-	run("echo nothing of use >%s", path);
+	shell("echo nothing of use >%s", path);
 	exits(cli("bind %s", dev->bdf), HOST, "module for another kernel");
 	says("is not for Linux", "module for another kernel");
 	unlink(path);
@@ -587,7 +538,7 @@ static void check_unbind(const struct pci_dev *net, const struct pci_dev *dev)
 	is_errno(kmod_remove("e1000e"), 0, "its native driver's module goes again");
 	cli_module_path("e1000e", path, sizeof(path));
 	unlink(path);
-	run("echo nothing of use >%s", path);
+	shell("echo nothing of use >%s", path);
 	exits(cli("unbind %s", net->bdf), FAILED, "unbind, the native driver cannot be loaded");
 	says("e1000e, the native driver of", "native driver that cannot be loaded");
 	says("nothing was changed", "native driver that cannot be loaded");
@@ -618,7 +569,7 @@ static void check_stuck(const struct pci_dev *net, const struct pci_dev *second)
 	vfio_close(&vfio);
 	exits(cli_wait(pid), STUCK, "what cannot be put back");
 	says("could not be put back: it had the driver e1000e", "what cannot be put back");
-	shows("\"changed\":true", "what cannot be put back");
+	shows("\"changed\": true", "what cannot be put back");
 	kmod_insert("e1000e", "");
 	pci_bind(net, "");
 	pci_bind(net, "e1000e");

@@ -12,6 +12,7 @@
 
 #include "command.h"
 #include "file.h"
+#include "pci.h"
 #include "tap.h"
 
 #define OURS "subpage_vfio_pci"
@@ -232,4 +233,74 @@ void cli_fail_last_step(bool fail)
 {
 	/* VFIO takes the device: the last step of a bind. */
 	file_write("/sys/module/" OURS "/parameters/fault_points", fail ? "32" : "0");
+}
+
+int shell(const char *fmt, ...)
+{
+	char line[256];
+	va_list args;
+	pid_t pid;
+	int status;
+
+	va_start(args, fmt);
+	vsnprintf(line, sizeof(line), fmt, args);
+	va_end(args);
+	pid = fork();
+	if (!pid) {
+		execl("/cli/busybox", "sh", "-c", line, NULL);
+		_exit(127);
+	}
+	waitpid(pid, &status, 0);
+	if (status)
+		diag("\"%s\" ended with status %#x", line, status);
+	return status;
+}
+
+bool wait_for(const char *path)
+{
+	int i;
+
+	for (i = 0; i < 300 && access(path, F_OK); i++)
+		sleep_ms(100);
+	return ok(!access(path, F_OK), "there is %s", path);
+}
+
+/* All reasons of what was printed last, as JSON has them, "; " between. */
+static void read_reasons(char *text, size_t size)
+{
+	const char *reason = out;
+	size_t length = 0;
+
+	text[0] = '\0';
+	while ((reason = strstr(reason, "\"reason\": \"")) && length < size) {
+		reason += strlen("\"reason\": \"");
+		length += snprintf(text + length, size - length, "%s%.*s", length ? "; " : "",
+				   (int)(strstr(reason, "\",\n") - reason), reason);
+	}
+}
+
+void cli_refused(const struct pci_dev *dev, const char *why, const char *code, const char *what)
+{
+	static char listed[sizeof(out)];
+	char driver[64], text[80], reasons[1024], in_use[1200];
+
+	snprintf(driver, sizeof(driver), "%s", pci_driver(dev));
+	snprintf(text, sizeof(text), "%s: list", what);
+	exits(cli("list --json -o IN_USE %s", dev->bdf), OK, text);
+	memcpy(listed, out, sizeof(out));
+
+	exits(cli("bind --json %s", dev->bdf), IN_USE, what);
+	says(why, what);
+	says("nothing was changed", what);
+	snprintf(text, sizeof(text), "\"reason_code\": \"%s\"", code);
+	shows(text, what);
+	shows("\"changed\": false", what);
+	is_str(pci_driver(dev), driver, "%s: it keeps its driver", what);
+	if (strcmp(pci_driver(dev), driver))
+		pci_bind(dev, driver);
+
+	read_reasons(reasons, sizeof(reasons));
+	snprintf(in_use, sizeof(in_use), "\"in_use\": \"%s\"", reasons);
+	if (!ok(strstr(listed, in_use), "%s: list says the same of it", what))
+		diag("bind: %s; list: %s", in_use, listed);
 }

@@ -33,6 +33,19 @@ int cli_wait(pid_t pid);
 /* The same for doc/examples/read_capability.c. */
 int example(const char *fmt, ...);
 
+/*
+ * A bind that is refused, for that reason, and has not touched the device; "list" says of
+ * it that it is in use for all the reasons that "bind" gives, and for no others.
+ */
+struct pci_dev;
+void cli_refused(const struct pci_dev *dev, const char *why, const char *code, const char *what);
+
+/* Run a line of busybox's shell. Returns its status. */
+int shell(const char *fmt, ...);
+
+/* Test that a file comes to be, in half a minute. */
+bool wait_for(const char *path);
+
 /* With the module's test build: has each bind fail at its last step. */
 void cli_fail_last_step(bool fail);
 
