@@ -230,12 +230,20 @@ static bool iommu_may_group(void)
 	return may;
 }
 
+/* VFIO's own mode for that; it may be an option in modprobe.d that waits for the module. */
 static bool works_without_iommu(void)
 {
 	char mode[8];
 
+	if (access("/sys/module/vfio", F_OK))
+		module_load("vfio");
 	return sysfs_read("/sys/module/vfio/parameters/enable_unsafe_noiommu_mode", mode,
 			  sizeof(mode)) > 0 && *mode == 'Y';
+}
+
+static bool lacks_iommu(const struct device *device)
+{
+	return device->group < 0 && !works_without_iommu();
 }
 
 static void need_iommu(const struct transaction *transaction)
@@ -243,10 +251,9 @@ static void need_iommu(const struct transaction *transaction)
 	int i;
 
 	for (i = 0; i < transaction->count; i++)
-		if (transaction->change[i].wanted && transaction->change[i].device->group < 0 &&
-		    !iommu_may_group() && !works_without_iommu())
-			fail(CODE_HOST,
-			     "switch the IOMMU on in the firmware's set-up and boot with intel_iommu=on (Intel)",
+		if (transaction->change[i].wanted && lacks_iommu(transaction->change[i].device) &&
+		    !iommu_may_group())
+			fail(CODE_HOST, "switch the IOMMU on in the firmware's set-up and boot with intel_iommu=on (Intel)",
 			     "%s has no IOMMU group, without which VFIO takes no device; nothing was changed",
 			     transaction->change[i].device->address);
 }
@@ -314,7 +321,7 @@ static bool take(struct change *change)
 	good = transaction_move(change, OURS, OURS);
 	if (!good) {
 		print_log(log, change->device->address);
-		if (change->device->group < 0)
+		if (lacks_iommu(change->device))
 			complain("switch the IOMMU on in the firmware's set-up and boot with intel_iommu=on (Intel)",
 				 "%s has no IOMMU group", change->device->address);
 	}
@@ -665,7 +672,7 @@ static int bind_all(struct run *run)
 		if (transaction_interrupted(transaction))
 			return CODE_FAILED;
 		if (!is_ours(device) && !take(&transaction->change[i]))
-			return device->group < 0 ? CODE_HOST : CODE_FAILED;
+			return lacks_iommu(device) ? CODE_HOST : CODE_FAILED;
 		if (!late || !run->options->group)
 			continue;
 		for (n = 0; n < run->bus.count; n++)
