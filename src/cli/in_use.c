@@ -292,7 +292,10 @@ static void check_virtual_functions(const struct machine *machine, const struct 
 /* The firmware's picture, drawn by a driver that knows nothing of PCI. */
 static void check_firmware_display(const struct device *device, struct obstacles *obstacles)
 {
-	static const char * const name[] = { "efifb", "vesafb", "simplefb", "simple-framebuffer", "BOOTFB" };
+	static const char * const name[] = {
+		"BOOTFB", "corebootdrm", "efidrm", "efifb", "ofdrm", "offb", "simple-framebuffer", "simpledrm",
+		"simplefb", "vesadrm", "vesafb",
+	};
 	FILE *iomem = fopen("/proc/iomem", "re");
 	char line[256], text[8];
 	int bar;

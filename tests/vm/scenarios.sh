@@ -522,6 +522,18 @@ scenario() {
 			-device nvme,serial=2,bus=port1,subsys=subsystem,sriov_max_vfs=2,sriov_vq_flexible=4,sriov_vi_flexible=2)
 		command_line
 		;;
+	cli-holders)
+		shows="the command leaves alone what the kernel itself holds: volumes, arrays, targets, bonds, the firmware's picture"
+		# Each kernel that names its holders in its own way. vga= has the firmware draw.
+		machines='x86_64-6.1 x86_64-7.2' cases=cli_holders parameters=vga=0x317
+		wants='drive module:nvme module:e1000e module:dm-mod module:raid1 module:sd_mod module:virtio_pci module:virtio_scsi
+			module:target_core_iblock module:bonding module:8021q'
+		options=(-drive "if=none,id=drive,format=raw,snapshot=on,file=$scratch/drive.img,file.locking=off"
+			-drive "if=none,id=lun,format=raw,snapshot=on,file=$scratch/drive.img,file.locking=off")
+		devices=(-device nvme,drive=drive,serial=1 -device virtio-scsi-pci,id=scsi,disable-legacy=on -device scsi-hd,bus=scsi.0,drive=lun
+			-device e1000e,romfile= -device VGA)
+		command_line
+		;;
 	dkms)
 		shows='DKMS builds the module for the kernels of a suite, and its users find and load it'
 		program=tests/dkms/run machines=x86_64
