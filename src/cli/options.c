@@ -323,6 +323,7 @@ void options_read(int argc, char **argv, const struct command *command,
 		fail(CODE_USAGE, NULL, "%s takes one device", command->name);
 	if (options->json && options->raw)
 		fail(CODE_USAGE, "leave one of them out", "--json and --raw exclude each other");
-	if (command->columns)
+	/* --shared has a table of its own, which it looks at itself. */
+	if (command->columns && !options->shared)
 		table_check_columns(command->columns, options->columns);
 }
