@@ -74,3 +74,54 @@ libvirt_older() {
 	check "a domain with managed='yes' starts" try virsh create /tmp/domain.xml
 	check "libvirt has handed the card over to vfio-pci" bound "$nic" vfio-pci
 }
+
+# The XML that "subpage-vfio bind --libvirt" prints, put where it says into a domain.
+domain_with() {
+	cat <<-END
+		<domain type='qemu' xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>
+		  <name>guest</name>
+		  <memory unit='MiB'>64</memory>
+		  <os><type machine='q35'>hvm</type></os>
+		  <devices>
+		$(sed '/^<!-- and at the end/,$d' "$1")
+		  </devices>
+		$(sed -n '/^<!-- and at the end/,$p' "$1")
+		</domain>
+	END
+}
+
+libvirt_xml() {
+	local nics nic
+	mapfile -t nics < <(on_bus 10ec:8139)
+	pack "${nics[@]}"
+	nic=${nics[1]}
+	subpage-vfio bind --libvirt "$nic" >/tmp/said
+	try cat /tmp/said
+	sed -n '/^</,$p' /tmp/said >/tmp/hostdev.xml
+	check "the command has bound the card" bound "$nic" "$driver"
+	check "it prints a hostdev" grep -q '^<hostdev' /tmp/hostdev.xml
+	domain_with /tmp/hostdev.xml >/tmp/domain.xml
+	check "libvirt's schema takes it" try virsh define --validate /tmp/domain.xml
+	check "the domain starts with it" try virsh start guest
+	check "QEMU has mapped the card's BAR with it" bar_mapped
+	check "the domain with it ends" try virsh destroy guest
+	check "the domain is undefined" try virsh undefine guest
+	sed '/<hostdev/,/<.hostdev>/d' /tmp/domain.xml >/tmp/plain.xml
+	check "a domain without a device is defined" try virsh define --validate /tmp/plain.xml
+	check "attach-device takes it, too" try virsh attach-device --config guest /tmp/hostdev.xml
+	check "so that the device is in the domain" sh -c 'virsh dumpxml guest | grep -q "<hostdev"'
+	check "that domain is undefined" try virsh undefine guest
+	check "the command gives the card back" try subpage-vfio unbind "$nic"
+	check "its native driver has it" soon 20 bound "$nic" 8139cp
+
+	# No card of this machine has registers beside its MSI-X table.
+	printf '%b\n' "$(/opt/fake-sysfs subpage-vfio bind --raw -o LIBVIRT --libvirt 00:05.0 2>/dev/null | tail -n 1)" \
+		>/tmp/relocated.xml
+	check "with registers beside the table there is a relocation" try grep x-msix-relocation /tmp/relocated.xml
+	domain_with /tmp/relocated.xml >/tmp/domain.xml
+	check "libvirt's schema takes that, too" try virsh define --validate /tmp/domain.xml
+	check "and libvirt keeps it" sh -c 'virsh dumpxml guest | grep -q x-msix-relocation'
+	check "the last domain is undefined" try virsh undefine guest
+	sed -i 's/<qemu:frontend>/<qemu:frontends>/' /tmp/domain.xml
+	check "the schema takes not everything" eval '! try virsh define --validate /tmp/domain.xml'
+}
