@@ -8,12 +8,14 @@
 #include <glob.h>
 #include <linux/loop.h>
 #include <net/if.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -179,6 +181,8 @@ static void check_disk(const struct pci_dev *disk)
 	rename("/dev/nvme0n1", "/dev/away");
 	cli_refused(disk, "whether its disk is in use cannot be found out: /dev/nvme0n1", "unknown",
 		"disk without a node");
+	shell("echo no disk >/dev/nvme0n1");
+	cli_refused(disk, "cannot be found out: /dev/nvme0n1 is another file", "unknown", "other file in its place");
 	rename("/dev/away", "/dev/nvme0n1");
 	exits(cli("list %s", disk->bdf), OK, "the disk is left in peace");
 }
@@ -229,6 +233,33 @@ static int network_of_a_socket(const char *name)
 	return !has_interface(name) || sock < 0 || setns(home, CLONE_NEWNET) || close(home);
 }
 
+/* No process is in it; one has it open, as container managers have. */
+static int network_of_a_file(const char *name)
+{
+	int home = open("/proc/self/ns/net", O_RDONLY);
+
+	if (home < 0 || unshare(CLONE_NEWNET))
+		return 1;
+	ready();
+	return !has_interface(name) || interface_flags(name, IFF_UP) || open("/proc/self/ns/net", O_RDONLY) < 0 ||
+	       setns(home, CLONE_NEWNET) || close(home);
+}
+
+#define NAMED "/tmp/named"
+
+/* As "ip netns add" keeps one. */
+static int network_of_a_name(const char *name)
+{
+	int home = open("/proc/self/ns/net", O_RDONLY);
+
+	if (home < 0 || unshare(CLONE_NEWNET))
+		return 1;
+	ready();
+	close(open(NAMED, O_WRONLY | O_CREAT, 0644));
+	return !has_interface(name) || interface_flags(name, IFF_UP) ||
+	       mount("/proc/self/ns/net", NAMED, NULL, MS_BIND, NULL) || setns(home, CLONE_NEWNET) || close(home);
+}
+
 static void check_interface(const struct pci_dev *net)
 {
 	pid_t holder;
@@ -249,6 +280,19 @@ static void check_interface(const struct pci_dev *net)
 		"interface of another namespace");
 	end_holder(holder);
 	ok(has_interface("eth0"), "the interface is back from another namespace");
+
+	holder = start_holder(network_of_a_file, give_interface, "eth0", "file of a namespace");
+	cli_refused(net, "its interface eth0 is up, in a network namespace that process", "interface_up",
+		"interface of a namespace that is a file");
+	end_holder(holder);
+	ok(has_interface("eth0"), "the interface is back from a file");
+
+	holder = start_holder(network_of_a_name, give_interface, "eth0", "named namespace");
+	cli_refused(net, "its interface eth0 is up, in the network namespace " NAMED, "interface_up",
+		"interface of a named namespace");
+	end_holder(holder);
+	umount(NAMED);
+	ok(has_interface("eth0"), "the interface is back from a named namespace");
 
 	holder = start_holder(network_of_a_socket, give_interface, "eth0", "nowhere");
 	cli_refused(net, "no interface can be seen: perhaps in another network namespace",
@@ -320,16 +364,77 @@ static void check_others(void)
 	}
 }
 
+static int map_alone(const char *path)
+{
+	int fd = open(path, O_RDWR);
+	void *map = mmap(NULL, sysconf(_SC_PAGESIZE), PROT_READ, MAP_SHARED, fd, 0);
+
+	close(fd);
+	return map == MAP_FAILED;
+}
+
+static void *open_and_stay(void *path)
+{
+	if (open(path, O_RDWR) >= 0)
+		ready();
+	pause();
+	return NULL;
+}
+
+/* Its first thread ends, and with it what /proc shows of the process itself. */
+static int end_first_thread(const char *path)
+{
+	pthread_t thread;
+
+	if (!pthread_create(&thread, NULL, open_and_stay, (void *)path))
+		pthread_exit(NULL);
+	return 1;
+}
+
 /* A file of sysfs that a driver in user space maps. */
 static void check_sysfs(const struct pci_dev *dev)
 {
 	char path[96];
+	pid_t holder;
 	int fd;
 
 	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/resource0", dev->bdf);
 	fd = open(path, O_RDWR);
 	cli_refused(dev, "(init) has resource0 open", "process_open", "driver through sysfs");
 	close(fd);
+	holder = start_holder(map_alone, NULL, path, "mapping without a file");
+	cli_refused(dev, "(init) has resource0 open", "process_open", "mapping without a file");
+	end_holder(holder);
+	holder = start_holder(end_first_thread, NULL, path, "process without its first thread");
+	cli_refused(dev, "(init) has resource0 open", "process_open", "process without its first thread");
+	end_holder(holder);
+}
+
+/* In a message between processes that nobody has read, an open file is in no process's list. */
+static void check_hidden_user(const struct pci_dev *dev)
+{
+	union {
+		char space[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr head;
+	} control = { .head = { CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS } };
+	struct iovec byte = { "", 1 };
+	struct msghdr message = {
+		.msg_iov = &byte, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control),
+	};
+	char path[32];
+	int pair[2], fd;
+
+	pci_bind(dev, "vfio-pci");
+	snprintf(path, sizeof(path), "/dev/vfio/%d", pci_iommu_group(dev));
+	fd = open(path, O_RDWR);
+	memcpy(CMSG_DATA(&control.head), &fd, sizeof(fd));
+	ok(fd >= 0 && !socketpair(AF_UNIX, SOCK_STREAM, 0, pair) && sendmsg(pair[0], &message, 0) == 1,
+	   "the group is open, in a message");
+	close(fd);
+	cli_refused(dev, "a process has it open through VFIO", "vfio_open", "file in a message");
+	close(pair[0]);
+	close(pair[1]);
+	pci_bind(dev, "");
 }
 
 /* Those of a disk, of which one has a user. Nothing may wait for him. */
@@ -638,6 +743,7 @@ CASE(cli_safe)
 	check_interface(&net);
 	check_others();
 	check_sysfs(&first);
+	check_hidden_user(&first);
 	check_virtual_functions();
 	check_lost_output(&first);
 	check_closed_files(zoo_named(bars, zoo_list(bars), "sdhci"));
