@@ -224,20 +224,94 @@ static void check_auto(void)
 	devices[NVME].options = "";
 }
 
-CASE(check)
+/* With the options of -device that all have. */
+static bool set_up(const char *options)
 {
 	int i;
 
 	cli_set_up();
 	if (!is_errno(image_mount(), 0, "there is a QEMU in the machine") ||
 	    !is_errno(module_load(""), 0, "the module loads"))
-		return;
+		return false;
 	for (i = 0; i < DEVICES; i++) {
 		if (!is_errno(pci_find(models[i].vendor, models[i].device, models[i].nth, &devices[i].dev), 0,
 			      "device %d is there", i))
-			return;
-		devices[i].options = "";
+			return false;
+		devices[i].options = options;
 	}
+	return true;
+}
+
+/* A process that has no group open, nor any file named after VFIO's devices but each device's own. */
+static bool opens_devices_themselves(pid_t pid)
+{
+	char path[64], target[64];
+	int i, own = 0, iommufd = 0;
+	ssize_t n;
+
+	for (i = 0; i < 256; i++) {
+		snprintf(path, sizeof(path), "/proc/%d/fd/%d", pid, i);
+		n = readlink(path, target, sizeof(target) - 1);
+		if (n < 0)
+			continue;
+		target[n] = '\0';
+		own += !strncmp(target, "/dev/vfio/devices/", strlen("/dev/vfio/devices/"));
+		iommufd += !strcmp(target, "/dev/iommu");
+		if (!strcmp(target, "anon_inode:[vfio-device]"))
+			return false;
+	}
+	return own == DEVICES && iommufd;
+}
+
+static void check_iommufd_guest(const char *driver, const char *const *answer)
+{
+	static const char *const more[] = {
+		"-object", "iommufd,id=iommufd0", "-qmp", "unix:/tmp/qmp,server=on,wait=off", NULL,
+	};
+	pid_t pid;
+
+	about("iommufd, %s", driver);
+	bind_all(driver);
+	pid = nested_start(STAY, devices, DEVICES, more);
+	if (!ok(pid > 0, "the guest runs"))
+		return;
+	ok(opens_devices_themselves(pid), "QEMU has opened each device by its own file");
+	exits(cli("check " ANSWER " %d", pid), OK, "check");
+	check_answers(answer, "asking QEMU");
+	exits(cli("check --raw -o HELD,KVM,MONITOR %d", pid), OK, "what is known of it");
+	shows("\nyes 1 1\n", "what is known of it");
+	exits(cli("unbind %s", devices[NET].dev.bdf), IN_USE, "unbind of one of its devices");
+	says("(qemu-system-aar) has it open through VFIO (/dev/vfio/devices/vfio", "unbind of one of its devices");
+	nested_stop(pid);
+}
+
+CASE(check_iommufd)
+{
+	static const char *const stock[DEVICES] = {
+		[NVME] = "no no shared_page", [NET] = "no no shared_page", [CARD] = "no no shared_page",
+	};
+	static const char *const ours[DEVICES] = {
+		[NVME] = "yes no msix_emulated", [NET] = "yes yes direct", [CARD] = "yes yes direct",
+		[CARD2] = "yes yes direct",
+	};
+
+	if (!set_up(",iommufd=iommufd0"))
+		return;
+	check_iommufd_guest(STOCK, stock);
+	check_iommufd_guest(OURS, ours);
+	{
+		about("at the end");
+		bind_all("");
+	}
+	is_errno(module_unload(), 0, "the module unloads");
+}
+
+CASE(check)
+{
+	int i;
+
+	if (!set_up(""))
+		return;
 	exits(cli("check"), OK, "check of an idle machine");
 	shows("No process holds a VFIO device", "check of an idle machine");
 	exits(cli("check 999999"), NO_DEVICE, "no such process");

@@ -16,6 +16,7 @@
 #		new-qemu	QEMU 10 in place of Debian 12's 7.2
 #		nested		a QEMU of the machine's own architecture at /nested
 #		dpdk		with it: DPDK's testpmd instead of QEMU
+#		nested-new	with it: QEMU 10
 #		linux		the machine's own kernel and initial files in /guest, for a guest
 #		guest:NAME	those of a row of guest_table, in /guest/NAME; after "linux"
 #		rom		$scratch/rom: what a device shows in its ROM BAR
@@ -556,6 +557,16 @@ scenario() {
 		command_line
 		prepare=(sh -c "tests/cli/stage ${arch-} && make -s -C tests/guest O=../../build/guest arm64-stay arm64-packed")
 		files+=(build/guest/arm64-stay.elf=guest/stay.elf build/guest/arm64-packed.elf=guest/packed.elf)
+		options=(-drive "if=none,id=drive,format=raw,file=$scratch/drive.img")
+		devices=(-device nvme,drive=drive,serial=1 -device rtl8139,romfile= -device sdhci-pci -device sdhci-pci)
+		;;
+	check-iommufd)
+		shows='the same of a guest whose QEMU has opened its devices by their own files, through iommufd'
+		# The one kernel that has KVM and iommufd.
+		machines=arm64-64k-7.2 cases=check_iommufd wants='drive nested nested-new'
+		command_line
+		prepare=(sh -c "tests/cli/stage ${arch-} && make -s -C tests/guest O=../../build/guest arm64-stay arm64-packed")
+		files+=(build/guest/arm64-stay.elf=guest/stay.elf)
 		options=(-drive "if=none,id=drive,format=raw,file=$scratch/drive.img")
 		devices=(-device nvme,drive=drive,serial=1 -device rtl8139,romfile= -device sdhci-pci -device sdhci-pci)
 		;;
