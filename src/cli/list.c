@@ -57,7 +57,7 @@ static const struct column columns[] = {
 
 static const char * const mappable_key[] = {
 	[MAPPABLE_NO] = "no",
-	[MAPPABLE_WITH_OURS] = "with_" OURS,
+	[MAPPABLE_WITH_OURS] = ("with_" OURS),
 	[MAPPABLE_WITH_OPTION] = "with_option",
 	[MAPPABLE_NOT_NEEDED] = "not_needed",
 	[MAPPABLE_NOW] = "now",
