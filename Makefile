@@ -40,7 +40,7 @@ dkms-remove: ## Undo dkms-install, for all kernels
 	dkms remove $(name)/$(version) --all
 	rm -r $(dkms_source)
 
-demo: ## See what it does, in a virtual machine (needs root or sudo, about 3 minutes)
+demo: ## See what it does, in a virtual machine (needs root or sudo)
 	scripts/demo
 
 check: ## Run all the tests (needs root or sudo for packages); SCENARIOS=help lists them
