@@ -120,8 +120,8 @@ states_are_everywhere() {
 # this project, or one of those whose words are here (QEMU, libvirt, the kernel).
 messages_are_said() {
 	perl -Mutf8 -CSD -e '
-		my @others = ("Key was rejected by service", "group … is not viable", "unknown driver name",
-			"must be manually detached", "No automatic MSI-X relocation available");
+		my @others = ("Key was rejected by service", "no iommu_group found", "group … is not viable",
+			"unknown driver name", "must be manually detached", "No automatic MSI-X relocation available");
 		my $said = "";
 		for my $file (glob "src/driver/*.c src/cli/*.c") {
 			open my $in, "<", $file or die "$file: $!";
