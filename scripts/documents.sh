@@ -112,7 +112,7 @@ states_are_everywhere() {
 			wants($tables =~ /\b$state\b/, "msix_state in doc/subpage_vfio_pci.4", $state);
 		}
 		for (@reasons) {
-			wants($texts =~ /\[REASON_$_\] = \{ "\L$_\E", /, "reasons[] of src/cli/reason.c", "REASON_$_");
+			wants($texts =~ /\[REASON_$_\] = \{ "\L$_\E",\s/, "reasons[] of src/cli/reason.c", "REASON_$_");
 		}'
 }
 

@@ -146,7 +146,7 @@ static void measure(int first, int n, int times)
 		if (!way->state)
 			stock = cost;
 		else if (!strcmp(way->state, "in_place"))
-			ok(cost <= RATIO_MAX * stock, "to bind %d of them in place costs at most %.1f times what stock vfio-pci does (%.2f)",
+			ok(cost <= RATIO_MAX * stock, "in place, to bind %d of them costs at most %.1f times what stock does (%.3f)",
 			   n, RATIO_MAX, cost / stock);
 	}
 }
