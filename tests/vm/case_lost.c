@@ -503,6 +503,7 @@ CASE(lost_open)
 	struct vfio vfio;
 	uint32_t value;
 	pid_t writer;
+	char *log;
 	int mark;
 
 	if (!is_errno(module_load(""), 0, "the module loads"))
@@ -522,8 +523,13 @@ CASE(lost_open)
 			kill(writer, SIGKILL);
 			waitpid(writer, NULL, 0);
 		}
+		mark = log_mark();
 		vfio_close(&vfio);
 		check_asleep("closed,");
+		log = log_since(mark);
+		is_u64(log_count(log, "usage count underflow"), 0, "it was kept awake as often as it is let go");
+		free(log);
+		close(mark);
 		check_again(value);
 		is_errno(pci_bind(&at.dev, ""), 0, "the device is unbound");
 		ok(!zoo_any_claim(), "the BAR has its true size again");
