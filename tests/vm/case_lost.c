@@ -533,7 +533,12 @@ CASE(lost_open)
 		check_again(value);
 		is_errno(pci_bind(&at.dev, ""), 0, "the device is unbound");
 		ok(!zoo_any_claim(), "the BAR has its true size again");
+		mark = log_mark();
 		start_over(0);
+		log = log_since(mark);
+		is_u64(log_count(log, "within a second"), 0, "no newcomer waits any longer");
+		free(log);
+		close(mark);
 		pci_bind(&at.dev, "");
 	}
 	about("stock vfio-pci");
