@@ -36,7 +36,7 @@ static const struct {
 	{ "the BAR register takes the address", "failed" },
 };
 
-enum { POINT_RELEASE, POINT_REGISTER = 5, POINT_PUT_BACK };
+enum { POINT_RELEASE, POINT_ASSIGN = 2, POINT_REGISTER = 5, POINT_PUT_BACK };
 
 /* IORESOURCE_SIZEALIGN, _UNSET and, in ALIGN, _STARTALIGN, of the kernel. */
 #define SIZEALIGN 0x00040000
@@ -168,20 +168,20 @@ static uint64_t bar_register(const struct zoo_bar *at)
 }
 
 /* A step fails, and by then somebody else has the old range: what can be had is said and nothing dangles. */
-static void check_no_way_back(int point, const struct zoo_bar *at)
+static void check_no_way_back(unsigned int failing, const char *step, const struct zoo_bar *at)
 {
-	bool registers = point == POINT_REGISTER;
+	bool registers = failing & 1 << POINT_REGISTER;
 	int mark = log_mark();
 	struct pci_bar bar;
 	struct vfio vfio;
 	char *log;
 	int i;
 
-	about("no way back: BAR %d of %s, %s", at->bar, at->dev.bdf, registers ? "VFIO takes the device" : points[point].step);
+	about("no way back: BAR %d of %s, %s", at->bar, at->dev.bdf, step);
 	for (i = 0; i < DEVICES; i++)
 		snapshot_copy(&bars[i].dev);
 	decode_on(&at->dev);
-	set_fault_points(1 << point | 1 << POINT_PUT_BACK);
+	set_fault_points(failing | 1 << POINT_PUT_BACK);
 	is_errno(pci_bind(&at->dev, OURS), registers ? -EIO : 0, "the bind");
 	log = log_since(mark);
 	is_u64(log_count(log, "it has no address now and memory decode is off; remove the device and rescan"), 1,
@@ -286,9 +286,13 @@ CASE(faults)
 	check_register();
 	/* Without the placeholder's own point there is none: the BAR is still where it was. */
 	for (i = POINT_RELEASE + 1; i <= POINT_REGISTER; i++) {
-		check_no_way_back(i, &bars[DEVICES - BITS_64 - 1]);
-		check_no_way_back(i, &bars[DEVICES - 1]);
+		const char *step = i == POINT_REGISTER ? "VFIO takes the device" : points[i].step;
+
+		check_no_way_back(1 << i, step, &bars[DEVICES - BITS_64 - 1]);
+		check_no_way_back(1 << i, step, &bars[DEVICES - 1]);
 	}
+	/* Then VFIO does not take it, either. */
+	check_no_way_back(1 << POINT_ASSIGN | 1 << POINT_REGISTER, "both", &bars[DEVICES - 1]);
 
 	/* Kept awake, for to sleep is to have config space saved. */
 	file_write("/sys/module/" OURS "/parameters/disable_idle_d3", "1");
