@@ -76,7 +76,7 @@ static void check_vga(const char *option, int want)
 {
 	struct pci_dev vga;
 	/* A kernel can be built without that access: then nobody has it. */
-	int stock = getenv("no_vga") ? -EINVAL : 0;
+	int stock = getenv("vga_legacy") ? -EINVAL : 0;
 
 	about("VGA, %s", *option ? option : "by default");
 	if (!is_errno(pci_find(VGA, 0, &vga), 0, "there is a display"))

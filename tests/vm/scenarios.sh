@@ -180,8 +180,8 @@ scenario() {
 		options=(-smp 2 -object 'memory-backend-ram,size=1M,id=shared'
 			-drive "if=none,id=drive,format=raw,file=$scratch/drive.img")
 		# Slots 0x10 and 0x18 share an interrupt line.
-		# That kernel is built without VFIO for VGA's legacy ranges.
-		[ "${machine-}" != x86_64-7.2-debug ] || parameters=no_vga=yes
+		# That kernel is built without VFIO for VGA's legacy ranges. (QEMU itself reads "vga=".)
+		[ "${machine-}" != x86_64-7.2-debug ] || parameters=vga_legacy=none
 		devices=(-device ivshmem-plain,memdev=shared -device VGA -device nvme,drive=drive,serial=1
 			-device sdhci-pci,addr=0x10 -device sdhci-pci,addr=0x18)
 		;;
