@@ -240,7 +240,9 @@ CASE(nomem)
 
 	if (!is_errno(module_load(""), 0, "the module loads") || !fault_injection_ready())
 		return;
-	if (!ok(zoo_list_packed(bars) == 2 && !zoo_alone(&bars[0]), "two BARs share a page") ||
+	if (!ok(zoo_list_packed(bars) == 4 && !zoo_alone(&bars[0]) && zoo_address(&bars[1]) >> 32 == 0,
+		"two BARs share a page") ||
+	    !ok(!zoo_alone(&bars[2]) && zoo_address(&bars[2]) >> 32, "and two of the same devices one above 4 GiB") ||
 	    !is_errno(pci_find(NVME, 0, &nvme), 0, "there is a disk"))
 		return;
 	check_bind(&bars[0], &bars[1]);
