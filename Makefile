@@ -20,9 +20,11 @@ module:
 cli:
 	$(MAKE) -C src/cli
 
-install: all ## Install both; DESTDIR= and PREFIX= as usual, KERNEL= for another kernel
+install: all module-man ## Install both; DESTDIR= and PREFIX= as usual, KERNEL= for another kernel
 	$(kbuild) INSTALL_MOD_PATH=$(DESTDIR) INSTALL_MOD_DIR=updates modules_install
 	$(MAKE) -C src/cli install DESTDIR=$(DESTDIR) PREFIX=$(PREFIX)
+
+module-man:
 	install -D -m 644 doc/subpage_vfio_pci.4 $(DESTDIR)$(PREFIX)/share/man/man4/subpage_vfio_pci.4
 
 dkms-source:
@@ -75,4 +77,4 @@ clean: ## Remove what was built here; the cache of kernels stays
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
-.PHONY: all module cli install dkms-source dkms-install dkms-remove demo check check-slow soak coverage bench static deb rpm clean help
+.PHONY: all module cli install module-man dkms-source dkms-install dkms-remove demo check check-slow soak coverage bench static deb rpm clean help
