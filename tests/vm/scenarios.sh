@@ -241,10 +241,10 @@ scenario() {
 		;;
 	noiommu)
 		shows='without an IOMMU nothing is bound, and driver and command say what to switch on'
-		# Debian's kernels are built without VFIO's mode for such a machine.
-		machines='x86_64-6.1 x86_64-7.2-debug' cases=noiommu,cli_no_iommu parameters=intel_iommu=off
+		machines='x86_64-6.1 x86_64-7.2 x86_64-6.12-debug' cases=noiommu,cli_no_iommu parameters=intel_iommu=off
 		wants=module:e1000e
-		[ "${flavour-}" != debug ] || {
+		# Debian's kernels are built without VFIO's mode for such a machine.
+		[ "${machine-}" != x86_64-6.12-debug ] || {
 			parameters+=' vfio=noiommu'
 			warns='Adding kernel taint for vfio-noiommu'
 		}
