@@ -30,7 +30,8 @@ static const struct zoo_bar *of_class(uint16_t class)
 	int i;
 
 	for (i = 0; i < count; i++)
-		if (pci_config_read(&bars[i].dev, CLASS, 2) == class && (!zoo_address(&bars[i]) || zoo_other_device(&bars[i])))
+		if (pci_config_read(&bars[i].dev, CLASS, 2) == class &&
+		    (!zoo_address(&bars[i]) || zoo_other_device(&bars[i])))
 			return &bars[i];
 	return NULL;
 }

@@ -155,7 +155,8 @@ static void check_bad_pointers(const struct vfio *vfio, int bar)
 	mprotect(pages + 2 * page, page, PROT_NONE);
 	is_errno(ioctl(vfio->device, VFIO_DEVICE_GET_REGION_INFO, pages + 2 * page) ? -errno : 0, -EFAULT,
 		 "no question");
-	is_errno(ioctl(vfio->device, VFIO_DEVICE_GET_REGION_INFO, constant) ? -errno : 0, -EFAULT, "no room for the answer");
+	is_errno(ioctl(vfio->device, VFIO_DEVICE_GET_REGION_INFO, constant) ? -errno : 0, -EFAULT,
+		 "no room for the answer");
 	is_errno(ioctl(vfio->device, VFIO_DEVICE_GET_REGION_INFO, info) ? -errno : 0, -EFAULT,
 		 "no room for the capabilities");
 	munmap(pages, 3 * page);
