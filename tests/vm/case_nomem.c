@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/pci_regs.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -188,6 +189,8 @@ static void check_map(const struct pci_dev *dev, int bar, uint32_t reg, int leas
 
 	if (!is_errno(vfio_open(dev, &vfio), 0, "%s: opened", dev->bdf))
 		return;
+	is_errno(vfio_write32(&vfio, VFIO_PCI_CONFIG_REGION_INDEX, PCI_INTERRUPT_LINE, 0), 0,
+		 "%s: its config space is written", dev->bdf);
 	nth = fail_each(dev, bar, &vfio, false);
 	ok(nth >= least, "%s BAR %d: mapped, and each of %d allocations has failed once", dev->bdf, bar, nth);
 	is_errno(vfio_read32(&vfio, bar, reg, &value), 0, "%s BAR %d: a register is read", dev->bdf, bar);
