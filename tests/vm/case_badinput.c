@@ -222,6 +222,8 @@ CASE(badinput)
 	check_parameter("realign=1,0@0000:00:01",
 			"expected [DOMAIN:]BUS:DEVICE.FUNCTION or pci:VENDOR:DEVICE at character 5");
 	check_parameter("realign=1,0@00:20.0", "VENDOR:DEVICE at character 5");
+	check_parameter("realign=1,0@00:1f.8", "VENDOR:DEVICE at character 5");
+	check_parameter("realign=1,0@00:.7", "VENDOR:DEVICE at character 5");
 	check_parameter("realign=1,0@pci:8086", "VENDOR:DEVICE at character 5");
 	check_parameter("realign=1,0@00:1f.7x", "expected a comma at character 12");
 	check_parameter("realign=1,", "expected 0, 1 or trap at character 3");
