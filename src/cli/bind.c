@@ -63,7 +63,8 @@ static const struct column columns[] = {
 	[COL_DRIVER] = DRIVER_COLUMN(SHOWN),
 	[COL_GROUP] = GROUP_COLUMN(HIDDEN),
 	[COL_CHANGED] = { "CHANGED", COLUMN_BOOL, SHOWN, "has anything of it been changed?" },
-	[COL_CODE] = { "REASON_CODE", COLUMN_TEXT, SHOWN, "how it is in use, in a word that stays; a row for each; empty: it is not" },
+	[COL_CODE] = { "REASON_CODE", COLUMN_TEXT, SHOWN,
+		"how it is in use, in a word that stays; a row for each; empty: it is not" },
 	[COL_REASON] = { "REASON", COLUMN_TEXT, SHOWN, "the same in words, with who uses it" },
 	[COL_QEMU] = { "QEMU", COLUMN_TEXT, HIDDEN, "QEMU's option for it, with --qemu" },
 	[COL_LIBVIRT] = { "LIBVIRT", COLUMN_TEXT, HIDDEN, "libvirt's XML for it, with --libvirt" },
@@ -253,7 +254,8 @@ static void need_iommu(const struct transaction *transaction)
 	for (i = 0; i < transaction->count; i++)
 		if (transaction->change[i].wanted && lacks_iommu(transaction->change[i].device) &&
 		    !iommu_may_group())
-			fail(CODE_HOST, "switch the IOMMU on in the firmware's set-up and boot with intel_iommu=on (Intel)",
+			fail(CODE_HOST,
+			     "switch the IOMMU on in the firmware's set-up and boot with intel_iommu=on (Intel)",
 			     "%s has no IOMMU group, without which VFIO takes no device; nothing was changed",
 			     transaction->change[i].device->address);
 }

@@ -32,13 +32,15 @@ static const struct column columns[] = {
 	[COL_DRIVER] = DRIVER_COLUMN(HIDDEN),
 	[COL_CODE] = CODE_COLUMN(HIDDEN),
 	[COL_HELP] = HELP_COLUMN(HIDDEN),
-	[COL_GUEST_START] = { "GUEST_START", COLUMN_HEX, HIDDEN, "where the guest has put the BAR; empty: nowhere, or unknown" },
+	[COL_GUEST_START] = { "GUEST_START", COLUMN_HEX, HIDDEN,
+		"where the guest has put the BAR; empty: nowhere, or unknown" },
 	[COL_ADDRESS] = ADDRESS_COLUMN(SHOWN),
 	[COL_BAR] = BAR_COLUMN(SHOWN),
 	[COL_OFFSET] = PART_OFFSET_COLUMN(SHOWN),
 	[COL_SIZE] = PART_SIZE_COLUMN(SHOWN),
 	[COL_MAPPED] = { "MAPPED", COLUMN_TEXT, SHOWN, "has the process mapped it: yes, no or unsure" },
-	[COL_DIRECT] = { "DIRECT", COLUMN_TEXT, SHOWN, "is an access a load or a store, without exit and system call: yes, no or unsure" },
+	[COL_DIRECT] = { "DIRECT", COLUMN_TEXT, SHOWN,
+		"is an access a load or a store, without exit and system call: yes, no or unsure" },
 	[COL_REASON] = REASON_COLUMN(SHOWN),
 	{ 0 }
 };

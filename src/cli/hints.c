@@ -45,7 +45,10 @@ char *hint_libvirt(const struct device *device)
 	sscanf(device->address, "%x:%x:%x.%x", &domain, &bus, &slot, &function);
 	snprintf(alias, sizeof(alias), "ua-%04x-%02x-%02x-%x", domain, bus, slot, function);
 	behind = override(alias, relocated_to(device));
-	/* It is bound already: nothing to manage. Older versions know no driver but vfio-pci, and hand it over to that. */
+	/*
+	 * It is bound already: nothing to manage. Older versions know no driver but vfio-pci, and hand it
+	 * over to that.
+	 */
 	text = format("<hostdev mode='subsystem' type='pci' managed='no'>\n"
 		      "  <!-- libvirt before 10.0 wants managed='yes' -->\n"
 		      "  <source>\n"

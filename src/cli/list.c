@@ -33,7 +33,8 @@ static const struct column columns[] = {
 	[COL_GROUP] = GROUP_COLUMN(HIDDEN),
 	[COL_VIRTFN] = { "VIRTUAL_FUNCTION", COLUMN_BOOL, HIDDEN, "is it an SR-IOV virtual function?" },
 	[COL_USES] = { "USES", COLUMN_TEXT, HIDDEN, "its interfaces, disks and virtual functions" },
-	[COL_IN_USE] = { "IN_USE", COLUMN_TEXT, HIDDEN, "who or what uses it, so that bind refuses it, with \"; \" between; empty: nothing" },
+	[COL_IN_USE] = { "IN_USE", COLUMN_TEXT, HIDDEN,
+		"who or what uses it, so that bind refuses it, with \"; \" between; empty: nothing" },
 	[COL_MSIX_BAR] = { "MSIX_BAR", COLUMN_NUMBER, HIDDEN, "the BAR with the MSI-X table" },
 	[COL_MSIX_OFFSET] = { "MSIX_OFFSET", COLUMN_HEX, HIDDEN, "where the table starts in that BAR" },
 	[COL_MSIX_SIZE] = { "MSIX_SIZE", COLUMN_NUMBER, HIDDEN, "bytes of the table" },
@@ -50,7 +51,8 @@ static const struct column columns[] = {
 	[COL_SIZE] = PART_SIZE_COLUMN(SHOWN),
 	[COL_PAGE] = { "AT", COLUMN_HEX, SHOWN, "address of that part" },
 	[COL_ALIGNED] = { "ALIGNED", COLUMN_BOOL, SHOWN, "does the BAR start on a page?" },
-	[COL_MAPPABLE] = { "MAPPABLE", COLUMN_TEXT, SHOWN, "now, not_needed, with_option, with_subpage_vfio_pci or no" },
+	[COL_MAPPABLE] = { "MAPPABLE", COLUMN_TEXT, SHOWN,
+		"now, not_needed, with_option, with_subpage_vfio_pci or no" },
 	[COL_REASON] = REASON_COLUMN(SHOWN),
 	{ 0 }
 };

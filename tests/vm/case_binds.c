@@ -113,9 +113,10 @@ CASE(binds)
 	after = meminfo("Slab:");
 	none_wrong(&wrong, "each of the binds moves the BAR");
 	part = n / 10;
-	diag("%d binds, %.2f ms each; the first %d: %.2f ms, the last: %.2f ms, %.3f and %.3f of a rescan; %d places; slabs %ld kB, then %ld",
-	     n, median(times, n) * 1e3, part, median(times, part) * 1e3, median(times + n - part, part) * 1e3,
-	     median(lengths, part), median(lengths + n - part, part), place_count, before, after);
+	diag("%d binds, %.2f ms; first %d: %.2f, last: %.2f, %.3f and %.3f of a rescan; %d places; slabs %ld, %ld kB",
+	     n, median(times, n) * 1e3, part, median(times, part) * 1e3,
+	     median(times + n - part, part) * 1e3, median(lengths, part),
+	     median(lengths + n - part, part), place_count, before, after);
 	ok(n >= 50 && moved == n, "it was moved at each bind");
 	/* Medians of a few tell less. */
 	ok(median(lengths + n - part, part) < median(lengths, part) * (part < 100 ? 3 : 1.5),

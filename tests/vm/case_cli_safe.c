@@ -150,7 +150,7 @@ static void check_disk(const struct pci_dev *disk)
 		return;
 	fd = open("/dev/nvme0n1", O_RDONLY);
 	cli_refused(disk, "(init) has its disk /dev/nvme0n1 open", "disk_open",
-		"disk that is open, not exclusively");
+		    "disk that is open, not exclusively");
 	close(fd);
 
 	holder = start_holder(hold_named, NULL, "/dev/nvme0n1", "strange name");
@@ -172,7 +172,7 @@ static void check_disk(const struct pci_dev *disk)
 	shell("/cli/busybox mke2fs /dev/nvme0n1 >/dev/null");
 	holder = start_holder(mount_elsewhere, NULL, "/dev/nvme0n1", "mount");
 	cli_refused(disk, "its disk /dev/nvme0n1 is mounted on /tmp/data", "disk_mounted",
-		"mount in another namespace");
+		    "mount in another namespace");
 	end_holder(holder);
 
 	check_loop(disk);
@@ -180,7 +180,7 @@ static void check_disk(const struct pci_dev *disk)
 
 	rename("/dev/nvme0n1", "/dev/away");
 	cli_refused(disk, "whether its disk is in use cannot be found out: /dev/nvme0n1", "unknown",
-		"disk without a node");
+		    "disk without a node");
 	shell("echo no disk >/dev/nvme0n1");
 	cli_refused(disk, "cannot be found out: /dev/nvme0n1 is another file", "unknown", "other file in its place");
 	rename("/dev/away", "/dev/nvme0n1");
@@ -277,26 +277,26 @@ static void check_interface(const struct pci_dev *net)
 
 	holder = start_holder(other_network, give_interface, "eth0", "other namespace");
 	cli_refused(net, "its interface eth0 is up, in the network namespace of process", "interface_up",
-		"interface of another namespace");
+		    "interface of another namespace");
 	end_holder(holder);
 	ok(has_interface("eth0"), "the interface is back from another namespace");
 
 	holder = start_holder(network_of_a_file, give_interface, "eth0", "file of a namespace");
 	cli_refused(net, "its interface eth0 is up, in a network namespace that process", "interface_up",
-		"interface of a namespace that is a file");
+		    "interface of a namespace that is a file");
 	end_holder(holder);
 	ok(has_interface("eth0"), "the interface is back from a file");
 
 	holder = start_holder(network_of_a_name, give_interface, "eth0", "named namespace");
 	cli_refused(net, "its interface eth0 is up, in the network namespace " NAMED, "interface_up",
-		"interface of a named namespace");
+		    "interface of a named namespace");
 	end_holder(holder);
 	umount(NAMED);
 	ok(has_interface("eth0"), "the interface is back from a named namespace");
 
 	holder = start_holder(network_of_a_socket, give_interface, "eth0", "nowhere");
 	cli_refused(net, "no interface can be seen: perhaps in another network namespace",
-		"interface_hidden", "interface that is nowhere");
+		    "interface_hidden", "interface that is nowhere");
 	end_holder(holder);
 	ok(has_interface("eth0"), "the interface is back from nowhere");
 }
@@ -454,7 +454,7 @@ static void check_virtual_functions(void)
 	is_errno(pci_bind(&vf, "vfio-pci"), 0, "one has vfio-pci");
 	if (is_errno(vfio_open(&vf, &vfio), 0, "and a user")) {
 		cli_refused(&pf, "(init) has it open through VFIO", "vfio_open",
-			"virtual function with a user");
+			    "virtual function with a user");
 		vfio_close(&vfio);
 	}
 	ok(pci_present(&vf), "the virtual functions are there");

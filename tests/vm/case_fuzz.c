@@ -150,8 +150,8 @@ static void check_mapping(const char *how, uint64_t position, size_t len)
 
 	if (region >= VFIO_PCI_ROM_REGION_INDEX || !(regions[region].flags & VFIO_REGION_INFO_FLAG_MMAP) ||
 	    offset + len > (regions[region].size + page - 1) / page * page || over_table(region, offset, len))
-		wrong_add(&fuzz->wrong, "%s of %s region %u, %#zx bytes at %#llx succeeded", how, target.bdf, region, len,
-			  (unsigned long long)offset);
+		wrong_add(&fuzz->wrong, "%s of %s region %u, %#zx bytes at %#llx succeeded", how, target.bdf, region,
+			  len, (unsigned long long)offset);
 }
 
 static void do_mmap(void)
@@ -196,8 +196,10 @@ static void do_mremap(void)
 /* What a process can do to a mapping besides. */
 static void do_change(void)
 {
-	static const int protections[] = { PROT_NONE, PROT_READ, PROT_WRITE, PROT_READ | PROT_WRITE, PROT_READ | PROT_EXEC };
-	static const int advice[] = { MADV_DONTNEED, MADV_REMOVE, MADV_DOFORK, MADV_POPULATE_READ, MADV_POPULATE_WRITE };
+	static const int protections[] = { PROT_NONE, PROT_READ, PROT_WRITE, PROT_READ | PROT_WRITE,
+		PROT_READ | PROT_EXEC };
+	static const int advice[] = { MADV_DONTNEED, MADV_REMOVE, MADV_DOFORK, MADV_POPULATE_READ,
+		MADV_POPULATE_WRITE };
 	uint32_t i = below(MAPS), region = any_region();
 	uint64_t position = file_offset(region, any_offset(region)) & ~(page - 1);
 	char *at = maps[i].at;
@@ -402,7 +404,8 @@ static bool open_target(void)
 static void any_call(void)
 {
 	static void (*const calls[])(void) = {
-		do_mmap, do_mmap, do_mmap, do_mremap, do_change, do_change, do_read_write, do_read_write, do_config, do_config,
+		do_mmap, do_mmap, do_mmap, do_mremap, do_change, do_change, do_read_write, do_read_write, do_config,
+		do_config,
 		do_irqs, do_dma_buf, do_ioeventfd, do_ioctl, do_region_info,
 	};
 	uint32_t i = below(sizeof(calls) / sizeof(calls[0]) + 1);
@@ -601,9 +604,12 @@ CASE(fuzz)
 	while ((soak_now() < end || fuzz->sessions < (unsigned int)count) && fuzz->wrong.count < 20)
 		session(&targets[fuzz->sessions % count], count);
 	none_wrong(&fuzz->wrong, "no call reaches what is not the device's own, nor a hidden table");
-	diag("%u sessions, %u of them with a hidden table, %u through the device's own file; %u calls, %u of them good, %u mappings, %u faults; looked at %u times",
-	     fuzz->sessions, fuzz->hidden, fuzz->cdev, fuzz->calls, fuzz->good, fuzz->mapped, fuzz->faults, fuzz->batches);
-	ok(fuzz->cdev && fuzz->sessions > fuzz->cdev && fuzz->hidden && fuzz->mapped && fuzz->good > 100, "there was something to see");
+	diag("%u sessions, %u of them with a hidden table, %u through the device's own file; looked at %u times",
+	     fuzz->sessions, fuzz->hidden, fuzz->cdev, fuzz->batches);
+	diag("%u calls, %u of them good, %u mappings, %u faults", fuzz->calls, fuzz->good, fuzz->mapped,
+	     fuzz->faults);
+	ok(fuzz->cdev && fuzz->sessions > fuzz->cdev && fuzz->hidden && fuzz->mapped && fuzz->good > 100,
+	   "there was something to see");
 	for (i = 0; i < secret_count; i++)
 		*secrets[i].word = 0;
 	for (i = 1; !pci_find(IVSHMEM, i, &dev) && i < SECRETS; i++)

@@ -28,7 +28,8 @@ static int load_again(void)
 		char before[24], text[196];
 	} name = { .text = OURS };
 	size_t size;
-	char *file = file_slurp("/subpage_vfio_pci.ko", &size), *at = file ? memmem(file, size, &name, sizeof(name)) : NULL;
+	char *file = file_slurp("/subpage_vfio_pci.ko", &size);
+	char *at = file ? memmem(file, size, &name, sizeof(name)) : NULL;
 	int err = -ENOENT;
 
 	if (at) {

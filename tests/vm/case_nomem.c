@@ -224,7 +224,8 @@ static void check_bind_in_place(const struct zoo_bar *at, const char *realign)
 		failed += !!err;
 		pci_bind(&at->dev, "");
 		if (zoo_any_claim() || !snapshot_unchanged(before))
-			wrong_add(&wrong, "allocation %d: bind says %d, and a claim or what is above is left", nth, err);
+			wrong_add(&wrong, "allocation %d: bind says %d, and a claim or what is above is left",
+				  nth, err);
 		if (!hit)
 			break;
 	}

@@ -317,8 +317,8 @@ CASE(storm)
 	}
 	all = sum_up();
 	none_wrong(&shared->churn.wrong, "one device comes and goes meanwhile");
-	diag("%d rounds, %u visits, %u BARs moved, %u hand-overs; %s came and went %u times", nth, all.visits, all.moved,
-	     all.hand_overs, guest.bdf, shared->churn.visits);
+	diag("%d rounds, %u visits, %u BARs moved, %u hand-overs; %s came and went %u times", nth,
+	     all.visits, all.moved, all.hand_overs, guest.bdf, shared->churn.visits);
 	ok(all.visits && all.hand_overs && shared->churn.visits, "all of it happened");
 	for (reset = 0; reset < SOAK_RESETS; reset++) {
 		diag("%s: %u", soak_reset_name(reset), all.resets.done[reset]);

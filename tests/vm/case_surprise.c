@@ -268,8 +268,8 @@ static void check_killed(void)
 		soak_use(&at->dev, NULL, bars, count, &rng, &wrong, NULL);
 		err = pci_bind(&at->dev, "");
 		if (err || zoo_any_claim())
-			wrong_add(&wrong, "%s, killed in %s: unbind: %s, or a claim is left", at->dev.bdf, calls[i].name,
-				  strerror(-err));
+			wrong_add(&wrong, "%s, killed in %s: unbind: %s, or a claim is left",
+				  at->dev.bdf, calls[i].name, strerror(-err));
 	}
 	none_wrong(&shared->wrong[0], "a user sees nothing wrong until then");
 	none_wrong(&wrong, "who comes after a killed user finds the device in order");
