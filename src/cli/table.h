@@ -61,7 +61,7 @@ void table_free(struct table *table);
  */
 void table_row(struct table *table, const struct device *device);
 void table_text(struct table *table, int column, const char *text);	/* NULL or "": leave it empty */
-/* the same, of our own making, with line ends */
+/* the same, our own, with line ends */
 void table_lines(struct table *table, int column, const char *text);
 void table_hex(struct table *table, int column, uint64_t value);
 void table_number(struct table *table, int column, int64_t value);	/* also for COLUMN_BYTES */

@@ -147,7 +147,7 @@ static void measure(int first, int n, int times)
 			stock = cost;
 		else if (!strcmp(way->state, "in_place"))
 			ok(cost <= RATIO_MAX * stock,
-			   "in place, to bind %d of them costs at most %.1f times what stock does (%.3f)",
+			   "in place, to bind %d costs at most %.1f times what stock does (%.3f)",
 			   n, RATIO_MAX, cost / stock);
 	}
 }
