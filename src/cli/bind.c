@@ -718,7 +718,7 @@ static int bind_and_hand_over(const struct options *options, const char *driver)
 	begin(&run, options, true);
 	refuse_bridges(&run.transaction);
 	need_iommu(&run.transaction);
-	machine_look(&run.machine);
+	machine_look(&run.machine, true);
 	if (!are_idle(&run)) {
 		code = CODE_IN_USE;
 	} else {
@@ -802,7 +802,7 @@ static int unbind_run(const struct options *options)
 	bus_scan(&run.bus);
 	need_root(bus_find(&run.bus, options->device[0]));
 	begin(&run, options, false);
-	machine_look(&run.machine);
+	machine_look(&run.machine, true);
 	code = are_idle(&run) ? unbind_all(&run) : CODE_IN_USE;
 	code = finish(&run, code);
 	run_free(&run);

@@ -311,7 +311,8 @@ static void find_exclusive(const struct node *disk, struct obstacles *obstacles)
 			     disk->path);
 }
 
-void disk_find_obstacles(const struct holders *holders, const char *name, struct obstacles *obstacles)
+void disk_find_obstacles(const struct holders *holders, const char *name, bool may_try,
+			 struct obstacles *obstacles)
 {
 	struct obstacles found = { 0 };
 	struct nodes nodes = { 0 };
@@ -332,7 +333,8 @@ void disk_find_obstacles(const struct holders *holders, const char *name, struct
 		find_loops(&nodes, &found);
 		find_targets(&nodes, &found);
 		find_processes(&nodes, holders, &found);
-		find_exclusive(&nodes.node[0], &found);
+		if (may_try)
+			find_exclusive(&nodes.node[0], &found);
 	}
 	for (i = 0; i < found.count; i++)
 		obstacle_add(obstacles, found.obstacle[i].reason, "%s", found.obstacle[i].text);

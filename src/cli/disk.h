@@ -10,6 +10,7 @@
  * mounts of all namespaces, swap, loop devices, targets, processes. "name" is that of
  * its directory in sysfs.
  */
-void disk_find_obstacles(const struct holders *holders, const char *name, struct obstacles *obstacles);
+void disk_find_obstacles(const struct holders *holders, const char *name, bool may_try,
+			 struct obstacles *obstacles);
 
 #endif

@@ -190,7 +190,7 @@ static void check_directory(const struct machine *machine, const char *directory
 	target[n] = '\0';
 	subsystem = strrchr(target, '/') ? strrchr(target, '/') + 1 : target;
 	if (!strcmp(subsystem, "block"))
-		disk_find_obstacles(&machine->holders, name, obstacles);
+		disk_find_obstacles(&machine->holders, name, machine->may_try, obstacles);
 	else
 		check_node(machine, directory, subsystem, obstacles);
 	if (!strcmp(subsystem, "drm"))
@@ -248,7 +248,7 @@ static void check_vfio(const struct machine *machine, const struct device *devic
 	holder = holder_of(&machine->holders, S_IFCHR, node.st_rdev, NULL);
 	for (; holder; holder = holder_of(&machine->holders, S_IFCHR, node.st_rdev, holder))
 		obstacle_add(obstacles, REASON_VFIO_OPEN, "%s has it open through VFIO (%s)", holder->name, path);
-	if (obstacles->count)
+	if (obstacles->count || !machine->may_try)
 		return;
 	fd = open(path, O_RDWR | O_CLOEXEC);
 	if (fd >= 0)
@@ -375,8 +375,9 @@ void in_use(const struct machine *machine, const struct device *device, struct o
 	free(directory);
 }
 
-void machine_look(struct machine *machine)
+void machine_look(struct machine *machine, bool may_try)
 {
+	machine->may_try = may_try;
 	holders_scan(&machine->holders);
 	interfaces_scan(&machine->interfaces);
 }

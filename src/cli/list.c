@@ -34,7 +34,7 @@ static const struct column columns[] = {
 	[COL_VIRTFN] = { "VIRTUAL_FUNCTION", COLUMN_BOOL, HIDDEN, "is it an SR-IOV virtual function?" },
 	[COL_USES] = { "USES", COLUMN_TEXT, HIDDEN, "its interfaces, disks and virtual functions" },
 	[COL_IN_USE] = { "IN_USE", COLUMN_TEXT, HIDDEN,
-		"who or what uses it, so that bind refuses it, with \"; \" between; empty: nothing" },
+		"who or what uses it, so that bind refuses it, with \"; \" between; empty: nobody in sight" },
 	[COL_MSIX_BAR] = { "MSIX_BAR", COLUMN_NUMBER, HIDDEN, "the BAR with the MSI-X table" },
 	[COL_MSIX_OFFSET] = { "MSIX_OFFSET", COLUMN_HEX, HIDDEN, "where the table starts in that BAR" },
 	[COL_MSIX_SIZE] = { "MSIX_SIZE", COLUMN_NUMBER, HIDDEN, "bytes of the table" },
@@ -347,7 +347,7 @@ static int list_run(const struct options *options)
 	if (options->shared) {
 		shared_print(&bus, chosen, options);
 	} else {
-		machine_look(&machine);
+		machine_look(&machine, false);
 		if (!table_is_for_people(options))
 			table = table_new("bars", columns, options);
 		for (i = 0; i < bus.count; i++)
