@@ -8,7 +8,7 @@
 
 static uint fault_points;
 module_param(fault_points, uint, 0644);
-MODULE_PARM_DESC(fault_points, "Test builds only: mask of the steps of a bind that fail (default: none)");
+MODULE_PARM_DESC(fault_points, "Test builds only: mask of the steps that fail (default: none)");
 
 int subpage_fault(enum fault_point point)
 {

@@ -3,7 +3,7 @@
 #define SUBPAGE_FAULT_H
 
 /**
- * enum fault_point - a step of the bind that a test build can make fail
+ * enum fault_point - a step that a test build can make fail
  *
  * @FAULT_RELEASE: the BAR leaves its range
  * @FAULT_PLACEHOLDER: that range is set aside
@@ -12,6 +12,8 @@
  * @FAULT_READBACK: the BAR register took the address; made to fail, it really says another
  * @FAULT_REGISTER: VFIO takes the device
  * @FAULT_PUT_BACK: the BAR gets its old range again, after another step failed
+ * @FAULT_TABLE: not of a bind: when it is opened, the device says that its MSI-X table
+ *	is in its BAR; made to fail, it says that the table is far behind it
  *
  * In the order in which a bind takes them. The module parameter fault_points, which
  * only a build with SUBPAGE_FAULT_POINTS=y has, is a mask: 1 << value.
@@ -24,6 +26,7 @@ enum fault_point {
 	FAULT_READBACK,
 	FAULT_REGISTER,
 	FAULT_PUT_BACK,
+	FAULT_TABLE,
 };
 
 #ifdef SUBPAGE_FAULT_POINTS

@@ -2,6 +2,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
+#include "fault.h"
 #include "kcompat.h"
 #include "region.h"
 #include "trace.h"
@@ -37,6 +38,8 @@ void subpage_region_open(struct subpage_device *sdev)
 		sdev->msix.bar = core->msix_bar;
 		sdev->msix.offset = core->msix_offset;
 		sdev->msix.size = core->msix_size;
+		if (subpage_fault(FAULT_TABLE))
+			sdev->msix.offset = 2 * pci_resource_len(core->pdev, sdev->msix.bar);
 	}
 
 	for (bar = 0; bar < PCI_STD_NUM_BARS; bar++)

@@ -237,3 +237,42 @@ CASE(msix)
 	}
 	is_errno(module_unload(), 0, "the module unloads");
 }
+
+/* No model of QEMU's is such a device; a module of the test build takes one for it. */
+CASE(msix_behind)
+{
+	static const char * const faults[] = { "0", "128" };
+	const struct vfio_region_info_cap_sparse_mmap *sparse;
+	struct vfio_region_info *info;
+	struct pci_dev xhci;
+	struct vfio vfio;
+	uint64_t size;
+	size_t i;
+
+	page = sysconf(_SC_PAGESIZE);
+	if (!is_errno(module_load("msix_mmap=never"), 0, "the module loads") ||
+	    !is_errno(pci_find(0x1b36, 0x000d, 0, &xhci), 0, "there is a device with its table inside a BAR"))
+		return;
+	is_errno(pci_bind(&xhci, "subpage_vfio_pci"), 0, "it is bound");
+	for (i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
+		about(i ? "behind the BAR" : "in the BAR");
+		file_write("/sys/module/subpage_vfio_pci/parameters/fault_points", faults[i]);
+		if (!is_errno(vfio_open(&xhci, &vfio), 0, "opened"))
+			return;
+		if (is_errno(vfio_region(&vfio, 0, &info), 0, "region info")) {
+			sparse = (const void *)vfio_cap(info, VFIO_REGION_INFO_CAP_SPARSE_MMAP);
+			size = info->size;
+			if (ok(sparse && sparse->nr_areas == 1 && !sparse->areas[0].offset, "it names an area"))
+				/* The table is on the last page. */
+				is_u64(sparse->areas[0].size, i ? size : size - page, "up to the table, and no farther than the BAR");
+			is_errno(try_map(&vfio, 0, 0, size), i ? 0 : -EINVAL, "a mapping of the whole BAR");
+			is_errno(try_map(&vfio, 0, size - page, 2 * page), -EINVAL, "one that goes on behind it");
+			is_errno(try_map(&vfio, 0, size, page), -EINVAL, "one where the table should be");
+			free(info);
+		}
+		vfio_close(&vfio);
+	}
+	file_write("/sys/module/subpage_vfio_pci/parameters/fault_points", "0");
+	is_errno(pci_bind(&xhci, ""), 0, "it is given back");
+	is_errno(module_unload(), 0, "the module unloads");
+}

@@ -144,11 +144,12 @@ scenario() {
 		;;
 	faults)
 		shows='whatever step of a bind fails, all is put back as it was'
-		machines=x86_64 wants=faults
+		machines=x86_64 wants=faults cases=faults,msix_behind
 		options=(-object 'memory-backend-ram,size=1M,id=shared')
 		# Each pci-testdev has a BAR of 64 bits, which the kernel places above 4 GiB, and one of just a page.
 		devices=(-device ivshmem-plain,memdev=shared -device rtl8139,romfile= -device sdhci-pci
-			-device pci-ohci -device sdhci-pci -device pci-testdev,membar=256 -device pci-testdev,membar=256)
+			-device pci-ohci -device sdhci-pci -device pci-testdev,membar=256 -device pci-testdev,membar=256
+			-device qemu-xhci)
 		# Without USB nothing stops the controller that the firmware left running: stock vfio-pci does.
 		[ "${flavour-}" != debug ] || devices=("${devices[@]/pci-ohci/sdhci-pci}")
 		;;
