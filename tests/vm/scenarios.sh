@@ -338,6 +338,13 @@ scenario() {
 		devices=(-device nvme,drive=drive1,serial=1 -device ahci,id=sata -device ide-hd,bus=sata.0,drive=drive2
 			-device sdhci-pci)
 		;;
+	denied)
+		shows="what stock vfio-pci refuses for its errata is refused, and taken with disable_denylist=1"
+		machines=arm64-16k-6.12 wants='nested linux'
+		for slot in {1..9}; do
+			devices+=(-device sdhci-pci)
+		done
+		;;
 	disk | bench-disk)
 		shows="a Linux guest reads from its disk, more of it than with stock vfio-pci, with guest pages of 4K, too"
 		[ "$1" != bench-disk ] || {
