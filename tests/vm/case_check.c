@@ -256,8 +256,8 @@ static bool opens_devices_themselves(pid_t pid)
 			continue;
 		target[n] = '\0';
 		/* QEMU has a root of its own, which is not ours. */
-		own += strstr(target, "/dev/vfio/devices/") != NULL;
-		iommufd += strstr(target, "/dev/iommu") != NULL;
+		own += !!strstr(target, "/dev/vfio/devices/");
+		iommufd += !!strstr(target, "/dev/iommu");
 		if (!strcmp(target, "anon_inode:[vfio-device]"))
 			return false;
 	}

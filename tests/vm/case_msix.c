@@ -264,7 +264,8 @@ CASE(msix_behind)
 			size = info->size;
 			if (ok(sparse && sparse->nr_areas == 1 && !sparse->areas[0].offset, "it names an area"))
 				/* The table is on the last page. */
-				is_u64(sparse->areas[0].size, i ? size : size - page, "up to the table, and no farther than the BAR");
+				is_u64(sparse->areas[0].size, i ? size : size - page,
+				       "up to the table, and no farther than the BAR");
 			is_errno(try_map(&vfio, 0, 0, size), i ? 0 : -EINVAL, "a mapping of the whole BAR");
 			is_errno(try_map(&vfio, 0, size - page, 2 * page), -EINVAL, "one that goes on behind it");
 			is_errno(try_map(&vfio, 0, size, page), -EINVAL, "one where the table should be");
