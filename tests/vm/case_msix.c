@@ -144,6 +144,9 @@ static void check_no_growth(const struct vfio *vfio, int bar)
 	long before = slab_kb(), after;
 	int i;
 
+	/* What watches a debug kernel's memory sees that itself, and needs memory for it. */
+	if (!access("/sys/kernel/debug/kmemleak", F_OK))
+		return;
 	for (i = 0; i < 20000; i++) {
 		answer.info = (struct vfio_region_info) { .argsz = sizeof(answer), .index = bar };
 		ioctl(vfio->device, VFIO_DEVICE_GET_REGION_INFO, &answer);
