@@ -445,7 +445,7 @@ scenario() {
 		;;
 	suspend)
 		shows='the host suspends to RAM and resumes, with devices bound, open and mapped'
-		machines='x86_64-6.1 x86_64-7.2 x86_64-6.12-debug' parameters='no_console_suspend off=reboot'
+		machines='x86_64-6.1 x86_64-7.2' parameters='no_console_suspend off=reboot'
 		devices=(-device sdhci-pci -device rtl8139,romfile= -device sdhci-pci)
 		;;
 	kselftest)
@@ -618,7 +618,7 @@ scenario_help() {
 }
 
 # What the machines of slow_table run: what takes the driver's locks and memory through all they know.
-watched='claim cycles faults nomem region msix cdev align hotplug lost lost_open options suspend'
+watched='claim cycles faults nomem region msix cdev align hotplug lost lost_open options'
 
 # scenario_fits MACHINE: is the scenario that was set last meant for it?
 scenario_fits() {
