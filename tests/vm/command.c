@@ -256,13 +256,26 @@ int shell(const char *fmt, ...)
 	return status;
 }
 
+static bool usable(const char *path)
+{
+	int fd;
+
+	if (strncmp(path, "/dev/", 5))
+		return !access(path, F_OK);
+	fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	close(fd);
+	return true;
+}
+
 bool wait_for(const char *path)
 {
 	int i;
 
-	for (i = 0; i < 300 && access(path, F_OK); i++)
+	for (i = 0; i < 300 && !usable(path); i++)
 		sleep_ms(100);
-	return ok(!access(path, F_OK), "there is %s", path);
+	return ok(usable(path), "there is %s", path);
 }
 
 /* All reasons of what was printed last, as JSON has them, "; " between. */

@@ -43,7 +43,10 @@ void cli_refused(const struct pci_dev *dev, const char *why, const char *code, c
 /* Run a line of busybox's shell. Returns its status. */
 int shell(const char *fmt, ...);
 
-/* Test that a file comes to be, in half a minute. */
+/*
+ * Test that a file comes to be, in half a minute, and that one of /dev can be opened: a disk has
+ * its file a moment before that, since device_add_disk() makes the file first.
+ */
 bool wait_for(const char *path);
 
 /* With the module's test build: has each bind fail at its last step. */
