@@ -316,7 +316,7 @@ static bool must_stay(struct pci_dev *pdev, struct resource *res)
 /*
  * Who uses a BAR has requested a region of it; a framebuffer of the firmware, too,
  * and its driver goes at a bind of stock vfio-pci all the same. A mapping of sysfs
- * "resourceN" cannot be seen.
+ * "resourceN" cannot be seen; see revoke_mappings().
  */
 static bool in_use(struct pci_dev *pdev)
 {
@@ -422,14 +422,30 @@ void subpage_claims_tell_lost(const struct page_claim *claims, struct pci_dev *p
 	}
 }
 
+/*
+ * Who has mapped the BAR's old place, through sysfs "resourceN" or /dev/mem, must not reach
+ * what comes there next. Requesting a region takes such mappings away, as it does whenever
+ * a driver takes a BAR: revoke_iomem(), of a kernel with CONFIG_IO_STRICT_DEVMEM.
+ */
+static void revoke_mappings(const struct resource *range)
+{
+	if (request_mem_region(range->start, resource_size(range), KBUILD_MODNAME))
+		release_mem_region(range->start, resource_size(range));
+}
+
 void subpage_claims_settle(struct page_claim *claims)
 {
 	int bar;
 
-	/* The PCI core detaches it when it releases the bridge window above. */
-	for (bar = 0; bar < PCI_STD_NUM_BARS; bar++)
-		if (claims[bar].was.parent)
-			release_resource(&claims[bar].was);
+	for (bar = 0; bar < PCI_STD_NUM_BARS; bar++) {
+		struct resource *was = &claims[bar].was;
+
+		/* The PCI core detaches it when it releases the bridge window above. */
+		if (!was->parent)
+			continue;
+		revoke_mappings(was);
+		release_resource(was);
+	}
 }
 
 /* The size and alignment that the BAR had; its address is what it is. */

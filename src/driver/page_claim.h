@@ -67,6 +67,8 @@ void subpage_claims_make(struct page_claim *claims, struct pci_dev *pdev,
 /**
  * subpage_claims_settle() - give up the addresses that moved BARs came from
  * @claims: the device's claims
+ *
+ * Who has mapped one of them through sysfs or /dev/mem loses that mapping.
  */
 void subpage_claims_settle(struct page_claim *claims);
 

@@ -199,6 +199,47 @@ CASE(undisturbed)
 }
 
 /*
+ * Somebody maps BAR 0 through its file in sysfs, which no driver hears of. When the BAR has moved, who
+ * comes to its old place later is not his.
+ */
+CASE(old_place)
+{
+	static struct zoo_bar bars[ZOO_MAX];
+	const struct zoo_bar *at = zoo_named(bars, zoo_list_packed(bars), "sdhci");
+	volatile uint32_t *page = MAP_FAILED;
+	char path[96];
+	uint64_t home;
+	int fd, status = 0;
+	pid_t child;
+
+	if (!is_errno(module_load(""), 0, "the module loads") || !ok(at, "there is a device that shares its page"))
+		return;
+	home = zoo_address(at);
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%.15s/resource0", at->dev.bdf);
+	fd = open(path, O_RDWR | O_SYNC | O_CLOEXEC);
+	page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	close(fd);
+	if (!ok(page != MAP_FAILED, "BAR 0 is mapped through sysfs"))
+		return;
+	child = fork();
+	if (!child)
+		_exit(page[(home & 4095) / 4] == 0xdeadbeef);
+	waitpid(child, &status, 0);
+	is_u64(status, 0, "it can be read");
+	is_errno(pci_bind(&at->dev, OURS), 0, "the device is bound");
+	ok(zoo_address(at) != home, "BAR 0 was moved");
+	child = fork();
+	if (!child)
+		_exit(page[(home & 4095) / 4] == 0xdeadbeef);
+	waitpid(child, &status, 0);
+	ok(WIFSIGNALED(status) && WTERMSIG(status) == SIGBUS, "its old place is not mapped any more (status %#x)",
+	   status);
+	munmap((void *)page, 4096);
+	pci_bind(&at->dev, "");
+	module_unload();
+}
+
+/*
  * The kernel itself keeps its last words (ramoops) in BAR 2, as it may without a driver: so BAR 0, which
  * shares its page, stays where it is.
  */

@@ -177,12 +177,13 @@ scenario() {
 		done
 		;;
 	options)
-		shows="stock vfio-pci's options by their names; a move leaves the function's other BARs alone, and is none while one is in use"
-		machines=x86_64 cases=options,undisturbed,busy wants='drive module:ramoops'
+		shows="stock vfio-pci's options by their names; a move leaves the other BARs alone, ends mappings of the old place, and is none while a BAR is in use"
+		machines=x86_64 cases=options,undisturbed,old_place,busy wants='drive module:ramoops'
 		options=(-smp 2 -object 'memory-backend-ram,size=1M,id=shared'
 			-drive "if=none,id=drive,format=raw,file=$scratch/drive.img")
 		# Slots 0x10 and 0x18 share an interrupt line.
-		# The debug kernels are built without ramoops, who is busy with a BAR in the last case.
+		# The debug kernels are built without ramoops, who is busy with a BAR in the last case, and
+		# without IO_STRICT_DEVMEM, which takes mappings away.
 		[[ ${machine-} != *-debug ]] || cases=options,undisturbed wants=drive
 		# That one is built without VFIO for VGA's legacy ranges. (QEMU itself reads "vga=".)
 		[ "${machine-}" != x86_64-7.2-debug ] || parameters=vga_legacy=none
