@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What users get wrong: the error says what, and nothing has changed. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -12,6 +13,7 @@
 #include "file.h"
 #include "kmod.h"
 #include "log.h"
+#include "meminfo.h"
 #include "snapshot.h"
 #include "tap.h"
 #include "zoo.h"
@@ -19,6 +21,7 @@
 #define OURS "subpage_vfio_pci"
 #define BIND "/sys/bus/pci/drivers/" OURS "/bind"
 #define MSIX_MMAP "/sys/module/" OURS "/parameters/msix_mmap"
+#define REALIGN "/sys/module/" OURS "/parameters/realign"
 #define ROOT_PORT 0x1b36, 0x000c
 #define NVME 0x1b36, 0x0010
 #define E1000E 0x8086, 0x10d3
@@ -71,6 +74,58 @@ static void check_parameter_later(void)
 	is_str(value, "isolated", "and is what it was");
 	ok(access("/sys/module/" OURS "/parameters/fault_points", F_OK),
 	   "fault points are for test builds only");
+}
+
+/* sysfs takes a page in one write. */
+#define LONG_TEXT 4000
+#define TIMES 200
+
+/* Right or wrong, set again and again: only the last text is kept, and goes with the module. */
+static void check_option_memory(void)
+{
+	char right[LONG_TEXT + 1] = "1", wrong[LONG_TEXT + 1];
+	struct wrong errors = {};
+	long before, after;
+	int i, err, len;
+
+	/* What watches a debug kernel's memory sees that itself, and needs memory for it. */
+	if (!access("/sys/kernel/debug/kmemleak", F_OK))
+		return;
+	about("options of %d characters", LONG_TEXT);
+	for (len = 1; len + strlen(",1@ffff:ff:1f.7") < sizeof(right);)
+		len += sprintf(right + len, ",1@ffff:ff:1f.7");
+	/* What surrounds a value is left out, in the log, too. */
+	snprintf(wrong, sizeof(wrong), "%*s", LONG_TEXT, "x");
+	before = meminfo_kb("SUnreclaim");
+	for (i = 0; i < TIMES; i++) {
+		err = file_write(REALIGN, right);
+		if (err)
+			wrong_add(&errors, "right: %s", strerror(-err));
+	}
+	after = meminfo_kb("SUnreclaim");
+	ok(after - before < 512, "%d that are right leave no memory behind (%ld KiB more)", TIMES, after - before);
+	before = after;
+	for (i = 0; i < TIMES; i++) {
+		err = file_write(REALIGN, wrong);
+		if (err != -EINVAL)
+			wrong_add(&errors, "wrong: %s", strerror(-err));
+	}
+	after = meminfo_kb("SUnreclaim");
+	ok(after - before < 512, "nor do %d that are wrong (%ld KiB more)", TIMES, after - before);
+	before = after;
+	for (i = 0; i < TIMES; i++) {
+		err = module_unload();
+		if (!err)
+			err = module_load("");
+		if (!err)
+			err = file_write(REALIGN, right);
+		if (err)
+			wrong_add(&errors, "another module: %s", strerror(-err));
+	}
+	after = meminfo_kb("SUnreclaim");
+	ok(after - before < 512, "nor does a module that goes with one, %d times (%ld KiB more)", TIMES, after - before);
+	none_wrong(&errors, "each is taken or refused as it should be");
+	is_errno(file_write(REALIGN, "1"), 0, "it is set to what it was");
 }
 
 /* Only what driver_override names is bound. */
@@ -231,6 +286,7 @@ CASE(badinput)
 	if (!is_errno(module_load(""), 0, "without them it loads"))
 		return;
 	check_parameter_later();
+	check_option_memory();
 	check_not_asked(&bars[0].dev);
 	check_has_driver(&bars[0].dev);
 	check_bridge();

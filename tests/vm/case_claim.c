@@ -14,6 +14,7 @@
 #include "file.h"
 #include "iomem.h"
 #include "kmod.h"
+#include "meminfo.h"
 #include "tap.h"
 #include "vfio.h"
 #include "zoo.h"
@@ -193,15 +194,6 @@ CASE(claim)
 	is_u64(ask_reported(reported), count, "given to stock vfio-pci, all stay mappable");
 	bind_all("");
 	is_errno(module_unload(), 0, "the module unloads");
-}
-
-static long meminfo_kb(const char *field)
-{
-	char *text = file_slurp("/proc/meminfo", NULL), *at = text ? strstr(text, field) : NULL;
-	long kb = at ? strtol(strchr(at, ':') + 1, NULL, 10) : -1;
-
-	free(text);
-	return kb;
 }
 
 #define CYCLES 200

@@ -16,6 +16,7 @@
 #include "file.h"
 #include "kmod.h"
 #include "log.h"
+#include "meminfo.h"
 #include "msix_table.h"
 #include "tap.h"
 #include "vfio.h"
@@ -125,15 +126,6 @@ static void check_pages(const struct vfio *vfio, const struct vfio_region_info *
 			 "one that reaches into it from above is refused");
 }
 
-static long slab_kb(void)
-{
-	char *text = file_slurp("/proc/meminfo", NULL), *at = text ? strstr(text, "SUnreclaim:") : NULL;
-	long kb = at ? strtol(at + strlen("SUnreclaim:"), NULL, 10) : -1;
-
-	free(text);
-	return kb;
-}
-
 /* Each answer has its capabilities in memory of its own for a moment. */
 static void check_no_growth(const struct vfio *vfio, int bar)
 {
@@ -141,7 +133,7 @@ static void check_no_growth(const struct vfio *vfio, int bar)
 		struct vfio_region_info info;
 		char caps[256];
 	} answer;
-	long before = slab_kb(), after;
+	long before = meminfo_kb("SUnreclaim"), after;
 	int i;
 
 	/* What watches a debug kernel's memory sees that itself, and needs memory for it. */
@@ -151,7 +143,7 @@ static void check_no_growth(const struct vfio *vfio, int bar)
 		answer.info = (struct vfio_region_info) { .argsz = sizeof(answer), .index = bar };
 		ioctl(vfio->device, VFIO_DEVICE_GET_REGION_INFO, &answer);
 	}
-	after = slab_kb();
+	after = meminfo_kb("SUnreclaim");
 	ok(after - before < 512, "20000 answers leave no memory behind (%ld KiB more)", after - before);
 }
 
