@@ -157,16 +157,6 @@ static void check_register(void)
 	close(mark);
 }
 
-/* The address in it, of 64 bits where it has them. */
-static uint64_t bar_register(const struct zoo_bar *at)
-{
-	int offset = 0x10 + 4 * at->bar;
-	uint32_t low = pci_config_read(&at->dev, offset, 4);
-	uint64_t high = low & 0x4 ? pci_config_read(&at->dev, offset + 4, 4) : 0;
-
-	return high << 32 | (low & ~0xfu);
-}
-
 /* A step fails, and by then somebody else has the old range: what can be had is said and nothing dangles. */
 static void check_no_way_back(unsigned int failing, const char *step, const struct zoo_bar *at)
 {
@@ -308,7 +298,7 @@ CASE(faults)
 			 bars[i].name);
 		ok(zoo_claimed(&bars[i]), "%s: and has its page", bars[i].name);
 		free(snapshot());
-		is_u64(bar_register(&bars[i]), zoo_address(&bars[i]),
+		is_u64(zoo_register(&bars[i]), zoo_address(&bars[i]),
 		       "%s: where the PCI core restores it to", bars[i].name);
 	}
 	for (i = 0; i < DEVICES; i++)

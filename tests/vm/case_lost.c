@@ -9,11 +9,14 @@
 #include <linux/userfaultfd.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/pidfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -31,6 +34,11 @@
 #define BRIDGE 0x1b36, 0x000e
 #define EDU 0x1234, 0x11e8
 #define SDHCI 0x1b36, 0x0007
+#define IVSHMEM 0x1af4, 0x1110
+
+#define AUTOPROBE "/sys/bus/pci/drivers_autoprobe"
+#define BY_EVENT 0x5a5a1230
+#define CHANGED_LINE 0x10
 
 /* Of the bridge's hot-plug controller: how many slots there are, and what they can do. */
 #define SHPC_SLOTS 0x0c
@@ -67,15 +75,17 @@ static bool wait_lost(uint64_t home, unsigned int ms)
 	return true;
 }
 
-/* edu's BAR has 1 MiB. */
-static void add(const char *bus, int slot)
+/* Something whose BAR is much longer than the windows of the firmware's: of 1 MiB, or of 512 MiB. */
+#define LONG "edu"
+#define LONGEST "secondary-vga,vgamem_mb=512"
+
+static void add(const char *model, const char *bus, int slot)
 {
 	char reply[512];
 
-	about("edu%d", slot);
-	is_errno(monitor_cmd(reply, sizeof(reply), "device_add edu,id=edu%d%s,bus=%s,addr=%d", slot, bus, bus,
-			     slot),
-		 0, "a device with a BAR of 1 MiB is plugged in");
+	about("%s %d", model, slot);
+	is_errno(monitor_cmd(reply, sizeof(reply), "device_add %s,bus=%s,addr=%d", model, bus, slot), 0,
+		 "a device with a long BAR is plugged in");
 	is_str(reply, "", "QEMU has no objection");
 }
 
@@ -133,12 +143,12 @@ static void check_closed(void)
 	bool lost;
 
 	about("lost while it is bound");
-	add("bridge", 3);
+	add(LONG, "bridge", 3);
 	is_errno(pci_wait(EDU, 0, &edu, BUTTON_MS), 0, "it fits");
 	/* A rescan waits until the PCI core is done. */
 	pci_rescan();
 	ok(zoo_claimed(&at), "the claim stands");
-	add("bridge", 4);
+	add(LONG, "bridge", 4);
 	ok(wait_lost(home, BUTTON_MS), "it does not fit, and the window is gone");
 	check_stands("after that");
 	lost = !zoo_has_page(&at);
@@ -158,7 +168,7 @@ static void check_opened_after(void)
 	void *map;
 
 	about("lost while it is bound, opened after that");
-	add("bridge", 5);
+	add(LONG, "bridge", 5);
 	ok(wait_lost(home, BUTTON_MS), "the window is gone");
 	free_bridge();
 	check_stands("before it is opened");
@@ -265,34 +275,113 @@ static bool read_neighbour(uint32_t *value, uint64_t *offset)
 	return true;
 }
 
-/*
- * A write to config space that never ends: its buffer is on a page that the user does not give.
- * 0 on a kernel that has no such pages.
- */
-static pid_t write_for_ever(const struct vfio *vfio)
+/* A write to config space whose buffer is on a page that the user does not have yet. */
+struct writer {
+	pid_t pid;	/* 0 on a kernel that has no such pages */
+	struct {
+		int faults;
+		void *page;
+	} *its;
+};
+
+static void write_begin(const struct vfio *vfio, struct writer *writer)
 {
 	struct uffdio_api api = { .api = UFFD_API };
 	struct uffdio_register range = { .mode = UFFDIO_REGISTER_MODE_MISSING };
+	long page = sysconf(_SC_PAGESIZE);
 	struct vfio_region_info *config;
 	int fd = syscall(SYS_userfaultfd, O_CLOEXEC);
-	pid_t child;
-	void *page;
 
+	writer->pid = 0;
 	if (fd < 0 && errno == ENOSYS)
-		return 0;
+		return;
 	close(fd);
-	child = fork();
-	if (child)
-		return child;
+	writer->its = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	writer->pid = fork();
+	if (writer->pid)
+		return;
 	/* It is for the memory of who opens it. */
 	fd = syscall(SYS_userfaultfd, O_CLOEXEC);
-	page = mmap(NULL, sysconf(_SC_PAGESIZE), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	range.range.start = (uintptr_t)page;
-	range.range.len = sysconf(_SC_PAGESIZE);
-	if (!ioctl(fd, UFFDIO_API, &api) && !ioctl(fd, UFFDIO_REGISTER, &range) &&
-	    !vfio_region(vfio, VFIO_PCI_CONFIG_REGION_INDEX, &config))
-		pwrite(vfio->device, page, 2, config->offset + PCI_COMMAND);
-	_exit(1);
+	writer->its->faults = fd;
+	writer->its->page = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	range.range.start = (uintptr_t)writer->its->page;
+	range.range.len = page;
+	if (ioctl(fd, UFFDIO_API, &api) || ioctl(fd, UFFDIO_REGISTER, &range) ||
+	    vfio_region(vfio, VFIO_PCI_CONFIG_REGION_INDEX, &config))
+		_exit(2);
+	_exit(pwrite(vfio->device, writer->its->page, 2, config->offset + PCI_COMMAND) != 2);
+}
+
+/* Give it its page: what it writes switches memory decode on. Returns its exit status. */
+static int write_end(struct writer *writer)
+{
+	static const uint16_t buffer[32768] = { PCI_COMMAND_MEMORY };
+	struct uffdio_copy copy = {
+		.dst = (uintptr_t)writer->its->page,
+		.src = (uintptr_t)buffer,
+		.len = sysconf(_SC_PAGESIZE),
+	};
+	int pidfd = pidfd_open(writer->pid, 0), fd = pidfd_getfd(pidfd, writer->its->faults, 0), status = -1;
+
+	if (ioctl(fd, UFFDIO_COPY, &copy))
+		kill(writer->pid, SIGKILL);
+	waitpid(writer->pid, &status, 0);
+	close(fd);
+	close(pidfd);
+	return status;
+}
+
+/*
+ * The user changes a register of config space that VFIO lets through, then puts the device to sleep and
+ * wakes it up: what the kernel has saved of it last is not what it was.
+ */
+static void change_config(const struct vfio *vfio)
+{
+	uint8_t line = CHANGED_LINE;
+	struct vfio_region_info *config;
+	char status[16] = "";
+	int i;
+
+	if (!is_errno(vfio_region(vfio, VFIO_PCI_CONFIG_REGION_INDEX, &config), 0, "there is config space"))
+		return;
+	is_u64(pwrite(vfio->device, &line, sizeof(line), config->offset + PCI_CACHE_LINE_SIZE), sizeof(line),
+	       "of which a register is changed");
+	free(config);
+	is_errno(vfio_feature_set(vfio, VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY), 0, "the device may sleep");
+	for (i = 0; i < 50 && strcmp(status, "suspended"); i++) {
+		sleep_ms(100);
+		pci_attr_read(&at.dev, "power/runtime_status", status, sizeof(status));
+	}
+	is_str(status, "suspended", "and does");
+	is_errno(vfio_feature_set(vfio, VFIO_DEVICE_FEATURE_LOW_POWER_EXIT), 0, "it may no more");
+	is_u64(pci_config_read(&at.dev, PCI_CACHE_LINE_SIZE, 1), CHANGED_LINE, "the register is what the user wrote");
+}
+
+/* From now on whoever signals this event writes to the first register; -1 if it cannot be had. */
+static int event_to_register(const struct vfio *vfio)
+{
+	struct vfio_device_ioeventfd request = {
+		.argsz = sizeof(request),
+		.flags = VFIO_DEVICE_IOEVENTFD_32,
+		.offset = (uint64_t)at.bar << 40,
+		.data = BY_EVENT,
+		.fd = eventfd(0, EFD_CLOEXEC),
+	};
+
+	if (!ioctl(vfio->device, VFIO_DEVICE_IOEVENTFD, &request))
+		return request.fd;
+	close(request.fd);
+	return -1;
+}
+
+static void signal_event(int event)
+{
+	uint64_t one = 1;
+
+	if (write(event, &one, sizeof(one)) != sizeof(one))
+		diag("the event is not signalled: %s", strerror(errno));
+	/* The kernel writes at once, or leaves it to a thread. */
+	sleep_ms(50);
 }
 
 /*
@@ -302,11 +391,20 @@ static pid_t write_for_ever(const struct vfio *vfio)
  * devices for which the port's window is too small, and is then found as if it
  * had been plugged.
  */
-static bool lose(int nth, const char *driver, struct vfio *vfio, volatile uint32_t **reg, uint32_t *value,
-		 pid_t *writer)
+struct user {
+	struct vfio vfio;
+	uint32_t line;		/* a register of config space, before it opened the device */
+	volatile uint32_t *reg;	/* through a mapping */
+	uint32_t value;		/* what it says */
+	int event;
+	struct writer writer;
+};
+
+static bool lose(int nth, const char *driver, const char *model, int models, struct user *user)
 {
 	char text[96], bus[16];
 	struct pci_dev port;
+	uint32_t value = 0;
 	void *map;
 	int slot;
 
@@ -323,24 +421,32 @@ static bool lose(int nth, const char *driver, struct vfio *vfio, volatile uint32
 	    !is_errno(pci_find(BRIDGE, nth, &bridge), 0, "and beside it a bridge") ||
 	    !is_errno(pci_remove(&bridge), 0, "which is removed"))
 		return false;
-	for (slot = 1; slot <= 8; slot++)
-		add(bus, slot);
+	for (slot = 1; slot <= models; slot++)
+		add(model, bus, slot);
 
 	/* For stock vfio-pci, too, the BAR is given a page. */
 	if (!is_errno(pci_bind(&at.dev, OURS), 0, "the device is bound") ||
 	    !is_errno(pci_bind(&at.dev, driver), 0, "%s has it", driver) ||
-	    !is_errno(vfio_open(&at.dev, vfio), 0, "opened"))
+	    !is_u64((user->line = pci_config_read(&at.dev, PCI_CACHE_LINE_SIZE, 1)) != CHANGED_LINE, 1,
+		    "a register of config space has not the value that the user will write") ||
+	    !is_errno(vfio_open(&at.dev, &user->vfio), 0, "opened"))
 		return false;
+	change_config(&user->vfio);
 	home = zoo_address(&at);
-	is_errno(vfio_map(vfio, at.bar, 0, sysconf(_SC_PAGESIZE), &map), 0, "and mapped");
-	*reg = (void *)((char *)map + at.reg);
-	is_errno(vfio_read32(vfio, at.bar, at.reg, value), 0, "read");
-	is_u64(**reg, *value, "and read through the mapping");
+	is_errno(vfio_map(&user->vfio, at.bar, 0, sysconf(_SC_PAGESIZE), &map), 0, "mapped");
+	user->reg = (void *)((char *)map + at.reg);
+	is_errno(vfio_read32(&user->vfio, at.bar, at.reg, &user->value), 0, "read");
+	is_u64(*user->reg, user->value, "and read through the mapping");
 
-	*writer = write_for_ever(vfio);
+	user->event = event_to_register(&user->vfio);
+	signal_event(user->event);
+	is_errno(vfio_read32(&user->vfio, at.bar, 0, &value), 0, "an event is signalled, a register read");
+	is_u64(value, BY_EVENT, "which the event has written");
+
+	write_begin(&user->vfio, &user->writer);
 	sleep_ms(200);
-	if (*writer)
-		ok(!waitpid(*writer, NULL, WNOHANG), "a write to config space has begun and does not end");
+	if (user->writer.pid)
+		ok(!waitpid(user->writer.pid, NULL, WNOHANG), "a write to config space has begun and does not end");
 	else
 		skip(1, "no userfaultfd in this kernel");
 	slot_interrupt(&port, true);
@@ -350,7 +456,7 @@ static bool lose(int nth, const char *driver, struct vfio *vfio, volatile uint32
 /* The user's own mapping is where it was, or nowhere: what is there now? */
 struct after {
 	bool mmap_flag, old_there, toggled_there;
-	int map, read, command, dmabuf, low_power, reset, hot_reset, irqs, ioeventfd;
+	int map, read, config, command, dmabuf, low_power, reset, hot_reset, irqs, ioeventfd;
 	bool decodes;
 	uint32_t old, toggled, read_value;
 	uint64_t address;
@@ -376,6 +482,7 @@ static struct after look(struct vfio *vfio, volatile uint32_t *reg)
 	};
 	uint16_t command = PCI_COMMAND_MEMORY, off = 0;
 	uint64_t offset = 0;
+	uint32_t ids;
 	void *map;
 
 	after.address = zoo_address(&at);
@@ -392,6 +499,7 @@ static struct after look(struct vfio *vfio, volatile uint32_t *reg)
 		munmap(map, sysconf(_SC_PAGESIZE));
 	}
 	after.read = vfio_read32(vfio, at.bar, at.reg, &after.read_value);
+	after.config = vfio_read32(vfio, VFIO_PCI_CONFIG_REGION_INDEX, PCI_VENDOR_ID, &ids);
 	if (!vfio_region(vfio, VFIO_PCI_CONFIG_REGION_INDEX, &config)) {
 		pwrite(vfio->device, &off, sizeof(off), config->offset + PCI_COMMAND);
 		after.command = pwrite(vfio->device, &command, sizeof(command),
@@ -431,6 +539,7 @@ static void check_revoked(const struct after *after)
 	ok(!after->mmap_flag, "region info has no MMAP");
 	is_errno(after->map, -EIO, "a new mmap is refused");
 	is_errno(after->read, -EIO, "read() is refused");
+	is_errno(after->config, 0, "config space can be read");
 	is_errno(after->command, -EIO, "memory decode cannot be switched");
 	ok(!after->toggled_there, "the old mapping does not come back with it");
 	ok(!after->has_neighbour, "no other device is on the page where the BAR is now");
@@ -443,9 +552,50 @@ static void check_revoked(const struct after *after)
 	ok(!after->decodes, "the function decodes nothing");
 }
 
-static void unmap(volatile uint32_t *reg)
+/*
+ * The old address is somebody else's by now: for a moment a device of the root bus has it, whose
+ * first register keeps what is written.
+ */
+static void check_event(int event)
 {
-	munmap((void *)((uintptr_t)reg & -sysconf(_SC_PAGESIZE)), sysconf(_SC_PAGESIZE));
+	const int bar0 = PCI_BASE_ADDRESS_0;
+	uint32_t place, value = 0;
+	volatile uint32_t *reg;
+	struct pci_dev other;
+	char path[96];
+	void *map;
+	int fd;
+
+	if (!is_errno(pci_find(IVSHMEM, 0, &other), 0, "there is a device that can take its old address"))
+		return;
+	pci_config_write(&other, PCI_COMMAND, 2, pci_config_read(&other, PCI_COMMAND, 2) | PCI_COMMAND_MEMORY);
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%.15s/resource0", other.bdf);
+	fd = open(path, O_RDWR | O_SYNC | O_CLOEXEC);
+	map = mmap(NULL, sysconf(_SC_PAGESIZE), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	close(fd);
+	if (!ok(map != MAP_FAILED, "whose registers are mapped"))
+		return;
+	reg = map;
+	*reg = 1;
+	is_u64(*reg, 1, "its first one keeps what is written");
+	place = pci_config_read(&other, bar0, 4);
+	pci_config_write(&other, bar0, 4, home);
+	signal_event(event);
+	pci_config_write(&other, bar0, 4, place);
+	value = *reg;
+	is_u64(value, 1, "the event that the user has set up before writes nothing there");
+	munmap(map, sysconf(_SC_PAGESIZE));
+}
+
+static void forget(struct user *user)
+{
+	munmap((void *)((uintptr_t)user->reg & -sysconf(_SC_PAGESIZE)), sysconf(_SC_PAGESIZE));
+	close(user->event);
+}
+
+static bool decodes(void)
+{
+	return pci_config_read(&at.dev, PCI_COMMAND, 2) & PCI_COMMAND_MEMORY;
 }
 
 /* Bound, and nobody has it open. */
@@ -496,57 +646,168 @@ static void keep_open(const struct vfio *vfio)
 	close(vfio->container);
 }
 
+/* Closed, and its window still there: all is as before it was opened, at its new place. */
+static void check_closed_anew(struct user *user, int nth)
+{
+	int mark = log_mark();
+	char *log;
+
+	forget(user);
+	vfio_close(&user->vfio);
+	check_asleep("closed,");
+	log = log_since(mark);
+	is_u64(log_count(log, "usage count underflow"), 0, "it was kept awake as often as it is let go");
+	free(log);
+	is_u64(zoo_register(&at), zoo_address(&at), "closed, its BAR says where it is now");
+	ok(decodes(), "and decodes that");
+	is_u64(pci_config_read(&at.dev, PCI_CACHE_LINE_SIZE, 1), user->line, "what the user changed is changed back");
+	check_again(user->value);
+	is_errno(pci_bind(&at.dev, ""), 0, "the device is unbound");
+	ok(!zoo_any_claim(), "the BAR has its true size again");
+	free(log_since(mark));
+	start_over(nth);
+	log = log_since(mark);
+	is_u64(log_count(log, "within a second"), 0, "no newcomer waits any longer");
+	free(log);
+	close(mark);
+	pci_bind(&at.dev, "");
+}
+
+/* The newcomer has a driver, and the PCI core tells of that: at once the user has nothing any more. */
+static void check_told(int nth)
+{
+	int mark = log_mark();
+	struct after after;
+	struct user user;
+
+	about("ours");
+	if (!lose(nth, OURS, LONG, 8, &user))
+		return;
+	after = look(&user.vfio, user.reg);
+	print(OURS, &after);
+	check_revoked(&after);
+	check_event(user.event);
+	ok(log_has(mark, "of no use to that user until closed"), "the log says what happened");
+	close(mark);
+	if (user.writer.pid) {
+		is_u64(write_end(&user.writer), 0, "the write to config space comes to its end");
+		ok(!decodes(), "the function decodes nothing all the same");
+	} else {
+		skip(2, "no userfaultfd in this kernel");
+	}
+	check_closed_anew(&user, nth);
+}
+
+/* No driver comes to the newcomer, so the PCI core tells nobody that it has moved others for it. */
+static bool lose_untold(int nth, const char *model, int models, struct user *user)
+{
+	bool lost;
+
+	file_write(AUTOPROBE, "0");
+	lost = lose(nth, OURS, model, models, user);
+	file_write(AUTOPROBE, "1");
+	return lost;
+}
+
+/* Then the next newcomer tells it. */
+static void check_newcomer(int nth)
+{
+	struct pci_dev other;
+	struct user user;
+	uint32_t value;
+
+	about("ours, found by the next newcomer");
+	if (!lose_untold(nth, LONG, 8, &user) ||
+	    !is_errno(pci_find(IVSHMEM, 0, &other), 0, "there is another device"))
+		return;
+	is_errno(pci_remove(&other), 0, "which is taken away");
+	file_write(AUTOPROBE, "0");
+	pci_rescan();
+	file_write(AUTOPROBE, "1");
+	ok(!peek(user.reg, &value), "as it is found again the old mapping goes");
+	if (user.writer.pid)
+		write_end(&user.writer);
+	check_closed_anew(&user, nth);
+}
+
+/* Or nothing, until the user closes the device. */
+static void check_at_close(int nth)
+{
+	struct user user;
+
+	about("ours, found at close");
+	if (!lose_untold(nth, LONG, 8, &user))
+		return;
+	if (user.writer.pid) {
+		kill(user.writer.pid, SIGKILL);
+		waitpid(user.writer.pid, NULL, 0);
+	}
+	check_closed_anew(&user, nth);
+}
+
+/* Or what the user does next. And the PCI core has found no place at all for the BAR. */
+static void check_no_room(int nth)
+{
+	struct vfio_region_info *info;
+	struct user user;
+	uint32_t value;
+	int mark, i;
+	char *log;
+
+	about("ours, without room");
+	mark = log_mark();
+	if (!lose_untold(nth, LONGEST, 4, &user))
+		return;
+	is_errno(vfio_read32(&user.vfio, at.bar, at.reg, &value), -EIO, "read() is refused");
+	for (i = 0; i < 100 && peek(user.reg, &value); i++)
+		sleep_ms(100);
+	ok(!peek(user.reg, &value), "then the old mapping goes, too");
+	/* What is done about it is said after that. */
+	sleep_ms(200);
+	is_u64(zoo_address(&at), 0, "the BAR has no address");
+	is_str(zoo_sysfs(&at, "state"), "lost", "state in sysfs");
+	log = log_since(mark);
+	is_u64(log_count(log, "page lost"), 1, "the log says so");
+	is_u64(log_count(log, "of no use to that user until closed"), 1, "and what it means to the user");
+	free(log);
+	close(mark);
+	ok(!decodes(), "the function decodes nothing");
+	if (user.writer.pid)
+		write_end(&user.writer);
+	ok(!decodes(), "nor when a write to config space ends that has begun before");
+	check_event(user.event);
+	forget(&user);
+	vfio_close(&user.vfio);
+	ok(!decodes(), "nor when it is closed: its register has an address that is not its own");
+	if (is_errno(vfio_open(&at.dev, &user.vfio), 0, "it is opened again, the PCI core has forgotten the BAR")) {
+		if (is_errno(vfio_region(&user.vfio, at.bar, &info), 0, "region info")) {
+			is_u64(info->size, 0, "there is no such BAR");
+			free(info);
+		}
+		ok(!decodes(), "nor does the function decode anything now");
+		vfio_close(&user.vfio);
+	}
+	is_errno(pci_bind(&at.dev, ""), 0, "the device is unbound");
+	ok(!zoo_any_claim(), "the BAR has its true size again");
+}
+
 CASE(lost_open)
 {
-	volatile uint32_t *reg;
 	struct after after;
-	struct vfio vfio;
-	uint32_t value;
-	pid_t writer;
-	char *log;
-	int mark;
+	struct user user;
 
 	if (!is_errno(module_load(""), 0, "the module loads"))
 		return;
-	{
-		about("ours");
-		mark = log_mark();
-		if (!lose(0, OURS, &vfio, &reg, &value, &writer))
-			return;
-		after = look(&vfio, reg);
-		print(OURS, &after);
-		check_revoked(&after);
-		ok(log_has(mark, "of no use to that user until closed"), "the log says what happened");
-		close(mark);
-		unmap(reg);
-		if (writer > 0) {
-			kill(writer, SIGKILL);
-			waitpid(writer, NULL, 0);
-		}
-		mark = log_mark();
-		vfio_close(&vfio);
-		check_asleep("closed,");
-		log = log_since(mark);
-		is_u64(log_count(log, "usage count underflow"), 0, "it was kept awake as often as it is let go");
-		free(log);
-		close(mark);
-		check_again(value);
-		is_errno(pci_bind(&at.dev, ""), 0, "the device is unbound");
-		ok(!zoo_any_claim(), "the BAR has its true size again");
-		mark = log_mark();
-		start_over(0);
-		log = log_since(mark);
-		is_u64(log_count(log, "within a second"), 0, "no newcomer waits any longer");
-		free(log);
-		close(mark);
-		pci_bind(&at.dev, "");
-	}
+	check_told(0);
+	check_newcomer(1);
+	check_at_close(2);
+	check_no_room(3);
 	about("stock vfio-pci");
-	if (!lose(1, "vfio-pci", &vfio, &reg, &value, &writer))
+	if (!lose(4, "vfio-pci", LONG, 8, &user))
 		return;
-	after = look(&vfio, reg);
+	after = look(&user.vfio, user.reg);
 	print("vfio-pci", &after);
-	keep_open(&vfio);
+	keep_open(&user.vfio);
 	is_errno(module_unload(), 0, "our module unloads");
 }
 

@@ -223,9 +223,11 @@ scenario() {
 		# window it forgets the region below it that vfio-pci-core has requested for the open device.
 		machines=x86_64 wants=monitor parameters='lockdep.prove_locking=0 stock_leak=vfio_pci_core_enable'
 		warns='Trying to free nonexistent resource'
-		options=(-global ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off)
-		devices=(-device pcie-root-port,id=port0,chassis=1,addr=8,power_controller_present=off,bus-reserve=1
-			-device pcie-root-port,id=port1,chassis=2,addr=9,power_controller_present=off,bus-reserve=1)
+		options=(-global ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off -object 'memory-backend-ram,size=1M,id=shared')
+		devices=(-device ivshmem-plain,memdev=shared,addr=4)
+		for slot in {0..4}; do
+			devices+=(-device "pcie-root-port,id=port$slot,chassis=$((slot + 1)),addr=$((slot + 8)),power_controller_present=off,bus-reserve=1")
+		done
 		;;
 	native)
 		shows="the kernel's own drivers work before, beside and after this one"

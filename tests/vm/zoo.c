@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <dirent.h>
+#include <linux/pci_regs.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -167,6 +168,15 @@ uint64_t zoo_address(const struct zoo_bar *at)
 	struct pci_bar res;
 
 	return pci_bar(&at->dev, at->bar, &res) ? 0 : res.start;
+}
+
+uint64_t zoo_register(const struct zoo_bar *at)
+{
+	int offset = PCI_BASE_ADDRESS_0 + 4 * at->bar;
+	uint32_t low = pci_config_read(&at->dev, offset, 4);
+	uint64_t high = low & PCI_BASE_ADDRESS_MEM_TYPE_64 ? pci_config_read(&at->dev, offset + 4, 4) : 0;
+
+	return high << 32 | (low & ~0xfu);
 }
 
 /* How many other BARs lie on the page where this one starts: of any device, or of other devices. */

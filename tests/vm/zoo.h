@@ -42,6 +42,8 @@ int zoo_list_packed(struct zoo_bar *bars);
 const struct zoo_bar *zoo_named(const struct zoo_bar *bars, int count, const char *name);
 
 uint64_t zoo_address(const struct zoo_bar *at);
+/* The address that the BAR's register has, of 64 bits where it has them. */
+uint64_t zoo_register(const struct zoo_bar *at);
 
 /* Does no other BAR of any device lie on the page where this one starts? */
 bool zoo_alone(const struct zoo_bar *at);
