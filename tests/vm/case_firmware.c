@@ -86,3 +86,19 @@ CASE(firmware)
 	pci_bind(&none->dev, "");
 	is_errno(module_unload(), 0, "the module unloads");
 }
+
+/* The firmware's ACPI tables say that what it has placed is to stay, and so are devices that are found later. */
+CASE(preserve)
+{
+	int i;
+
+	if (!is_errno(module_load(""), 0, "the module loads"))
+		return;
+	count = zoo_list_packed(bars);
+	for (i = 0; i < count && !zoo_other_device(&bars[i]); i++)
+		;
+	if (!ok(i < count, "there is a BAR that shares its page"))
+		return;
+	check_stays(&bars[i], COMMAND_MEMORY, "nothing may be placed anew");
+	is_errno(module_unload(), 0, "the module unloads");
+}

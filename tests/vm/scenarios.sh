@@ -20,6 +20,7 @@
 #		linux		the machine's own kernel and initial files in /guest, for a guest
 #		guest:NAME	those of a row of guest_table, in /guest/NAME; after "linux"
 #		rom		$scratch/rom: what a device shows in its ROM BAR
+#		preserve	$scratch/preserve: ACPI's word that nothing may be placed anew
 #		drive		$scratch/drive.img: 1 MiB; the 16 bytes at N*16 are "line %010d\n"
 #		module:NAME	a module of the kernel's own, for kmod_insert()
 # files		HOST_PATH=GUEST_PATH, from the top directory; made before by "prepare"
@@ -137,6 +138,13 @@ scenario() {
 		# The class has 16 bits, and 0 is the model's own.
 		devices=(-device pci-testdev -device virtio-blk-pci,drive=drive1,class=0x0800
 			-device virtio-blk-pci,drive=drive2,class=0x10000 -device sdhci-pci)
+		;;
+	preserve)
+		shows="where the firmware says that the kernel must not place anything anew a BAR that shares its page stays there"
+		# Kernels of PCs ask since 6.11.
+		machines=x86_64-7.2 wants=preserve
+		options=(-acpitable "sig=SSDT,rev=2,data=$scratch/preserve")
+		devices=(-device sdhci-pci -device pci-ohci -device sdhci-pci)
 		;;
 	cycles)
 		shows='a device bound 200 times stays where it is, and no memory is lost'
