@@ -119,7 +119,8 @@ static void reset_its_bus(struct user *u)
 	ioctl(u->vfio.device, VFIO_DEVICE_PCI_HOT_RESET, &request);
 }
 
-static void set_its_irq(struct user *u)
+/* The kernel signals the eventfd when it wants the device back. Returns 0 or -errno. */
+static int set_request_irq(const struct vfio *vfio, int fd)
 {
 	struct {
 		struct vfio_irq_set set;
@@ -129,9 +130,14 @@ static void set_its_irq(struct user *u)
 		.flags = VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER,
 		.index = VFIO_PCI_REQ_IRQ_INDEX,
 		.count = 1,
-	}, .fd = u->fd };
+	}, .fd = fd };
 
-	ioctl(u->vfio.device, VFIO_DEVICE_SET_IRQS, &request);
+	return ioctl(vfio->device, VFIO_DEVICE_SET_IRQS, &request) ? -errno : 0;
+}
+
+static void set_its_irq(struct user *u)
+{
+	set_request_irq(&u->vfio, u->fd);
 }
 
 static void map_memory(struct user *u)
@@ -394,24 +400,14 @@ static void check_functions(void)
 /* Keeps its mapping and reads until VFIO asks for the device; an obedient user then lets go of it. */
 static void hold(const struct pci_dev *dev, const struct zoo_bar *at, bool obeys)
 {
-	struct {
-		struct vfio_irq_set set;
-		int32_t fd;
-	} request = { .set = {
-		.argsz = sizeof(request),
-		.flags = VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER,
-		.index = VFIO_PCI_REQ_IRQ_INDEX,
-		.count = 1,
-	} };
 	struct pollfd asked = { .events = POLLIN };
 	struct vfio vfio;
 	uint32_t first;
 	void *map;
 
 	asked.fd = eventfd(0, EFD_CLOEXEC);
-	request.fd = asked.fd;
 	if (vfio_open(dev, &vfio) || vfio_map(&vfio, at->bar, 0, sysconf(_SC_PAGESIZE), &map) ||
-	    ioctl(vfio.device, VFIO_DEVICE_SET_IRQS, &request))
+	    set_request_irq(&vfio, asked.fd))
 		_exit(1);
 	first = *(volatile uint32_t *)((char *)map + at->reg);
 	shared->done[0]++;
