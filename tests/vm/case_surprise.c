@@ -423,6 +423,19 @@ static void hold(const struct pci_dev *dev, const struct zoo_bar *at, bool obeys
 	_exit(0);
 }
 
+/* A user who is not asked, or who does not hear it, would hold up all of the boot. */
+static bool ended(pid_t child, int *status)
+{
+	int waited;
+
+	for (waited = 0; waited < BUTTON_MS; waited += 50) {
+		if (waitpid(child, status, WNOHANG) == child)
+			return true;
+		sleep_ms(50);
+	}
+	return false;
+}
+
 /* The button of its slot is pressed while a user has it mapped and reads. */
 CASE(unplug)
 {
@@ -473,9 +486,13 @@ CASE(unplug)
 				wrong_add(&wrong, "%u: it was taken from a user who did not let go", n);
 			kill(child, SIGKILL);
 		}
-		waitpid(child, &status, 0);
-		if (obeys && status)
+		if (!ended(child, &status)) {
+			wrong_add(&wrong, "%u: its user was not asked to let go", n);
+			kill(child, SIGKILL);
+			waitpid(child, &status, 0);
+		} else if (obeys && status) {
 			wrong_add(&wrong, "%u: the user ended with %#x", n, status);
+		}
 		for (waited = 0; pci_present(&dev) && waited < BUTTON_MS; waited += 50)
 			sleep_ms(50);
 		if (err || pci_present(&dev) || zoo_any_claim())
