@@ -462,7 +462,7 @@ scenario() {
 	kselftest)
 		shows="the kernel's own VFIO selftests say of this driver what they say of stock vfio-pci"
 		# The machine has the source that its kernel is built from, and iommufd.
-		slow=yes machines=x86_64-7.2-debug wants=drive prepare=(tests/kselftest/stage "${machine-}")
+		machines=x86_64-7.2-debug wants=drive prepare=(tests/kselftest/stage "${machine-}")
 		options=(-drive "if=none,id=drive,format=raw,file=$scratch/drive.img")
 		devices=(-device sdhci-pci -device sdhci-pci -device nvme,drive=drive,serial=1)
 		local test
@@ -474,7 +474,11 @@ scenario() {
 	soak | soak_hotplug | soak_binds)
 		shows='a year in minutes: many processes at many devices at once, killed users, random calls; all is as before'
 		machines=x86_64-7.2-debug wants='drive module:nvme module:8139cp' cases=storm
-		parameters="soak_s=${SOAK_S:-300} soak_seed=${SOAK_SEED:-}" limit=$((${SOAK_S:-300} + 400))
+		# "make check" has five minutes of it.
+		local seconds=200
+		[ "$1" = soak ] || seconds=100
+		seconds=${SOAK_S:-$seconds}
+		parameters="soak_s=$seconds soak_seed=${SOAK_SEED:-}" limit=$((seconds + 400))
 		options=(-smp 2 -netdev user,id=net,net=10.0.2.0/24
 			-object 'memory-backend-ram,size=1M,id=shared1' -object 'memory-backend-ram,size=1M,id=shared2'
 			-object 'memory-backend-ram,size=1M,id=shared3' -object 'memory-backend-ram,size=1M,id=shared4'
@@ -494,7 +498,7 @@ scenario() {
 			-device nvme,id=disk,serial=1,bus=port3,subsys=subsystem,sriov_max_vfs=2,sriov_vq_flexible=4,sriov_vi_flexible=2
 			-device nvme-ns,drive=drive,bus=disk)
 		if [ "$1" = soak ]; then
-			slow=yes cases=storm,binds,surprise,fuzz
+			cases=storm,binds,surprise,fuzz
 			devices+=(-device sdhci-pci,addr=0x1d)
 		elif [ "$1" = soak_binds ]; then
 			shows='a device that moves each time is bound 10 000 times: no bind takes longer, nothing grows or wanders'
@@ -503,7 +507,7 @@ scenario() {
 		else
 			# pciehp itself takes two locks in both orders, which is all that lockdep would tell.
 			shows='the same while the ninth device is plugged and unplugged'
-			slow=yes cases=storm,unplug wants+=' monitor' parameters+=' lockdep.prove_locking=0'
+			cases=storm,unplug wants+=' monitor' parameters+=' lockdep.prove_locking=0'
 			devices+=(-device pcie-root-port,id=plug,chassis=9,addr=0x1e)
 		fi
 		;;
