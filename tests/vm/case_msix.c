@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <linux/subpage_vfio_pci.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -48,6 +49,22 @@ static enum subpage_msix_state expected(const char *policy)
 	if (msis_are_isolated())
 		return SUBPAGE_MSIX_ISOLATED;
 	return strcmp(policy, "always") ? SUBPAGE_MSIX_HIDDEN : SUBPAGE_MSIX_ALWAYS;
+}
+
+/* What the log and sysfs say of that. */
+static const char *reason(enum subpage_msix_state state, const char *policy)
+{
+	if (state == SUBPAGE_MSIX_EEH)
+		return "mappable, EEH isolates its MSIs";
+	if (state == SUBPAGE_MSIX_ISOLATED)
+		return "mappable, the IOMMU isolates its MSIs";
+	if (state == SUBPAGE_MSIX_ALWAYS)
+		return "mappable, msix_mmap=always, though nothing isolates its MSIs";
+	if (!strcmp(policy, "never"))
+		return "hidden from mmap, msix_mmap=never";
+	if (msis_are_isolated())
+		return "hidden from mmap, no EEH, but the IOMMU isolates MSIs (msix_mmap=isolated maps it)";
+	return "hidden from mmap, neither EEH nor the IOMMU isolates MSIs (msix_mmap=always maps it)";
 }
 
 static int try_map(const struct vfio *vfio, int bar, uint64_t offset, uint64_t len)
@@ -126,6 +143,28 @@ static void check_pages(const struct vfio *vfio, const struct vfio_region_info *
 			 "one that reaches into it from above is refused");
 }
 
+/* The table is none of the other BARs' business: each of their pages can be mapped, if any. Returns how many. */
+static int check_others(const struct vfio *vfio, int table_bar)
+{
+	struct vfio_region_info *info;
+	struct wrong wrong = {};
+	int pages = 0, bar, err;
+	uint64_t at;
+
+	for (bar = 0; bar < 6; bar++) {
+		if (bar == table_bar || vfio_region(vfio, bar, &info))
+			continue;
+		for (at = 0; info->flags & VFIO_REGION_INFO_FLAG_MMAP && at < info->size; at += page, pages++) {
+			err = try_map(vfio, bar, at, page);
+			if (err)
+				wrong_add(&wrong, "BAR %d, %#llx: %d", bar, (unsigned long long)at, err);
+		}
+		free(info);
+	}
+	none_wrong(&wrong, "%d pages of other BARs can be mapped", pages);
+	return pages;
+}
+
 /* Each answer has its capabilities in memory of its own for a moment. */
 static void check_no_growth(const struct vfio *vfio, int bar)
 {
@@ -147,7 +186,8 @@ static void check_no_growth(const struct vfio *vfio, int bar)
 	ok(after - before < 512, "20000 answers leave no memory behind (%ld KiB more)", after - before);
 }
 
-static void check_device(const struct pci_dev *dev, const char *policy)
+/* Returns how many pages can be mapped of its BARs without the table. */
+static int check_device(const struct pci_dev *dev, const char *policy)
 {
 	const struct vfio_region_info_cap_subpage *cap;
 	enum subpage_msix_state want = expected(policy);
@@ -155,22 +195,32 @@ static void check_device(const struct pci_dev *dev, const char *policy)
 	struct vfio_region_info *info;
 	struct msix_table table;
 	struct vfio vfio;
+	int others;
 	uint32_t value;
-	char *log;
+	char line[256], text[128], *log;
 	int mark = log_mark();
 
 	about("%s, msix_mmap=%s", dev->bdf, policy);
 	if (!ok(msix_table_find(dev, &table), "it has a table"))
-		return;
+		return 0;
 	is_errno(pci_bind(dev, "subpage_vfio_pci"), 0, "bound");
 	log = log_since(mark);
 	is_u64(log_count(log, "MSI-X table in BAR"), 1, "one line in the log tells what was decided");
 	is_u64(log_count(log, hidden ? "hidden from mmap" : "mappable"), 1, "and that rightly");
+	snprintf(line, sizeof(line), "MSI-X table in BAR %d [0x%llx-0x%llx]: %s\n", table.bar,
+		 (unsigned long long)table.offset, (unsigned long long)(table.offset + table.size - 1),
+		 reason(want, policy));
+	if (!is_u64(log_count(log, line), 1, "it says where the table is, and why"))
+		diag("%s", log);
 	free(log);
 	close(mark);
+	pci_attr_read(dev, "subpage_vfio_pci/msix_bar", text, sizeof(text));
+	is_u64(atoi(text), table.bar, "its BAR in sysfs");
+	pci_attr_read(dev, "subpage_vfio_pci/msix_reason", text, sizeof(text));
+	is_str(text, reason(want, policy), "the reason in sysfs");
 
 	if (!is_errno(vfio_open(dev, &vfio), 0, "opened"))
-		return;
+		return 0;
 	if (ok(!vfio_region(&vfio, table.bar, &info), "region info of BAR %d", table.bar)) {
 		diag("table at %#llx, %llu bytes, BAR of %llu", (unsigned long long)table.offset,
 		     (unsigned long long)table.size, (unsigned long long)info->size);
@@ -194,8 +244,10 @@ static void check_device(const struct pci_dev *dev, const char *policy)
 		free(info);
 		check_no_growth(&vfio, table.bar);
 	}
+	others = check_others(&vfio, table.bar);
 	vfio_close(&vfio);
 	pci_bind(dev, "");
+	return others;
 }
 
 CASE(msix)
@@ -211,6 +263,7 @@ CASE(msix)
 	struct pci_dev dev;
 	size_t m, p;
 	char text[32];
+	int others;
 
 	page = sysconf(_SC_PAGESIZE);
 	if (!is_errno(module_load(""), 0, "the module loads"))
@@ -222,13 +275,17 @@ CASE(msix)
 		file_write("/sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts", "1");
 	for (p = 0; p < sizeof(policies) / sizeof(policies[0]); p++) {
 		is_errno(file_write(PARAMETER, policies[p]), 0, "msix_mmap=%s", policies[p]);
+		others = 0;
 		for (m = 0; m < sizeof(models) / sizeof(models[0]); m++) {
 			if (!is_errno(pci_find(models[m].vendor, models[m].device, 0, &dev), 0,
 				      "msix_mmap=%s: %04x:%04x is there", policies[p],
 				      models[m].vendor, models[m].device))
 				continue;
-			check_device(&dev, policies[p]);
+			others += check_device(&dev, policies[p]);
 		}
+#ifndef __powerpc__
+		ok(others > 0, "msix_mmap=%s: a device has other BARs, too", policies[p]);
+#endif
 	}
 	is_errno(module_unload(), 0, "the module unloads");
 }
@@ -236,7 +293,8 @@ CASE(msix)
 /* No model of QEMU's is such a device; a module of the test build takes one for it. */
 CASE(msix_behind)
 {
-	static const char * const faults[] = { "0", "128" };
+	static const char * const faults[] = { "0", "128", "0" };
+	static const char * const where[] = { "in the BAR", "behind the BAR", "in the BAR again" };
 	const struct vfio_region_info_cap_sparse_mmap *sparse;
 	struct vfio_region_info *info;
 	struct pci_dev xhci;
@@ -250,7 +308,9 @@ CASE(msix_behind)
 		return;
 	is_errno(pci_bind(&xhci, "subpage_vfio_pci"), 0, "it is bound");
 	for (i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
-		about(i ? "behind the BAR" : "in the BAR");
+		bool behind = i == 1;
+
+		about("%s", where[i]);
 		file_write("/sys/module/subpage_vfio_pci/parameters/fault_points", faults[i]);
 		if (!is_errno(vfio_open(&xhci, &vfio), 0, "opened"))
 			return;
@@ -259,9 +319,9 @@ CASE(msix_behind)
 			size = info->size;
 			if (ok(sparse && sparse->nr_areas == 1 && !sparse->areas[0].offset, "it names an area"))
 				/* The table is on the last page. */
-				is_u64(sparse->areas[0].size, i ? size : size - page,
+				is_u64(sparse->areas[0].size, behind ? size : size - page,
 				       "up to the table, and no farther than the BAR");
-			is_errno(try_map(&vfio, 0, 0, size), i ? 0 : -EINVAL, "a mapping of the whole BAR");
+			is_errno(try_map(&vfio, 0, 0, size), behind ? 0 : -EINVAL, "a mapping of the whole BAR");
 			is_errno(try_map(&vfio, 0, size - page, 2 * page), -EINVAL, "one that goes on behind it");
 			is_errno(try_map(&vfio, 0, size, page), -EINVAL, "one where the table should be");
 			free(info);
