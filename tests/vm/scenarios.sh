@@ -146,6 +146,12 @@ scenario() {
 		options=(-acpitable "sig=SSDT,rev=2,data=$scratch/preserve")
 		devices=(-device sdhci-pci -device pci-ohci -device sdhci-pci)
 		;;
+	reserved)
+		shows="a BAR in a range that the kernel has reserved for something else stays there"
+		# The firmware puts this device's BAR before that of the board's own disk controller; the kernel extends what it reserves.
+		machines=x86_64-6.1 parameters='memmap=1$0xfebfe000'
+		devices=(-device sdhci-pci)
+		;;
 	cycles)
 		shows='a device bound 200 times stays where it is, and no memory is lost'
 		devices=(-device sdhci-pci -device pci-ohci)
@@ -435,7 +441,8 @@ scenario() {
 		shows='where the IOMMU does not remap interrupts the table stays hidden, too'
 		machines='x86_64-6.1 x86_64-7.2' cases=msix parameters=intremap=off wants=drive
 		options=(-drive "if=none,id=drive,format=raw,file=$scratch/drive.img")
-		devices=(-device nvme,drive=drive,serial=1 -device e1000e,romfile= -device qemu-xhci)
+		# With that many vectors the table takes two pages.
+		devices=(-device nvme,drive=drive,serial=1,msix_qsize=512 -device e1000e,romfile= -device qemu-xhci)
 		;;
 	aligned)
 		shows='where the kernel gives each BAR a page the driver claims it where it is'
