@@ -122,8 +122,8 @@ CASE(binds)
 	ok(median(lengths + n - part, part) < median(lengths, part) * (part < 100 ? 3 : 1.5),
 	   "the last tenth takes as long as the first");
 	ok(place_count <= 2, "it does not wander");
-	/* What kmemleak cannot see, as somebody still points to it: 10 000 times 400 bytes. */
-	ok(after - before < 4096, "the kernel's memory does not grow");
+	/* What kmemleak cannot see, as somebody still points to it: 200 bytes a bind, and what KASAN holds back. */
+	ok(after - before < 2048 + n / 5, "the kernel's memory does not grow");
 	soak_end(begin);
 	is_errno(module_unload(), 0, "the module unloads");
 }
