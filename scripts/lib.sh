@@ -76,13 +76,14 @@ debian_sources() {
 
 # debian_apt SUITE ARCH COMMAND...: an apt command that sees one suite of one
 # architecture (and this machine's own, for tools), and nothing of what this
-# machine has installed. While the lists are read nobody updates them.
+# machine has installed. While the lists are read nobody updates them. In a container apt may be told to
+# keep no parsed lists; each question to sid's would then take a second.
 debian_apt() {
-	local config=$cache/apt/$1-$2/apt.conf lock=$cache/locks/apt-$1-$2
-	shift 2
+	local config=$cache/apt/$1-$2/apt.conf lock=$cache/locks/apt-$1-$2 command=$3
+	shift 3
 	(
 		flock -s 9
-		APT_CONFIG=$config "$@" 9>&-
+		APT_CONFIG=$config "$command" -o Dir::Cache::pkgcache=pkgcache.bin "$@" 9>&-
 	) 9>"$lock"
 }
 

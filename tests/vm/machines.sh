@@ -37,6 +37,10 @@ slow_machine_names() {
 	awk 'NF { print $1 }' <<<"$slow_table"
 }
 
+guest_names() {
+	awk 'NF { print $1 }' <<<"$guest_table"
+}
+
 # chosen_machines ARCHES KERNELS [slow]: words, or regular expressions; "slow": of slow_table, too.
 chosen_machines() {
 	{
@@ -53,12 +57,6 @@ machine() {
 		"choose one of: $(machine_names | xargs), or, slow: $(slow_machine_names | xargs)"
 	read -r machine arch suite flavour page <<<"$row"
 	kernel_version=$(grep -o '[0-9]*\.[0-9]*' <<<"$machine")
-	# In a root of its suite the module is built as users build it, with DKMS, and with the suite's
-	# compiler, which kernels newer than Debian 12's need: see scripts/root.
-	case $arch-$suite in
-	*-bookworm-backports) own_root='' ;;
-	*) own_root=yes ;;
-	esac
 	# What Debian has no package of is built from its linux-source: with what the tests need, with what
 	# watches, and with what is this machine's own, where a later line counts.
 	configs=()
@@ -107,5 +105,4 @@ machine() {
 		;;
 	esac
 	qemu+=(-display none -monitor none -no-reboot)
-	image_package=linux-image-$flavour
 }
