@@ -2,12 +2,14 @@
 /*
  * Devices that the PCI core leaves where the firmware has put them, and which are not
  * to be moved by a driver, either: an interrupt controller that is switched on; and one
- * without a class, for which the core finds no address at all.
+ * without a class, for which the core finds no address at all. And what nobody can
+ * move: where the firmware says so, or where another range of the kernel's is around it.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "cases.h"
+#include "iomem.h"
 #include "kmod.h"
 #include "log.h"
 #include "tap.h"
@@ -100,5 +102,27 @@ CASE(preserve)
 	if (!ok(i < count, "there is a BAR that shares its page"))
 		return;
 	check_stays(&bars[i], COMMAND_MEMORY, "nothing may be placed anew");
+	is_errno(module_unload(), 0, "the module unloads");
+}
+
+/* The BAR's parent in the tree of resources is then no window of its bus. */
+CASE(reserved)
+{
+	const struct iomem_entry *own, *around;
+	struct iomem map;
+	struct pci_bar bar;
+
+	if (!is_errno(module_load(""), 0, "the module loads"))
+		return;
+	count = zoo_list(bars);
+	if (!is_u64(count, 1, "there is a BAR") || !is_errno(pci_bar(&bars[0].dev, bars[0].bar, &bar), 0, "at an address"))
+		return;
+	diag("BAR %d at %#llx", bars[0].bar, (unsigned long long)bar.start);
+	iomem_read(&map);
+	own = iomem_range(&map, bar.start, bar.start + bar.size - 1);
+	around = own ? iomem_parent(&map, own) : NULL;
+	ok(around && !strcmp(around->name, "Reserved"), "what is around it is reserved");
+	iomem_free(&map);
+	check_stays(&bars[0], COMMAND_MEMORY, "reserved");
 	is_errno(module_unload(), 0, "the module unloads");
 }
