@@ -3,7 +3,8 @@
 #
 # Usage, in a root of a Debian suite: user.sh RELEASE
 #
-# RELEASE is the kernel that is installed there; the packages are in /out.
+# RELEASE is the kernel that is installed there; the packages are in /out, those of an older
+# version in /out/old.
 set -u
 # shellcheck source=SCRIPTDIR/../tap.sh
 . /source/tests/tap.sh
@@ -21,19 +22,47 @@ same_version() {
 	[ "$version" = "$(dpkg-query -W -f '${Version}' subpage-vfio-pci-dkms)" ]
 }
 
+knows_only() {
+	local known
+	known=$(dkms status) || return
+	[ "$known" = "subpage-vfio-pci/$1, $release, $(uname -m): installed" ] || { echo "$known"; return 1; }
+}
+
+# As apt does it: a file moves from one package to the other.
+upgrade() {
+	dpkg --auto-deconfigure -i /out/*.deb >/tmp/said 2>&1
+	local status=$?
+	cat /tmp/said
+	return "$status"
+}
+
+nobody_complained() {
+	test -s /tmp/said && ! grep -iE 'error|warning|fail|not empty' /tmp/said
+}
+
+# DKMS makes keys at its first build, which stay its own.
 files() {
-	find / -xdev \( -path /proc -o -path /out -o -path /source -o -path /tmp -o -path /var/log -o -path /var/cache \
+	find / -xdev \( -path /proc -o -path '/var/lib/dkms/mok.*' -o -path /out -o -path /source -o -path /tmp -o -path /var/log -o -path /var/cache \
 		-o -path /var/lib/dpkg -o -path '/lib/modules/*/modules.*' -o -path '/usr/lib/modules/*/modules.*' \) -prune \
 		-o -type f -print | sort
 }
 
-# Some of the kernel's own keys are made by DKMS at its first build, and stay DKMS's.
 dpkg -i /out/needs/*.deb >/dev/null 2>&1
-mkdir -p /var/lib/dkms
-touch /var/lib/dkms/mok.key /var/lib/dkms/mok.pub
 files >/tmp/before
 
-ok "the module's package installs" dpkg -i /out/subpage-vfio-pci-dkms_*.deb
+ok "an older version installs" dpkg -i /out/old/*.deb
+ok "its command has the module's manual page" \
+	contains subpage_vfio_pci.4 "$(dpkg -L subpage-vfio)"
+ok "DKMS has built that for $release" knows_only 0.0.1
+ok "both packages are upgraded" upgrade
+ok "nobody has complained" nobody_complained
+ok "DKMS knows of this version alone" knows_only "$(dpkg-query -W -f '${Version}' subpage-vfio-pci-dkms)"
+ok "its module is the new one" same_version
+ok "nothing is left of the older source" not ls -d /usr/src/subpage-vfio-pci-0.0.1 /var/lib/dkms/subpage-vfio-pci/0.0.1
+ok "it is purged" dpkg --purge subpage-vfio subpage-vfio-pci-dkms
+files >/tmp/after
+ok "no file is left" diff /tmp/before /tmp/after
+ok "the module's package installs alone" dpkg -i /out/subpage-vfio-pci-dkms_*.deb
 ok "its manual page is there" test -e /usr/share/man/man4/subpage_vfio_pci.4.gz
 ok "DKMS has built the module for $release" installed_module
 ok "its version is the package's" same_version
