@@ -34,7 +34,7 @@ dkms-source:
 	install -m 644 include/uapi/linux/subpage_vfio_pci.h $(dkms_source)/include/uapi/linux
 
 dkms-install: dkms-source ## Have DKMS build and install the module, now and after each kernel upgrade
-	@command -v dkms >/dev/null || { echo "DKMS is missing: apt-get install dkms linux-headers-$(KERNEL)" >&2; exit 1; }
+	@command -v dkms >/dev/null || { echo "DKMS is missing: install it, and the headers of $(KERNEL): README.md, rpm/README.md" >&2; exit 1; }
 	dkms install $(name)/$(version) -k $(KERNEL) || { status=$$?; [ $$status != 77 ] || \
 		echo "Linux $(KERNEL) will not do: use 6.1 or newer, or RHEL 9's, built with CONFIG_VFIO_PCI" >&2; exit $$status; }
 

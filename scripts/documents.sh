@@ -5,7 +5,7 @@
 # end. Each of the others prints what is wrong, and nothing when all is well. They run in the top
 # directory.
 
-# Of README.md and doc/*.md. A table has its rows on one line each, and what a script has
+# Of all documents. A table has its rows on one line each, and what a script has
 # written below its mark is tables, too.
 lines_fit() {
 	perl -Mutf8 -CSD -e '
@@ -17,7 +17,7 @@ lines_fit() {
 				printf "%s:%d: %d columns, more than 100\n", $file, $., length
 					if length > 100 && !/^\|/;
 			}
-		}' ./*.md doc/*.md
+		}' ./*.md ./*/*.md
 }
 
 # links_lead_somewhere FILE...: a relative link of a Markdown file names a file that is there, and
