@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <linux/aperture.h>
 #include <linux/mm.h>
+#include <linux/mutex.h>
 
 #include "eeh.h"
 #include "fault.h"
@@ -55,6 +56,12 @@ enum subpage_bar_state subpage_claim_state(const struct page_claim *claim)
 
 	return res->start == claim->was.start ? SUBPAGE_BAR_IN_PLACE : SUBPAGE_BAR_MOVED;
 }
+
+/*
+ * For a moment of its move a BAR is nowhere; who is bound at the same time must not
+ * take its place, or have the rest of the page, before it is there again.
+ */
+static DEFINE_MUTEX(moving);
 
 static bool is_subpage(const struct resource *res)
 {
@@ -400,7 +407,9 @@ void subpage_claims_make(struct page_claim *claims, struct pci_dev *pdev,
 		set_range(&claims[bar].was, res->start, resource_size(res));
 		claims[bar].was.flags = res->flags;
 		claims[bar].was.name = res->name;
+		mutex_lock(&moving);
 		claims[bar].refused = make(&claims[bar], pdev, bar, realign);
+		mutex_unlock(&moving);
 		tell(&claims[bar], pdev, bar);
 	}
 }
@@ -485,10 +494,12 @@ bool subpage_claims_undo(struct page_claim *claims, struct pci_dev *pdev)
 			undone &= claim->res->start == claim->was.start;
 			continue;
 		}
+		mutex_lock(&moving);
 		if (put_back(claim, pdev, bar)) {
 			unassign(claim, pdev, bar);
 			undone = false;
 		}
+		mutex_unlock(&moving);
 		subpage_eeh_save_bar(pdev, bar);
 		trace_subpage_restore(pdev, bar, "none", claim->was.start, claim->res->start);
 	}

@@ -190,6 +190,12 @@ scenario() {
 			devices+=(-device "$model,bus=bridge,addr=$slot")
 		done
 		;;
+	together)
+		shows='two devices that share a page are bound at the same time, and neither takes the place of the other'
+		machines='x86_64-6.1 x86_64-7.2' wants=faults
+		options=(-smp 2)
+		devices=(-device sdhci-pci -device sdhci-pci)
+		;;
 	options)
 		shows="stock vfio-pci's options by their names; a move leaves the other BARs alone, ends mappings of the old place, and is none while a BAR is in use"
 		machines=x86_64 cases=options,undisturbed,old_place,busy wants='drive module:ramoops'
