@@ -93,7 +93,11 @@ static int bar_words(struct pci_dev *pdev, struct resource *res, u32 words[2])
 	return res->flags & IORESOURCE_MEM_64 ? 2 : 1;
 }
 
-void subpage_bar_save(struct pci_dev *pdev, int bar)
+/*
+ * The copy of config space is written back whether or not it is marked as saved
+ * (pci_restore_state() of 6.12.y and 7.x), so it must be right at any time.
+ */
+static void save_bar(struct pci_dev *pdev, int bar)
 {
 	u32 words[2];
 	int i, n = bar_words(pdev, &pdev->resource[bar], words);
@@ -131,32 +135,31 @@ static void write_bar(struct pci_dev *pdev, int bar, struct resource *res)
 		pci_write_config_word(pdev, PCI_COMMAND, command);
 }
 
-void subpage_bar_write(struct pci_dev *pdev, int bar)
-{
-	write_bar(pdev, bar, &pdev->resource[bar]);
-	subpage_bar_save(pdev, bar);
-}
-
-/*
- * The PCI core reports a BAR register that does not take its new value in the
- * log only. A page claimed for such a BAR would map somebody else's registers.
- */
-static int check_bar(struct pci_dev *pdev, int bar)
+/* Does the register say what the resource does? */
+static bool is_written(struct pci_dev *pdev, int bar)
 {
 	u32 words[2], value;
 	int i, n = bar_words(pdev, &pdev->resource[bar], words);
 
-	/* So that it is the comparison that fails: of a 64-bit BAR the upper word. */
-	if (subpage_fault(FAULT_READBACK))
-		pci_write_config_dword(pdev, bar_register(bar) + 4 * (n - 1), 0);
-
 	for (i = 0; i < n; i++) {
 		pci_read_config_dword(pdev, bar_register(bar) + 4 * i, &value);
 		if (value != words[i])
-			return -EIO;
+			return false;
 	}
 
-	return 0;
+	return true;
+}
+
+void subpage_bar_renew(struct pci_dev *pdev, int bar)
+{
+	struct resource *res = &pdev->resource[bar];
+
+	/* Their registers are none that could be written. */
+	if (pdev->is_virtfn || (res->flags & IORESOURCE_PCI_FIXED))
+		return;
+	if (!is_written(pdev, bar))
+		write_bar(pdev, bar, res);
+	save_bar(pdev, bar);
 }
 
 /* Whatever else the BAR had: should the PCI core place it anew, then on a page. */
@@ -244,7 +247,16 @@ static int reassign_to_page(struct page_claim *claim, struct pci_dev *pdev, int 
 	if (subpage_fault(FAULT_ALIGNMENT) || !PAGE_ALIGNED(res->start))
 		return -ENOSPC;
 
-	return check_bar(pdev, bar);
+	/* So that it is the comparison that fails: of a 64-bit BAR the upper word. */
+	if (subpage_fault(FAULT_READBACK))
+		pci_write_config_dword(pdev, bar_register(bar) +
+				       (res->flags & IORESOURCE_MEM_64 ? 4 : 0), 0);
+
+	/*
+	 * The PCI core reports a BAR register that does not take its new value in the
+	 * log only. A page claimed for such a BAR would map somebody else's registers.
+	 */
+	return is_written(pdev, bar) ? 0 : -EIO;
 }
 
 /*
@@ -270,7 +282,7 @@ static int put_back(struct page_claim *claim, struct pci_dev *pdev, int bar)
 		return -EADDRNOTAVAIL;
 
 	res->flags = claim->was.flags;
-	subpage_bar_save(pdev, bar);
+	save_bar(pdev, bar);
 	return 0;
 }
 
@@ -292,7 +304,7 @@ static int move(struct page_claim *claim, struct pci_dev *pdev, int bar)
 	if (ret)
 		ret = put_back(claim, pdev, bar) ?: ret;
 	else
-		subpage_bar_save(pdev, bar);
+		save_bar(pdev, bar);
 out:
 	if (ret == -EADDRNOTAVAIL)
 		unassign(claim, pdev, bar);

@@ -123,17 +123,13 @@ static inline resource_size_t subpage_claim_true_size(const struct page_claim *c
 }
 
 /**
- * subpage_bar_save() - have the PCI core restore a BAR to where its resource is
- * @pdev: the device
+ * subpage_bar_renew() - have the device decode a BAR where its resource is
+ * @pdev: the device, awake
  * @bar: number of a memory BAR that has an address
  *
- * The copy of config space is written back whether or not it is marked as saved
- * (pci_restore_state() of 6.12.y and 7.x), so it must be right at any time.
+ * So it is after the PCI core has restored config space, too.
  */
-void subpage_bar_save(struct pci_dev *pdev, int bar);
-
-/* Write the register of such a BAR, and that copy. */
-void subpage_bar_write(struct pci_dev *pdev, int bar);
+void subpage_bar_renew(struct pci_dev *pdev, int bar);
 
 /* Have the function decode no memory, now or when the PCI core restores its config space. */
 void subpage_bar_decode_off(struct pci_dev *pdev);

@@ -106,30 +106,6 @@ void subpage_watch_config_written(struct subpage_device *sdev)
 		close_doors(&sdev->core);
 }
 
-void subpage_watch_opening(struct subpage_device *sdev)
-{
-	struct pci_dev *pdev = sdev->core.pdev;
-	int bar;
-
-	subpage_claims_tell_lost(sdev->claims, pdev);
-	for (bar = 0; bar < PCI_STD_NUM_BARS; bar++) {
-		const struct resource *res = &pdev->resource[bar];
-		bool memory = res->flags & IORESOURCE_MEM;
-
-		sdev->placed[bar].start = res->start;
-		sdev->placed[bar].parent = memory ? res->parent : NULL;
-	}
-	atomic_set(&sdev->revoked, 0);
-}
-
-void subpage_watch_opened(struct subpage_device *sdev)
-{
-	mutex_lock(&lock);
-	list_add(&sdev->open, &open_devices);
-	mutex_unlock(&lock);
-	subpage_watch_intact(sdev);
-}
-
 /*
  * Address and decode as the PCI core has them now, in the registers and in the copy that
  * it restores. A BAR for which it found no room has its old address in the register, which
@@ -144,10 +120,42 @@ static void renew_registers(struct subpage_device *sdev)
 		if (!sdev->placed[bar].parent)
 			continue;
 		if (pdev->resource[bar].parent)
-			subpage_bar_write(pdev, bar);
+			subpage_bar_renew(pdev, bar);
 		else
 			subpage_bar_decode_off(pdev);
 	}
+}
+
+void subpage_watch_opening(struct subpage_device *sdev)
+{
+	struct pci_dev *pdev = sdev->core.pdev;
+	int bar;
+
+	subpage_claims_tell_lost(sdev->claims, pdev);
+	for (bar = 0; bar < PCI_STD_NUM_BARS; bar++) {
+		const struct resource *res = &pdev->resource[bar];
+		bool memory = res->flags & IORESOURCE_MEM;
+
+		sdev->placed[bar].start = res->start;
+		sdev->placed[bar].parent = memory ? res->parent : NULL;
+	}
+	atomic_set(&sdev->revoked, 0);
+
+	/*
+	 * Where the PCI core of 6.1 moves a BAR while the device sleeps, waking up restores the
+	 * old address; and it is vfio_pci_core_enable() that wakes it up, and saves what is there.
+	 */
+	pm_runtime_get_sync(&pdev->dev);
+	renew_registers(sdev);
+	pm_runtime_put(&pdev->dev);
+}
+
+void subpage_watch_opened(struct subpage_device *sdev)
+{
+	mutex_lock(&lock);
+	list_add(&sdev->open, &open_devices);
+	mutex_unlock(&lock);
+	subpage_watch_intact(sdev);
 }
 
 void subpage_watch_closing(struct subpage_device *sdev)

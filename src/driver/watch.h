@@ -31,8 +31,8 @@ void subpage_watch_exit(void);
 void subpage_watch_prepare(struct subpage_device *sdev);
 
 /**
- * subpage_watch_opening() - remember where the BARs of a device are
- * @sdev: the device, before vfio_pci_core_enable()
+ * subpage_watch_opening() - remember where the BARs of a device are, and have it decode them there
+ * @sdev: the device, before vfio_pci_core_enable(); it may be asleep
  */
 void subpage_watch_opening(struct subpage_device *sdev);
 

@@ -391,27 +391,15 @@ static void signal_event(int event)
  * devices for which the port's window is too small, and is then found as if it
  * had been plugged.
  */
-struct user {
-	struct vfio vfio;
-	uint32_t line;		/* a register of config space, before it opened the device */
-	volatile uint32_t *reg;	/* through a mapping */
-	uint32_t value;		/* what it says */
-	int event;
-	struct writer writer;
-};
-
-static bool lose(int nth, const char *driver, const char *model, int models, struct user *user)
+static bool prepare(int nth, const char *model, int models, struct pci_dev *port)
 {
 	char text[96], bus[16];
-	struct pci_dev port;
-	uint32_t value = 0;
-	void *map;
 	int slot;
 
 	snprintf(bus, sizeof(bus), "bridge%d", nth);
-	if (!is_errno(pci_find(ROOT_PORT, nth, &port), 0, "there is a root port"))
+	if (!is_errno(pci_find(ROOT_PORT, nth, port), 0, "there is a root port"))
 		return false;
-	slot_interrupt(&port, false);
+	slot_interrupt(port, false);
 	snprintf(text, sizeof(text), "sdhci-pci,bus=port%d,addr=0.1", nth);
 	plug(text);
 	snprintf(text, sizeof(text), "pcie-pci-bridge,id=%s,bus=port%d,addr=0.0,multifunction=on", bus, nth);
@@ -423,6 +411,33 @@ static bool lose(int nth, const char *driver, const char *model, int models, str
 		return false;
 	for (slot = 1; slot <= models; slot++)
 		add(model, bus, slot);
+	return true;
+}
+
+static bool find_bridge(const struct pci_dev *port)
+{
+	home = zoo_address(&at);
+	slot_interrupt(port, true);
+	return ok(wait_lost(home, BUTTON_MS), "pciehp finds the bridge, and the window is gone");
+}
+
+struct user {
+	struct vfio vfio;
+	uint32_t line;		/* a register of config space, before it opened the device */
+	volatile uint32_t *reg;	/* through a mapping */
+	uint32_t value;		/* what it says */
+	int event;
+	struct writer writer;
+};
+
+static bool lose(int nth, const char *driver, const char *model, int models, struct user *user)
+{
+	struct pci_dev port;
+	uint32_t value = 0;
+	void *map;
+
+	if (!prepare(nth, model, models, &port))
+		return false;
 
 	/* For stock vfio-pci, too, the BAR is given a page. */
 	if (!is_errno(pci_bind(&at.dev, OURS), 0, "the device is bound") ||
@@ -432,7 +447,6 @@ static bool lose(int nth, const char *driver, const char *model, int models, str
 	    !is_errno(vfio_open(&at.dev, &user->vfio), 0, "opened"))
 		return false;
 	change_config(&user->vfio);
-	home = zoo_address(&at);
 	is_errno(vfio_map(&user->vfio, at.bar, 0, sysconf(_SC_PAGESIZE), &map), 0, "mapped");
 	user->reg = (void *)((char *)map + at.reg);
 	is_errno(vfio_read32(&user->vfio, at.bar, at.reg, &user->value), 0, "read");
@@ -449,8 +463,7 @@ static bool lose(int nth, const char *driver, const char *model, int models, str
 		ok(!waitpid(user->writer.pid, NULL, WNOHANG), "a write to config space has begun and does not end");
 	else
 		skip(1, "no userfaultfd in this kernel");
-	slot_interrupt(&port, true);
-	return ok(wait_lost(home, BUTTON_MS), "pciehp finds the bridge, and the window is gone");
+	return find_bridge(&port);
 }
 
 /* The user's own mapping is where it was, or nowhere: what is there now? */
@@ -791,6 +804,28 @@ static void check_no_room(int nth)
 	ok(!zoo_any_claim(), "the BAR has its true size again");
 }
 
+/* Nobody has it open, and it sleeps; it wakes up with what it fell asleep with. */
+static void check_sleeper(int nth)
+{
+	struct pci_dev port;
+	struct vfio vfio;
+	uint32_t value;
+
+	about("ours, asleep");
+	if (!prepare(nth, LONG, 8, &port) || !is_errno(pci_bind(&at.dev, OURS), 0, "the device is bound") ||
+	    !is_errno(vfio_open(&at.dev, &vfio), 0, "opened"))
+		return;
+	is_errno(vfio_read32(&vfio, at.bar, at.reg, &value), 0, "read");
+	vfio_close(&vfio);
+	check_asleep("closed,");
+	if (!find_bridge(&port))
+		return;
+	free_bridge();
+	check_again(value);
+	is_u64(zoo_register(&at), zoo_address(&at), "its BAR says where it is now");
+	is_errno(pci_bind(&at.dev, ""), 0, "the device is unbound");
+}
+
 CASE(lost_open)
 {
 	struct after after;
@@ -802,8 +837,9 @@ CASE(lost_open)
 	check_newcomer(1);
 	check_at_close(2);
 	check_no_room(3);
+	check_sleeper(4);
 	about("stock vfio-pci");
-	if (!lose(4, "vfio-pci", LONG, 8, &user))
+	if (!lose(5, "vfio-pci", LONG, 8, &user))
 		return;
 	after = look(&user.vfio, user.reg);
 	print("vfio-pci", &after);

@@ -238,7 +238,7 @@ scenario() {
 		hotplug_bridge
 		;;
 	lost_open)
-		shows='the same under a device that is open and mapped'
+		shows='the same under a device that is open and mapped, and under one that sleeps'
 		# Without a power controller pciehp brings up whatever it finds in the slot. As it releases the
 		# window it forgets the region below it that vfio-pci-core has requested for the open device:
 		# before 7.2 for its first mapping.
@@ -247,7 +247,7 @@ scenario() {
 		warns='Trying to free nonexistent resource'
 		options=(-global ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off -object 'memory-backend-ram,size=1M,id=shared')
 		devices=(-device ivshmem-plain,memdev=shared,addr=4)
-		for slot in {0..4}; do
+		for slot in {0..5}; do
 			devices+=(-device "pcie-root-port,id=port$slot,chassis=$((slot + 1)),addr=$((slot + 8)),power_controller_present=off,bus-reserve=1")
 		done
 		;;
