@@ -205,6 +205,9 @@ static int set_aside(struct page_claim *claim)
 	ret = subpage_fault(FAULT_RELEASE);
 	if (ret)
 		return ret;
+	/* It can have gone since make() looked, and release_resource() does not look. */
+	if (!window)
+		return -ENXIO;
 
 	res->flags = 0;
 	ret = release_resource(res);
@@ -268,14 +271,15 @@ static int reassign_to_page(struct page_claim *claim, struct pci_dev *pdev, int 
  */
 static int put_back(struct page_claim *claim, struct pci_dev *pdev, int bar)
 {
-	struct resource *res = claim->res, *window = claim->was.parent;
+	struct resource *res = claim->res, *window;
 
-	if (window)
+	if (claim->was.parent)
 		write_bar(pdev, bar, &claim->was);
 	res->flags = 0;
 	if (res->parent)
 		release_resource(res);
 	set_range(res, claim->was.start, subpage_claim_true_size(claim));
+	window = claim->was.parent;
 	if (window)
 		release_resource(&claim->was);
 	if (!window || subpage_fault(FAULT_PUT_BACK) || request_resource(window, res))
@@ -462,10 +466,10 @@ void subpage_claims_settle(struct page_claim *claims)
 		struct resource *was = &claims[bar].was;
 
 		/* The PCI core detaches it when it releases the bridge window above. */
-		if (!was->parent)
-			continue;
-		revoke_mappings(was);
-		release_resource(was);
+		if (was->parent)
+			revoke_mappings(was);
+		if (was->parent)
+			release_resource(was);
 	}
 }
 
