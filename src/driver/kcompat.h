@@ -147,8 +147,8 @@ out:
  * 7.1 has three options of stock vfio-pci for each device. Before, two of them hold
  * for all drivers of vfio-pci-core and follow whoever set them last, so what they
  * mean for a device is done in subpage_open_device(); the VGA arbiter hears nothing of
- * it there. The third is in 6.1.y and 6.12.y, too; a
- * kernel without it does not get the option.
+ * it there. The third is in 6.1.y and 6.12.y, too; a kernel without it does not get the
+ * option.
  */
 #ifdef HAVE_CORE_OPTIONS
 static inline void kcompat_set_intx_vga(struct vfio_pci_core_device *core, bool nointxmask,

@@ -13,8 +13,8 @@ struct subpage_device;
  * device's registers may be next, and the user's mapping would reach them. So
  * before any device of the system gets a driver, all open devices are looked at;
  * one whose BARs are not where they were is revoked: its mappings go, and what would
- * reach the device gives an error until it is closed. A newcomer without a driver is noticed at the
- * next bind or at the user's next system call.
+ * reach the device gives an error until it is closed. A newcomer without a driver is
+ * noticed at the next bind or at the user's next system call.
  *
  * The same place is the last one before the driver of align_for= probes.
  */
