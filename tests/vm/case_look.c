@@ -60,8 +60,10 @@ static void check_bar_files(const struct zoo_bar *at, const char *state, uint64_
 /* One line a BAR, complete in itself, and nothing else from this driver. */
 static void check_log(const struct zoo_bar *at, const char *log, const char *says)
 {
-	char start[64];
+	char start[64], size[32];
 
+	snprintf(size, sizeof(size), ": %llu bytes, ", (unsigned long long)at->size);
+	is_u64(log_count(log, size), 1, "and how long it is, beside \"%s\"", says);
 	snprintf(start, sizeof(start), OURS " %s: BAR %d", at->dev.bdf, at->bar);
 	is_u64(log_count(log, says), 1, "the log says once \"%s\"", says);
 	/* The PCI core says "assigned" under this driver's name. */

@@ -31,7 +31,8 @@ struct answers {
 	int err[INDICES];
 	uint64_t size[INDICES];
 	uint32_t flags[INDICES];
-	int mmap_err[16];
+	int mmap_err[16], rom_err;
+	uint32_t rom;
 };
 
 static int region_raw(const struct vfio *vfio, uint32_t index, void *buffer, uint32_t argsz)
@@ -61,7 +62,8 @@ static void ask_everything(const struct vfio *vfio, int bar, struct answers *ans
 	int i, n = 0;
 
 	for (i = 0; i < INDICES; i++) {
-		memset(buffer, 0, sizeof(buffer));
+		/* What the user has there is no part of the answer. */
+		memset(buffer, 0xa5, sizeof(buffer));
 		answers->err[i] = region_raw(vfio, i, buffer, sizeof(buffer));
 		answers->size[i] = info->size;
 		/* Whether there are capabilities differs, and is tested elsewhere. */
@@ -71,6 +73,7 @@ static void ask_everything(const struct vfio *vfio, int bar, struct answers *ans
 		if (i == VFIO_PCI_CONFIG_REGION_INDEX)
 			config = info->offset;
 	}
+	answers->rom_err = vfio_read32(vfio, VFIO_PCI_ROM_REGION_INDEX, 0, &answers->rom);
 	answers->mmap_err[n++] = try_mmap(vfio, base, page, MAP_SHARED);
 	answers->mmap_err[n++] = try_mmap(vfio, base, 2 * page, MAP_SHARED);
 	answers->mmap_err[n++] = try_mmap(vfio, base + page, page, MAP_SHARED);
@@ -100,6 +103,8 @@ static void compare(const struct answers *ours, const struct answers *stock)
 	for (i = 0; i < sizeof(attempt) / sizeof(attempt[0]); i++)
 		is_errno(ours->mmap_err[i], stock->mmap_err[i], "mmap of %s: as with stock vfio-pci",
 			 attempt[i]);
+	is_errno(ours->rom_err, stock->rom_err, "read() of the ROM: as with stock vfio-pci");
+	is_u64(ours->rom, stock->rom, "and what it says");
 	is_errno(ours->mmap_err[0], 0, "the page of the BAR can be mapped");
 	for (i = 1; i < sizeof(attempt) / sizeof(attempt[0]); i++)
 		is_errno(ours->mmap_err[i], -EINVAL, "mmap of %s is refused", attempt[i]);
@@ -148,6 +153,7 @@ static void check_bad_pointers(const struct vfio *vfio, int bar)
 	char *pages = mmap(NULL, 3 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	struct vfio_region_info *info = (void *)(pages + page - sizeof(*info)), *constant = (void *)(pages + page);
 	struct vfio_region_info ask = { .argsz = 256, .index = bar };
+	int absent = bar ? bar - 1 : bar + 1;
 
 	about("bad pointers");
 	*info = *constant = ask;
@@ -157,6 +163,11 @@ static void check_bad_pointers(const struct vfio *vfio, int bar)
 		 "no question");
 	is_errno(ioctl(vfio->device, VFIO_DEVICE_GET_REGION_INFO, constant) ? -errno : 0, -EFAULT,
 		 "no room for the answer");
+	mprotect(pages + page, page, PROT_READ | PROT_WRITE);
+	constant->index = absent;
+	mprotect(pages + page, page, PROT_READ);
+	is_errno(ioctl(vfio->device, VFIO_DEVICE_GET_REGION_INFO, constant) ? -errno : 0, -EFAULT,
+		 "no room for an answer without capabilities, of a BAR that is not there");
 	is_errno(ioctl(vfio->device, VFIO_DEVICE_GET_REGION_INFO, info) ? -errno : 0, -EFAULT,
 		 "no room for the capabilities");
 	munmap(pages, 3 * page);
@@ -243,6 +254,43 @@ static void check_page(const struct zoo_bar *at)
 	pci_bind(&at->dev, "");
 }
 
+static void check_exception(const struct zoo_bar *at, const char *text, const char *state)
+{
+	about("%s", text);
+	is_errno(file_write(PARAMETERS "realign", text), 0, "it is taken");
+	pci_bind(&at->dev, "subpage_vfio_pci");
+	is_str(zoo_sysfs(at, "state"), state, "state");
+	pci_bind(&at->dev, "");
+}
+
+/* Exceptions that are for another device, by one number each, and those that are for this one. */
+static void check_exceptions(const struct zoo_bar *at)
+{
+	unsigned int domain, bus, slot, function, i;
+	unsigned int vendor = at->dev.vendor, device = at->dev.device;
+	char text[64];
+
+	sscanf(at->dev.bdf, "%x:%x:%x.%x", &domain, &bus, &slot, &function);
+	for (i = 0; i < 4; i++) {
+		snprintf(text, sizeof(text), "1,trap@%04x:%02x:%02x.%x", domain ^ (i == 0), bus ^ (i == 1),
+			 slot ^ (i == 2), function ^ (i == 3));
+		check_exception(at, text, "in_place");
+	}
+	for (i = 0; i < 2; i++) {
+		snprintf(text, sizeof(text), "1,trap@pci:%04x:%04x", vendor ^ (i == 0), device ^ (i == 1));
+		check_exception(at, text, "in_place");
+	}
+	snprintf(text, sizeof(text), "1,trap@%x:%x:%x.%x", domain, bus, slot, function);
+	check_exception(at, text, "trap");
+	snprintf(text, sizeof(text), "1,trap@pci:%04X:%04X", vendor, device);
+	check_exception(at, text, "trap");
+	snprintf(text, sizeof(text), "0,1@pci:%x:%x", vendor, device);
+	check_exception(at, text, "in_place");
+	/* The longest number and each digit of it. */
+	snprintf(text, sizeof(text), "1,trap@7fffffff:ff:1f.7,trap@pci:abcd:ef09");
+	check_exception(at, text, "in_place");
+}
+
 /* Alone on its page, stock vfio-pci would map it. */
 static void check_trap(const struct zoo_bar *at)
 {
@@ -263,6 +311,8 @@ static void check_trap(const struct zoo_bar *at)
 		check_lengths(&vfio, at->bar);
 		check_bad_pointers(&vfio, at->bar);
 		check_capability(&vfio, at);
+		is_errno(region_pread(&vfio, at, text, 4, at->size) < 0 ? -errno : 0, -EINVAL,
+			 "there is nothing behind its registers");
 		vfio_close(&vfio);
 	}
 	pci_bind(&at->dev, "");
@@ -275,7 +325,30 @@ static void check_trap(const struct zoo_bar *at)
 	pci_bind(&at->dev, "subpage_vfio_pci");
 	is_str(zoo_sysfs(at, "state"), "in_place", "the last one that fits counts");
 	pci_bind(&at->dev, "");
+	check_exceptions(at);
 	file_write(PARAMETERS "realign", "1");
+}
+
+/* A BAR of a page and more has the size that it has. */
+static void check_exact_long(void)
+{
+	struct vfio_region_info *info;
+	struct pci_dev nvme;
+	struct pci_bar bar;
+	struct vfio vfio;
+
+	about("bar_size=exact, a long BAR");
+	if (!is_errno(pci_find(0x1b36, 0x0010, 0, &nvme), 0, "there is an NVMe") || pci_bar(&nvme, 0, &bar))
+		return;
+	is_errno(pci_bind(&nvme, "subpage_vfio_pci"), 0, "bound");
+	if (is_errno(vfio_open(&nvme, &vfio), 0, "opened")) {
+		if (is_errno(vfio_region(&vfio, 0, &info), 0, "region info")) {
+			is_u64(info->size, bar.size, "its size");
+			free(info);
+		}
+		vfio_close(&vfio);
+	}
+	pci_bind(&nvme, "");
 }
 
 CASE(region)
@@ -307,6 +380,7 @@ CASE(region)
 		vfio_close(&vfio);
 	}
 	ok(zoo_claimed(at), "the BAR's resource is a page long all the same");
+	check_exact_long();
 	/* Alone on its page now, so that stock vfio-pci maps it too. */
 	is_errno(pci_bind(&at->dev, "vfio-pci"), 0, "bound to stock vfio-pci");
 	if (is_errno(vfio_open(&at->dev, &vfio), 0, "opened there")) {
