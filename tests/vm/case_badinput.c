@@ -72,6 +72,10 @@ static void check_parameter_later(void)
 	is_errno(file_write(MSIX_MMAP, "foo"), -EINVAL, "msix_mmap does not take foo later, either");
 	file_read(MSIX_MMAP, value, sizeof(value));
 	is_str(value, "isolated", "and is what it was");
+	is_errno(file_write(MSIX_MMAP, "  never\n"), 0, "blanks around a value are left out");
+	file_read(MSIX_MMAP, value, sizeof(value));
+	is_str(value, "never", "and are not kept");
+	is_errno(file_write(MSIX_MMAP, "isolated"), 0, "it is set back");
 	ok(access("/sys/module/" OURS "/parameters/fault_points", F_OK),
 	   "fault points are for test builds only");
 }
@@ -123,7 +127,8 @@ static void check_option_memory(void)
 			wrong_add(&errors, "another module: %s", strerror(-err));
 	}
 	after = meminfo_kb("SUnreclaim");
-	ok(after - before < 512, "nor does a module that goes with one, %d times (%ld KiB more)", TIMES, after - before);
+	ok(after - before < 512, "nor does a module that goes with one, %d times (%ld KiB more)", TIMES,
+	   after - before);
 	none_wrong(&errors, "each is taken or refused as it should be");
 	is_errno(file_write(REALIGN, "1"), 0, "it is set to what it was");
 }
