@@ -115,7 +115,8 @@ CASE(reserved)
 	if (!is_errno(module_load(""), 0, "the module loads"))
 		return;
 	count = zoo_list(bars);
-	if (!is_u64(count, 1, "there is a BAR") || !is_errno(pci_bar(&bars[0].dev, bars[0].bar, &bar), 0, "at an address"))
+	if (!is_u64(count, 1, "there is a BAR") ||
+	    !is_errno(pci_bar(&bars[0].dev, bars[0].bar, &bar), 0, "at an address"))
 		return;
 	diag("BAR %d at %#llx", bars[0].bar, (unsigned long long)bar.start);
 	iomem_read(&map);
