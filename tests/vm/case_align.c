@@ -3,6 +3,7 @@
  * align_for=vfio-pci: stock vfio-pci is given devices whose BARs are on pages of their
  * own, however it comes by them; nothing else is touched.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,7 @@
 #define STOCK "vfio-pci"
 #define DRIVER "/sys/bus/pci/drivers/" STOCK "/"
 #define NVME 0x1b36, 0x0010
+#define BRIDGE 0x1b36, 0x0001
 
 static struct zoo_bar bars[ZOO_MAX];
 static int count;
@@ -186,6 +188,31 @@ static void check_untouched(void)
 	ok(zoo_address(at) != home && zoo_stock_maps(at), "the second counts");
 }
 
+#ifdef __x86_64__
+/* A bridge, whose own BAR is that small, too: vfio-pci refuses it, and so it is not touched. */
+static void check_bridge(void)
+{
+	struct pci_dev bridge, other;
+	struct pci_bar home, now;
+
+	about("a bridge");
+	if (!is_errno(pci_find(BRIDGE, 0, &bridge), 0, "there is one") ||
+	    !is_errno(pci_find(BRIDGE, 1, &other), 0, "and another"))
+		return;
+	/* Found anew, they are placed beside each other. */
+	pci_remove(&other);
+	pci_remove(&bridge);
+	pci_rescan();
+	ok(!zoo_stock_maps_bar(&bridge, 0), "its BAR shares its page");
+	pci_bar(&bridge, 0, &home);
+	is_errno(pci_bind(&bridge, STOCK), -EINVAL, "vfio-pci does not take it");
+	pci_bar(&bridge, 0, &now);
+	is_u64(now.start, home.start, "its BAR is where it was");
+	is_u64(now.size, home.size, "and as long");
+	pci_attr_write(&bridge, "driver_override", "\n");
+}
+#endif
+
 CASE(align)
 {
 	struct pci_dev nvme;
@@ -204,6 +231,9 @@ CASE(align)
 	check_override();
 	check_ids();
 	check_untouched();
+#ifdef __x86_64__
+	check_bridge();
+#endif
 
 	is_str(pci_driver(&nvme), "nvme", "the native driver still has the disk");
 	pci_bar(&nvme, 0, &after);

@@ -149,7 +149,7 @@ scenario() {
 	reserved)
 		shows="a BAR in a range that the kernel has reserved for something else stays there"
 		# The firmware puts this device's BAR before that of the board's own disk controller.
-		machines=x86_64-6.1 parameters='memmap=256$0xfebfe000'
+		machines=x86_64-6.1 parameters="memmap=256\$0xfebfe000"
 		devices=(-device sdhci-pci)
 		;;
 	cycles)
@@ -218,6 +218,7 @@ scenario() {
 		devices=(-device ivshmem-plain,memdev=shared -device rtl8139,romfile= -device sdhci-pci
 			-device pci-ohci -device sdhci-pci -device nvme,drive=drive,serial=1)
 		[ "${flavour-}" != debug ] || devices=("${devices[@]/pci-ohci/sdhci-pci}")
+		[ "${arch-}" != amd64 ] || devices+=(-device pci-bridge,chassis_nr=1 -device pci-bridge,chassis_nr=2)
 		# The disk keeps its native driver: a PE of its own.
 		[ "${arch-}" != ppc64el ] || devices=(-device pcie-pci-bridge,id=bridge,bus=pcie.0
 			-device pci-testdev,bus=bridge,addr=1 -device sdhci-pci,bus=bridge,addr=2
