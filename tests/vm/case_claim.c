@@ -180,6 +180,9 @@ CASE(claim)
 		ok(zoo_claimed(at), "%s: the claim is one page and holds BAR %d alone", at->name, at->bar);
 		ok(move == (zoo_address(at) != before[i]), "%s: state \"%s\" tells what happened",
 		   at->name, zoo_sysfs(at, "state"));
+		if (move)
+			is_u64(strtoull(zoo_sysfs(at, "original"), NULL, 0), before[i], "%s: so does where it was",
+			       at->name);
 #ifdef __x86_64__
 		ok(zoo_address(at) >= 0x100000, "%s: not placed below 1 MiB", at->name);
 #endif
