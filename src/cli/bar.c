@@ -134,12 +134,10 @@ static int page_order(void)
 /* The driver knows: it has tried. */
 static void judge_claimed(const struct device *device, int bar, struct part *part)
 {
-	char path[48], state[32] = "", reason[200] = "";
+	char state[32], reason[200];
 
-	snprintf(path, sizeof(path), OURS "/bar%d_state", bar);
-	device_read(device, path, state, sizeof(state));
-	snprintf(path, sizeof(path), OURS "/bar%d_reason", bar);
-	device_read(device, path, reason, sizeof(reason));
+	device_read_bar(device, bar, "state", state, sizeof(state));
+	device_read_bar(device, bar, "reason", reason, sizeof(reason));
 	part->why = format("%s", reason);
 	if (!strcmp(state, "in_place") || !strcmp(state, "moved")) {
 		part->reason = REASON_OWN_PAGE;
@@ -154,10 +152,9 @@ static void judge_claimed(const struct device *device, int bar, struct part *par
 
 static bool is_claim_candidate(const struct device *device, int bar)
 {
-	char path[48];
+	char state[32];
 
-	snprintf(path, sizeof(path), OURS "/bar%d_state", bar);
-	return device_has(device, path);
+	return device_read_bar(device, bar, "state", state, sizeof(state)) >= 0;
 }
 
 static void set(struct part *part, enum mappable mappable, enum reason reason, char *why, char *help)

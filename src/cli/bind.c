@@ -336,16 +336,14 @@ static bool take(struct change *change)
 static bool hand_over(struct change *change, const char *driver)
 {
 	struct device *device = change->device;
-	char name[48], state[32], reason[200];
+	char state[32], reason[200];
 	int bar;
 
 	for (bar = 0; bar < BARS; bar++) {
-		snprintf(name, sizeof(name), OURS "/bar%d_state", bar);
-		if (device_read(device, name, state, sizeof(state)) < 0 || !strcmp(state, "in_place") ||
-		    !strcmp(state, "moved"))
+		if (device_read_bar(device, bar, "state", state, sizeof(state)) < 0 ||
+		    !strcmp(state, "in_place") || !strcmp(state, "moved"))
 			continue;
-		snprintf(name, sizeof(name), OURS "/bar%d_reason", bar);
-		device_read(device, name, reason, sizeof(reason));
+		device_read_bar(device, bar, "reason", reason, sizeof(reason));
 		complain(NULL, "BAR %d of %s has no page of its own: %s", bar, device->address, reason);
 	}
 	progress("handing %s to %s", device->address, driver);
@@ -436,18 +434,16 @@ static bool give_back(struct change *change, const struct options *options)
 
 static void print_bars(const struct device *device)
 {
-	char name[32], reason[200], original[32];
+	char reason[200], original[32];
 	int bar;
 
 	for (bar = 0; bar < BARS; bar++) {
-		snprintf(name, sizeof(name), OURS "/bar%d_reason", bar);
-		if (device_read(device, name, reason, sizeof(reason)) < 0)
+		if (device_read_bar(device, bar, "reason", reason, sizeof(reason)) < 0)
 			continue;
-		snprintf(name, sizeof(name), OURS "/bar%d_original", bar);
 		printf("  BAR %d at 0x%llx: %s", bar, (unsigned long long)device->resource[bar].start,
 		       reason);
 		/* Of a BAR that has moved alone. */
-		if (device_read(device, name, original, sizeof(original)) > 0)
+		if (device_read_bar(device, bar, "original", original, sizeof(original)) > 0)
 			printf(" (was at %s)", original);
 		putchar('\n');
 	}
@@ -491,11 +487,6 @@ static void hints_free(struct hints *hints)
 	free(hints->libvirt);
 }
 
-static const char *or_none(const char *driver)
-{
-	return *driver ? driver : "none";
-}
-
 /* A row for each use of the device, or one if there is none. */
 static void add_rows(struct table *table, const struct change *change, bool done,
 		     const struct obstacles *obstacles, const struct hints *hints)
@@ -521,10 +512,10 @@ static void tell(const struct run *run, const struct change *change, const struc
 	const struct device *device = change->device;
 
 	if (strcmp(device->driver, change->driver))
-		printf("%s: driver %s, was %s\n", device->address, or_none(device->driver),
-		       or_none(change->driver));
+		printf("%s: driver %s, was %s\n", device->address, driver_text(device->driver),
+		       driver_text(change->driver));
 	else
-		printf("%s: driver %s, %s\n", device->address, or_none(device->driver),
+		printf("%s: driver %s, %s\n", device->address, driver_text(device->driver),
 		       change->begun ? "as before" : "nothing to do");
 	if (is_ours(device))
 		print_bars(device);

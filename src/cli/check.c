@@ -149,12 +149,11 @@ static void answer_from_monitor(const struct look *look, const struct device *de
 static bool is_page_for_guest(const struct device *device, int bar)
 {
 	uint64_t page = sysconf(_SC_PAGESIZE);
-	char name[48], option[256];
+	char own[24], option[256];
 
 	if (device->resource[bar].size >= page)
 		return true;
-	snprintf(name, sizeof(name), OURS "/bar%d_size", bar);
-	return device_has(device, name) &&
+	return device_read_bar(device, bar, "size", own, sizeof(own)) > 0 &&
 	       sysfs_read("/sys/module/" OURS "/parameters/bar_size", option, sizeof(option)) > 0 &&
 	       !strstr(option, "exact");
 }

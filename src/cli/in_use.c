@@ -278,7 +278,7 @@ static void check_virtual_functions(const struct machine *machine, const struct 
 			device_refresh(&function);
 			in_use(machine, &function, &its);
 			obstacle_add(obstacles, REASON_VIRTUAL_FUNCTION, "its virtual function %s would go (driver %s)",
-				     function.address, *function.driver ? function.driver : "none");
+				     function.address, driver_text(function.driver));
 			for (n = 0; n < its.count; n++)
 				obstacle_add(obstacles, its.obstacle[n].reason, "%s: %s", function.address,
 					     its.obstacle[n].text);

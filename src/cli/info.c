@@ -113,11 +113,10 @@ static void add_driver(struct table *table, const struct device *device, const s
 		       char **more)
 {
 	uint64_t size = device->resource[info->index].size;
-	char name[48], state[32];
+	char state[32];
 
 	table_number(table, COL_BAR_SIZE, size);
-	snprintf(name, sizeof(name), OURS "/bar%u_state", info->index);
-	if (device_read(device, name, state, sizeof(state)) <= 0)
+	if (device_read_bar(device, info->index, "state", state, sizeof(state)) <= 0)
 		return;
 	table_text(table, COL_BAR_STATE, state);
 	say_more(more, format("sub-page: BAR %s", state));

@@ -213,7 +213,7 @@ static void print_heading(const struct subject *subject)
 
 	printf("%s%s%s  %s: %s [%04x:%04x]\n", colour_on(STRONG), device->address, colour_off(),
 	       device->class_name, device->name, device->vendor, device->device);
-	printf("  driver: %s   IOMMU group: ", *device->driver ? device->driver : "none");
+	printf("  driver: %s   IOMMU group: ", driver_text(device->driver));
 	printf(device->group < 0 ? "none" : "%d", device->group);
 	printf("   MSI-X table: %s\n", msix);
 	if (*subject->uses)
@@ -305,7 +305,7 @@ static bool is_wanted(const struct options *options, const struct device *device
 
 	if (!device->selected || (options->class && !is_of_class(device, options->class)) ||
 	    (options->iommu_group >= 0 && device->group != options->iommu_group) ||
-	    (options->driver && strcmp(*device->driver ? device->driver : "none", options->driver)))
+	    (options->driver && strcmp(driver_text(device->driver), options->driver)))
 		return false;
 	if (options->devices)
 		return chosen[i];

@@ -40,6 +40,18 @@ int device_read(const struct device *device, const char *name, char *text, size_
 	return sysfs_read(path, text, size);
 }
 
+int device_read_bar(const struct device *device, int bar, const char *what, char *text, size_t size)
+{
+	char name[64];
+	int length;
+
+	snprintf(name, sizeof(name), OURS "/bar%d_%s", bar, what);
+	length = device_read(device, name, text, size);
+	if (length < 0)
+		text[0] = '\0';
+	return length;
+}
+
 int sysfs_write(const char *path, const char *text)
 {
 	int fd = open(path, O_WRONLY | O_CLOEXEC), ret = 0;
@@ -85,6 +97,11 @@ bool device_has(const struct device *device, const char *name)
 	return !access(path, F_OK);
 }
 
+const char *driver_text(const char *driver)
+{
+	return *driver ? driver : "none";
+}
+
 bool device_is_vfio(const struct device *device)
 {
 	return device_has(device, "vfio-dev");
@@ -108,10 +125,9 @@ bool device_blocks_group(const struct device *device)
  */
 static void read_true_size(struct device *device, int bar)
 {
-	char name[48], size[24];
+	char size[24];
 
-	snprintf(name, sizeof(name), OURS "/bar%d_size", bar);
-	if (device->resource[bar].size && device_read(device, name, size, sizeof(size)) > 0)
+	if (device->resource[bar].size && device_read_bar(device, bar, "size", size, sizeof(size)) > 0)
 		device->resource[bar].size = strtoull(size, NULL, 0);
 }
 

@@ -69,12 +69,20 @@ int device_read(const struct device *device, const char *name, char *text, size_
 int sysfs_read(const char *path, char *text, size_t size);
 int sysfs_write(const char *path, const char *text);
 int device_write(const struct device *device, const char *name, const char *text);
+/*
+ * What the driver says of a BAR: its "state", "reason", "size" or, if it has moved alone, "original"; else "".
+ * Returns as device_read().
+ */
+int device_read_bar(const struct device *device, int bar, const char *what, char *text, size_t size);
 /* The last part of what a link in the device's directory points to, "" if there is none. */
 void device_link(const struct device *device, const char *name, char *text, size_t size);
 bool device_has(const struct device *device, const char *name);
 
 /* Read the driver, the group and the BARs again: all change when a device is bound. */
 void device_refresh(struct device *device);
+
+/* A driver's name for people: "none" if there is none. */
+const char *driver_text(const char *driver);
 
 /* Does a vfio driver have it? */
 bool device_is_vfio(const struct device *device);

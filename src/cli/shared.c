@@ -17,12 +17,12 @@ enum { COL_PAGE, COL_ADDRESS, COL_BAR, COL_START, COL_SIZE, COL_GROUP, COL_DRIVE
 
 static const struct column columns[] = {
 	[COL_PAGE] = { "PAGE", COLUMN_HEX, SHOWN, "address of the page" },
-	[COL_ADDRESS] = { "ADDRESS", COLUMN_TEXT, SHOWN, "PCI address of a device on it" },
-	[COL_BAR] = { "BAR", COLUMN_NUMBER, SHOWN, "the BAR that lies on it" },
+	[COL_ADDRESS] = ADDRESS_COLUMN(SHOWN),
+	[COL_BAR] = BAR_COLUMN(SHOWN),
 	[COL_START] = { "START", COLUMN_HEX, SHOWN, "where the BAR starts" },
 	[COL_SIZE] = { "SIZE", COLUMN_BYTES, SHOWN, "of the BAR" },
-	[COL_GROUP] = { "IOMMU_GROUP", COLUMN_NUMBER, SHOWN, "of the device" },
-	[COL_DRIVER] = { "DRIVER", COLUMN_TEXT, SHOWN, "of the device" },
+	[COL_GROUP] = GROUP_COLUMN(SHOWN),
+	[COL_DRIVER] = DRIVER_COLUMN(SHOWN),
 	{ 0 }
 };
 

@@ -133,7 +133,7 @@ void vfio_open(const struct bus *bus, const struct device *device, struct vfio *
 		char *next = format("subpage-vfio bind %s", device->address);
 
 		fail(CODE_FAILED, next, "%s has the driver %s, which is none of VFIO's",
-		     device->address, *device->driver ? device->driver : "none");
+		     device->address, driver_text(device->driver));
 	}
 	/* The mode without an IOMMU has another name for it. */
 	snprintf(path, sizeof(path), "/dev/vfio/noiommu-%d", device->group);
