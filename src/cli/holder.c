@@ -18,7 +18,7 @@
 
 char *process_name(pid_t pid)
 {
-	char path[64], name[64] = "?";
+	char path[64], name[64] = "?", *text, *valid;
 	FILE *file;
 
 	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
@@ -27,7 +27,10 @@ char *process_name(pid_t pid)
 		name[strcspn(name, "\n")] = '\0';
 	if (file)
 		fclose(file);
-	return format("process %d (%s)", pid, name);
+	text = format("process %d (%s)", pid, name);
+	valid = valid_text(text);
+	free(text);
+	return valid;
 }
 
 static void dont_know(struct holders *holders, char *why)

@@ -1,25 +1,42 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <ctype.h>
 #include <errno.h>
-#include <locale.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <wchar.h>
 
 #include "output.h"
 
+/* With nothing of what takes memory itself. */
+static void __attribute__((noreturn)) fail_without_memory(void)
+{
+	fputs("subpage-vfio: out of memory\n", stderr);
+	exit(CODE_FAILED);
+}
+
+static char *vformat(const char *fmt, va_list args)
+{
+	char *text;
+
+	if (vasprintf(&text, fmt, args) < 0)
+		fail_without_memory();
+	return text;
+}
+
+/* Processes, interfaces and files in it are called what somebody likes. */
 static void vcomplain(const char *next, const char *fmt, va_list args)
 {
+	char *text = vformat(fmt, args), *valid = valid_text(text);
+
 	progress(NULL);
 	fflush(stdout);
-	fputs("subpage-vfio: ", stderr);
-	vfprintf(stderr, fmt, args);
-	fputc('\n', stderr);
+	fprintf(stderr, "subpage-vfio: %s\n", valid);
 	if (next)
 		fprintf(stderr, "  %s\n", next);
+	free(valid);
+	free(text);
 }
 
 void complain(const char *next, const char *fmt, ...)
@@ -64,7 +81,7 @@ void *allocate(void *old, size_t size)
 	void *memory = realloc(old, size);
 
 	if (!memory)
-		fail(CODE_FAILED, NULL, "out of memory");
+		fail_without_memory();
 	return memory;
 }
 
@@ -74,8 +91,7 @@ char *format(const char *fmt, ...)
 	char *text;
 
 	va_start(args, fmt);
-	if (vasprintf(&text, fmt, args) < 0)
-		fail(CODE_FAILED, NULL, "out of memory");
+	text = vformat(fmt, args);
 	va_end(args);
 	return text;
 }
@@ -105,31 +121,48 @@ const char *colour_off(void)
 	return colours_wanted() ? "\033[0m" : "";
 }
 
+/*
+ * Bytes of the UTF-8 letter there, 0 if there is none. By hand: the C library's own decoder
+ * knows UTF-8 only where a locale's files are, which a small system lacks.
+ */
+static size_t read_letter(const unsigned char *text, uint32_t *letter)
+{
+	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	size_t length = *text < 0x80 ? 1 : *text >> 5 == 6 ? 2 : *text >> 4 == 14 ? 3 : *text >> 3 == 30 ? 4 : 0, i;
+
+	*letter = length < 2 ? *text : *text & (0x7f >> length);
+	/* The 0 at the text's end is no continuation. */
+	for (i = 1; i < length; i++) {
+		if (text[i] >> 6 != 2)
+			return 0;
+		*letter = *letter << 6 | (text[i] & 0x3f);
+	}
+	if (!length || *letter < least[length] || *letter > 0x10ffff || (*letter >= 0xd800 && *letter <= 0xdfff))
+		return 0;
+	return length;
+}
+
+/* What a terminal obeys in place of showing it, and what has the rest of a line run the other way. */
+static bool is_control(uint32_t letter)
+{
+	return letter < 0x20 || (letter >= 0x7f && letter <= 0x9f) || (letter >= 0x2028 && letter <= 0x202e) ||
+	       (letter >= 0x2066 && letter <= 0x2069);
+}
+
 char *valid_text(const char *text)
 {
-	size_t left = strlen(text), n;
-	char *valid = allocate(NULL, 3 * left + 1), *to = valid;
-	mbstate_t state = { 0 };
-	locale_t utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", NULL), before = uselocale(utf8);
+	char *valid = allocate(NULL, 3 * strlen(text) + 1), *to = valid;
+	uint32_t letter;
+	size_t n;
 
-	while (left) {
-		n = mbrlen(text, left, &state);
-		if (n > left || iscntrl((unsigned char)*text)) {
-			/* U+FFFD stands for what is no character. */
-			memcpy(to, "\357\277\275", 3);
-			to += 3;
-			n = 1;
-			memset(&state, 0, sizeof(state));
-		} else {
-			memcpy(to, text, n);
-			to += n;
-		}
-		text += n;
-		left -= n;
+	for (; *text; text += n ? n : 1) {
+		n = read_letter((const unsigned char *)text, &letter);
+		if (n && !is_control(letter))
+			to = mempcpy(to, text, n);
+		else
+			/* U+FFFD stands for it. */
+			to = mempcpy(to, "\357\277\275", 3);
 	}
 	*to = '\0';
-	uselocale(before);
-	if (utf8)
-		freelocale(utf8);
 	return valid;
 }

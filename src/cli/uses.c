@@ -12,9 +12,11 @@
 /* Put one more behind the others; takes it. */
 static void add(char **text, const char *between, char *more)
 {
-	char *longer = format("%s%s%s", *text, **text ? between : "", more);
+	/* An interface may be called what moves a cursor. */
+	char *valid = valid_text(more), *longer = format("%s%s%s", *text, **text ? between : "", valid);
 
 	free(*text);
+	free(valid);
 	free(more);
 	*text = longer;
 }

@@ -417,12 +417,15 @@ static void assign_mappings(const struct bus *bus, struct vfio_user *user)
 bool vfio_user_read(const struct bus *bus, pid_t pid, struct vfio_user *user, int *error)
 {
 	struct files files = { 0 };
-	char *name;
+	char *name, *valid;
 
 	*user = (struct vfio_user) { .pid = pid, .vm = -1 };
 	user->command_line = read_text(pid, "cmdline");
 	name = read_text(pid, "comm");
-	snprintf(user->name, sizeof(user->name), "%.*s", (int)strcspn(name, "\n"), name);
+	name[strcspn(name, "\n")] = '\0';
+	valid = valid_text(name);
+	snprintf(user->name, sizeof(user->name), "%s", valid);
+	free(valid);
 	free(name);
 	*error = read_files(bus, user, &files);
 	if (!*error) {

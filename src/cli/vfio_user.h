@@ -22,7 +22,7 @@ struct held {
 
 struct vfio_user {
 	pid_t pid;
-	char name[32];
+	char name[48];		/* as valid_text() has it */
 	int vm;			/* file descriptor of its KVM machine; -1: it has none */
 	char *command_line;	/* its words, each ended by a 0, and one more 0 */
 	int devices;
