@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
 #include <fcntl.h>
+#include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -199,15 +200,28 @@ static void find_msix(struct device *device, struct pci_dev *pci)
 				   PCI_MSIX_TABSIZE) + 1);
 }
 
+/* libpci ends the program when a device has lost a file that each has: only by a jump does it go on. */
+static jmp_buf gone;
+
+static void __attribute__((noreturn)) skip_device(char *fmt, ...)
+{
+	(void)fmt;
+	longjmp(gone, 1);
+}
+
 static void add(struct bus *bus, struct pci_access *libpci, struct pci_dev *pci,
 		struct pci_filter *filter)
 {
 	struct device *device;
 	char name[256], class_name[128];
+	uint8_t header;
 
+	/* What is unplugged while its files are read is not there. */
+	if (setjmp(gone))
+		return;
 	pci_fill_info(pci, PCI_FILL_IDENT | PCI_FILL_CLASS | PCI_FILL_CAPS);
 	bus->device = allocate(bus->device, (bus->count + 1) * sizeof(*device));
-	device = &bus->device[bus->count++];
+	device = &bus->device[bus->count];
 	*device = (struct device) {
 		.vendor = pci->vendor_id,
 		.device = pci->device_id,
@@ -221,10 +235,12 @@ static void add(struct bus *bus, struct pci_access *libpci, struct pci_dev *pci,
 						    pci->vendor_id, pci->device_id));
 	device->class_name = format("%s", pci_lookup_name(libpci, class_name, sizeof(class_name),
 							  PCI_LOOKUP_CLASS, pci->device_class));
-	device->bridge = (pci_read_byte(pci, PCI_HEADER_TYPE) & 0x7f) != PCI_HEADER_TYPE_NORMAL;
+	header = pci_read_byte(pci, PCI_HEADER_TYPE) & 0x7f;
+	device->bridge = header == PCI_HEADER_TYPE_BRIDGE || header == PCI_HEADER_TYPE_CARDBUS;
 	device->virtfn = device_has(device, "physfn");
 	device_refresh(device);
 	find_msix(device, pci);
+	bus->count++;
 }
 
 static int by_address(const void *a, const void *b)
@@ -280,6 +296,7 @@ void bus_scan_filtered(struct bus *bus, const char *slot, const char *id)
 	read_filter(pci_filter_parse_slot, &filter, "--slot", slot);
 	read_filter(pci_filter_parse_id, &filter, "--id", id);
 	pci_scan_bus(libpci);
+	libpci->error = skip_device;
 	for (pci = libpci->devices; pci; pci = pci->next)
 		add(bus, libpci, pci, &filter);
 	pci_cleanup(libpci);
