@@ -17,9 +17,10 @@
 #define LOCK_SECONDS 10
 #define TRIES_A_SECOND 10
 
-/* Those that ask a program to end, and two that would stop it half-way. */
-static const int ending[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGALRM };
-static const int stopping[] = { SIGPIPE, SIGTSTP };
+/* Of all others each ends a program. These would stop it half-way, the output of a pipe among them ... */
+static const int stopping[] = { SIGPIPE, SIGTSTP, SIGTTIN, SIGTTOU };
+/* ... and these do it no harm, nor may those that load a module do without them. */
+static const int harmless[] = { SIGCHLD, SIGCONT, SIGURG, SIGWINCH };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -28,26 +29,35 @@ static void hold_signals(struct transaction *transaction)
 	sigset_t held;
 	size_t i;
 
-	sigemptyset(&held);
-	for (i = 0; i < COUNT(ending); i++)
-		sigaddset(&held, ending[i]);
-	for (i = 0; i < COUNT(stopping); i++)
-		sigaddset(&held, stopping[i]);
+	sigfillset(&held);
+	for (i = 0; i < COUNT(harmless); i++)
+		sigdelset(&held, harmless[i]);
 	sigprocmask(SIG_BLOCK, &held, &transaction->signals);
+}
+
+static bool is_one_of(int number, const int *numbers, size_t count)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		if (numbers[i] == number)
+			return true;
+	return false;
 }
 
 bool transaction_interrupted(const struct transaction *transaction)
 {
 	struct sigaction action;
 	sigset_t waiting;
-	size_t i;
+	int number;
 
 	sigpending(&waiting);
-	for (i = 0; i < COUNT(ending); i++)
+	for (number = 1; number <= SIGRTMAX; number++)
 		/* nohup has one ignored; a caller may hold one for reasons of its own. */
-		if (sigismember(&waiting, ending[i]) &&
-		    !sigismember(&transaction->signals, ending[i]) &&
-		    !sigaction(ending[i], NULL, &action) && action.sa_handler != SIG_IGN)
+		if (sigismember(&waiting, number) > 0 && !is_one_of(number, stopping, COUNT(stopping)) &&
+		    !is_one_of(number, harmless, COUNT(harmless)) &&
+		    !sigismember(&transaction->signals, number) &&
+		    !sigaction(number, NULL, &action) && action.sa_handler != SIG_IGN)
 			return true;
 	return false;
 }
@@ -97,8 +107,8 @@ void transaction_begin(struct transaction *transaction)
 
 void transaction_end(struct transaction *transaction, bool kept)
 {
+	int n, number;
 	size_t i;
-	int n;
 
 	close(transaction->lock);
 	for (n = 0; n < transaction->count; n++)
@@ -107,8 +117,9 @@ void transaction_end(struct transaction *transaction, bool kept)
 	/* What is ignored no longer waits. */
 	for (i = 0; i < COUNT(stopping); i++)
 		signal(stopping[i], SIG_IGN);
-	for (i = 0; kept && i < COUNT(ending); i++)
-		signal(ending[i], SIG_IGN);
+	for (number = 1; kept && number <= SIGRTMAX; number++)
+		if (!is_one_of(number, harmless, COUNT(harmless)))
+			signal(number, SIG_IGN);
 	sigprocmask(SIG_SETMASK, &transaction->signals, NULL);
 	*transaction = (struct transaction) { 0 };
 }
