@@ -241,6 +241,22 @@ static bool is_saved(const struct change *change)
 	return same;
 }
 
+/* As much of it as there is: the override, and for people what they can do. */
+static void leave_stuck(const struct change *change)
+{
+	const struct device *device = change->device;
+	char *next = *change->driver ?
+		format("\"dmesg | tail\" may say why; once %s is loaded: echo %s > /sys/bus/pci/drivers_probe",
+		       change->driver, device->address) :
+		format("\"dmesg | tail\" may say why; then: subpage-vfio unbind %s", device->address);
+
+	set_override(device, change->override);
+	complain(next,
+		 "%s could not be put back: it had the driver %s and the driver_override \"%s\", and has the driver %s now",
+		 device->address, driver_text(change->driver), change->override, driver_text(device->driver));
+	free(next);
+}
+
 bool transaction_undo(struct transaction *transaction)
 {
 	bool good = true;
@@ -256,11 +272,7 @@ bool transaction_undo(struct transaction *transaction)
 		moved = transaction_move(change, change->driver, change->override);
 		saved = is_saved(change) || transaction_save(change, change->saved);
 		if (!moved)
-			complain(NULL,
-				 "%s could not be put back: it had the driver %s and the driver_override \"%s\", and has the driver %s now",
-				 change->device->address, *change->driver ? change->driver : "none",
-				 change->override,
-				 *change->device->driver ? change->device->driver : "none");
+			leave_stuck(change);
 		change->stuck = !moved || !saved;
 		good &= !change->stuck;
 	}
