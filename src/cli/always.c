@@ -15,11 +15,14 @@
 #define CONFIG DIRECTORY "/subpage-vfio-align.conf"
 #define PARAMETER "/sys/module/" OURS "/parameters/align_for"
 
-static void cannot(const char *what)
+/* What was done to devices before stays done. */
+static int cannot(const char *what)
 {
-	fail(errno == EACCES || errno == EPERM ? CODE_PERMISSION : CODE_FAILED,
-	     errno == EACCES || errno == EPERM ? "run it as root: sudo subpage-vfio ..." : NULL,
-	     "cannot %s %s: %s", what, CONFIG, strerror(errno));
+	bool permission = errno == EACCES || errno == EPERM;
+
+	complain(permission ? "run it as root: sudo subpage-vfio ..." : NULL,
+		 "cannot %s %s: %s", what, CONFIG, strerror(errno));
+	return permission ? CODE_PERMISSION : CODE_FAILED;
 }
 
 /* The drivers that the file names already, with commas between; to free(). */
@@ -53,26 +56,31 @@ static bool has(const char *drivers, const char *driver)
 }
 
 /* Replaced all at once, so that modprobe never reads half of it. */
-static void write_config(const char *drivers)
+static int write_config(const char *drivers)
 {
-	char *copy = format("%s", drivers), *driver, *rest;
+	char *copy, *driver, *rest;
+	int code = CODE_OK;
 	FILE *file;
 
 	if (mkdir(DIRECTORY, 0755) && errno != EEXIST)
-		cannot("make the directory of");
+		return cannot("make the directory of");
 	file = fopen(CONFIG ".new", "we");
 	if (!file)
-		cannot("write");
+		return cannot("write");
+	copy = format("%s", drivers);
 	fprintf(file, "# Written by \"subpage-vfio align --always\"; \"subpage-vfio align --never\" removes it.\n"
 		"options " OURS " align_for=%s\n", drivers);
 	for (driver = strtok_r(copy, ",", &rest); driver; driver = strtok_r(NULL, ",", &rest))
 		fprintf(file, "softdep %s pre: " OURS "\n", driver);
-	if (fflush(file) || fsync(fileno(file)))
-		cannot("write");
-	fclose(file);
-	if (rename(CONFIG ".new", CONFIG))
-		cannot("write");
 	free(copy);
+	if (fflush(file) || fsync(fileno(file)))
+		code = cannot("write");
+	fclose(file);
+	if (code == CODE_OK && rename(CONFIG ".new", CONFIG))
+		code = cannot("write");
+	if (code != CODE_OK)
+		unlink(CONFIG ".new");
+	return code;
 }
 
 /* The module that is loaded does it from now on, too. */
@@ -88,31 +96,37 @@ static void tell_module(const char *drivers)
 		complain(NULL, "%s: %s; it holds once the module is loaded again", PARAMETER, strerror(-err));
 }
 
-void always_align(const char *driver, FILE *to)
+int always_align(const char *driver, FILE *to)
 {
 	char *drivers = read_drivers(), *longer;
+	int code;
 
 	if (!has(drivers, driver)) {
 		longer = format("%s%s%s", drivers, *drivers ? "," : "", driver);
 		free(drivers);
 		drivers = longer;
 	}
-	write_config(drivers);
-	tell_module(drivers);
-	fprintf(to, "wrote " CONFIG ": BARs get pages of their own whenever %s takes their device\n", drivers);
-	if (!access("/usr/sbin/update-initramfs", X_OK))
-		fprintf(to, "if the initial ramdisk loads %s: update-initramfs -u\n", driver);
+	code = write_config(drivers);
+	if (code == CODE_OK) {
+		tell_module(drivers);
+		fprintf(to, "wrote " CONFIG ": BARs get pages of their own whenever %s takes their device\n",
+			drivers);
+		if (!access("/usr/sbin/update-initramfs", X_OK))
+			fprintf(to, "if the initial ramdisk loads %s: update-initramfs -u\n", driver);
+	}
 	free(drivers);
+	return code;
 }
 
-void never_align(FILE *to)
+int never_align(FILE *to)
 {
 	if (unlink(CONFIG)) {
 		if (errno != ENOENT)
-			cannot("remove");
+			return cannot("remove");
 		fprintf(to, "there is no " CONFIG ", nothing to do\n");
-		return;
+		return CODE_OK;
 	}
 	tell_module("");
 	fprintf(to, "removed " CONFIG "\n");
+	return CODE_OK;
 }

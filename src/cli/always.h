@@ -7,9 +7,9 @@
 /*
  * Have the BARs of devices aligned whenever that driver takes one, now and after each
  * boot (the module's option align_for); or stop that. Both say which file they wrote,
- * and end the program if they cannot.
+ * or why they could not, and return a code of output.h.
  */
-void always_align(const char *driver, FILE *to);
-void never_align(FILE *to);
+int always_align(const char *driver, FILE *to);
+int never_align(FILE *to);
 
 #endif

@@ -734,7 +734,7 @@ static int align_run(const struct options *options)
 	const char *driver = options->driver ? options->driver : "vfio-pci";
 	/* What programs read is one table. */
 	FILE *to = table_is_for_people(options) ? stdout : stderr;
-	int code = CODE_OK;
+	int code = CODE_OK, written = CODE_OK;
 
 	if (strpbrk(driver, "/, \t\n") || !*driver || !strcmp(driver, OURS))
 		fail(CODE_USAGE, "name one of /sys/bus/pci/drivers, such as vfio-pci",
@@ -746,11 +746,16 @@ static int align_run(const struct options *options)
 		     "align needs a device, --always or --never");
 	if (options->devices)
 		code = bind_and_hand_over(options, driver);
-	if (code == CODE_OK && options->always)
-		always_align(driver, to);
-	if (code == CODE_OK && options->never)
-		never_align(to);
-	return code;
+	/* Devices that cannot be used yet have been aligned all the same. */
+	if (code != CODE_OK && code != CODE_CHANGED)
+		return code;
+	if (options->always)
+		written = always_align(driver, to);
+	else if (options->never)
+		written = never_align(to);
+	if (written == CODE_OK)
+		return code;
+	return options->devices ? CODE_CHANGED : written;
 }
 
 static int unbind_all(struct run *run)

@@ -173,7 +173,7 @@ static void print_help(const struct command *const *commands)
 	      "  5  a device is in use, or another instance changes devices\n"
 	      "  6  the machine lacks something: module, IOMMU, viable IOMMU group, driverctl\n"
 	      "  7  after a failure not all could be put back\n"
-	      "  8  done, but not usable yet, or the output could not be written\n", stdout);
+	      "  8  done, but not usable yet, or the output or --always's file could not be written\n", stdout);
 }
 
 /* getopt() tells of a wrong option only where it has got to; find the word that was meant. */
