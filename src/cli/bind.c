@@ -196,9 +196,12 @@ static void need_root(const struct device *device)
 {
 	char path[80];
 
+	if (geteuid())
+		fail(CODE_PERMISSION, AS_ROOT, "no permission to change the driver of %s", device->address);
 	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/driver_override", device->address);
-	if (access(path, W_OK) || geteuid())
-		fail(CODE_PERMISSION, AS_ROOT, "no permission to bind %s", device->address);
+	if (access(path, W_OK))
+		fail(CODE_PERMISSION, "in a container? run it on the host", "%s cannot be written: %s", path,
+		     strerror(errno));
 }
 
 static void refuse_bridges(const struct transaction *transaction)
