@@ -712,15 +712,12 @@ static int bind_and_hand_over(const struct options *options, const char *driver)
 	begin(&run, options, true);
 	refuse_bridges(&run.transaction);
 	need_iommu(&run.transaction);
+	need_driver();
+	if (driver)
+		need_other_driver(driver);
+	/* Last of all: who comes while a module loads is seen. */
 	machine_look(&run.machine, true);
-	if (!are_idle(&run)) {
-		code = CODE_IN_USE;
-	} else {
-		need_driver();
-		if (driver)
-			need_other_driver(driver);
-		code = bind_all(&run);
-	}
+	code = are_idle(&run) ? bind_all(&run) : CODE_IN_USE;
 	usable = code != CODE_OK || is_usable(&run);
 	code = finish(&run, code);
 	run_free(&run);
