@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <json-c/json.h>
@@ -13,37 +14,58 @@
 #include "output.h"
 #include "qmp.h"
 
-/* QEMU answers at once, or is talking to somebody else. */
-#define ANSWER_MS 3000
+/* QEMU answers at once, or is talking to somebody else. All of a talk: who drips would hold us up. */
+#define TALK_MS 3000
 
-/* One JSON object of the stream, which QEMU ends with a line's end. Returns NULL and sets errno. */
-static struct json_object *receive(int fd)
+struct monitor {
+	int fd;
+	int64_t end;		/* of the talk, ms of the clock */
+	char text[4096];	/* received, and not yet read from here on: */
+	size_t at, length;
+};
+
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* More of the stream. Returns false and sets errno. */
+static bool fill(struct monitor *monitor)
+{
+	struct pollfd wait = { .fd = monitor->fd, .events = POLLIN };
+	int64_t left = monitor->end - now_ms();
+	ssize_t n;
+
+	if (left <= 0 || poll(&wait, 1, left) <= 0) {
+		errno = EBUSY;
+		return false;
+	}
+	n = recv(monitor->fd, monitor->text, sizeof(monitor->text), 0);
+	monitor->at = 0;
+	monitor->length = n < 0 ? 0 : n;
+	if (!n)
+		errno = EPIPE;
+	return n > 0;
+}
+
+/* One JSON object of the stream. Returns NULL and sets errno. */
+static struct json_object *receive(struct monitor *monitor)
 {
 	struct json_tokener *tokener = json_tokener_new();
 	struct json_object *object = NULL;
-	char text[4096];
 
-	while (tokener && !object) {
-		struct pollfd wait = { .fd = fd, .events = POLLIN };
-		ssize_t n;
-
-		if (poll(&wait, 1, ANSWER_MS) <= 0) {
-			errno = EBUSY;
-			break;
-		}
-		/* Byte by byte up to the end of the line: what follows is the next object's. */
-		for (n = 0; n < (ssize_t)sizeof(text) && read(fd, text + n, 1) == 1; )
-			if (text[n++] == '\n')
-				break;
-		if (!n) {
-			errno = EPIPE;
-			break;
-		}
-		object = json_tokener_parse_ex(tokener, text, n);
+	while (tokener && !object && (monitor->at < monitor->length || fill(monitor))) {
+		object = json_tokener_parse_ex(tokener, monitor->text + monitor->at,
+					       monitor->length - monitor->at);
 		if (!object && json_tokener_get_error(tokener) != json_tokener_continue) {
 			errno = EPROTO;
 			break;
 		}
+		/* What follows is the next object's. */
+		monitor->at = object ? monitor->at + json_tokener_get_parse_end(tokener) : monitor->length;
 	}
 	if (tokener)
 		json_tokener_free(tokener);
@@ -51,13 +73,13 @@ static struct json_object *receive(int fd)
 }
 
 /* Send, and wait for what is an answer and no event. */
-static struct json_object *ask(int fd, const char *text)
+static struct json_object *ask(struct monitor *monitor, const char *text)
 {
 	struct json_object *answer, *found;
 
-	if (send(fd, text, strlen(text), MSG_NOSIGNAL) != (ssize_t)strlen(text))
+	if (send(monitor->fd, text, strlen(text), MSG_NOSIGNAL) != (ssize_t)strlen(text))
 		return NULL;
-	while ((answer = receive(fd))) {
+	while ((answer = receive(monitor))) {
 		if (json_object_object_get_ex(answer, "return", &found))
 			return answer;
 		if (json_object_object_get_ex(answer, "error", &found))
@@ -69,31 +91,33 @@ static struct json_object *ask(int fd, const char *text)
 	return NULL;
 }
 
-static int open_monitor(const char *path)
+static int open_monitor(const char *path, struct monitor *monitor)
 {
 	struct sockaddr_un at = { .sun_family = AF_UNIX };
 	struct json_object *answer;
-	int fd, err;
+	int err;
+
+	*monitor = (struct monitor) { .end = now_ms() + TALK_MS };
 
 	if (strlen(path) >= sizeof(at.sun_path))
 		return -ENAMETOOLONG;
 	strcpy(at.sun_path, path);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
+	monitor->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (monitor->fd < 0)
 		return -errno;
-	if (!connect(fd, (struct sockaddr *)&at, sizeof(at))) {
-		answer = receive(fd);	/* its greeting */
+	if (!connect(monitor->fd, (struct sockaddr *)&at, sizeof(at))) {
+		answer = receive(monitor);	/* its greeting */
 		if (answer) {
 			json_object_put(answer);
-			answer = ask(fd, "{\"execute\": \"qmp_capabilities\"}\n");
+			answer = ask(monitor, "{\"execute\": \"qmp_capabilities\"}\n");
 		}
 		if (answer) {
 			json_object_put(answer);
-			return fd;
+			return 0;
 		}
 	}
 	err = -errno;
-	close(fd);
+	close(monitor->fd);
 	return err;
 }
 
@@ -151,13 +175,14 @@ static void parse(const char *text, struct guest_map *map)
 int guest_map_read(const char *path, struct guest_map *map)
 {
 	struct json_object *answer, *text;
-	int fd = open_monitor(path), err = 0;
+	struct monitor monitor;
+	int err = open_monitor(path, &monitor);
 
 	*map = (struct guest_map) { 0 };
-	if (fd < 0)
-		return fd;
+	if (err)
+		return err;
 	/* QMP itself has nothing that tells what KVM was given. */
-	answer = ask(fd,
+	answer = ask(&monitor,
 		     "{\"execute\": \"human-monitor-command\", \"arguments\": {\"command-line\": \"info mtree -f\"}}\n");
 	if (answer && json_object_object_get_ex(answer, "return", &text) &&
 	    json_object_is_type(text, json_type_string))
@@ -165,7 +190,7 @@ int guest_map_read(const char *path, struct guest_map *map)
 	else
 		err = answer ? -EPROTO : -errno;
 	json_object_put(answer);
-	close(fd);
+	close(monitor.fd);
 	return err;
 }
 
