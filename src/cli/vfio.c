@@ -101,7 +101,8 @@ static void open_group(const struct bus *bus, const struct device *device, struc
 		     device->address, strerror(errno));
 }
 
-static void open_cdev(const struct device *device, struct vfio *vfio)
+/* The other way, where there is no such file of its group. */
+static void open_cdev(const struct device *device, struct vfio *vfio, const char *group)
 {
 	struct vfio_device_bind_iommufd bind = { .argsz = sizeof(bind) };
 	char path[64], name[32];
@@ -113,6 +114,9 @@ static void open_cdev(const struct device *device, struct vfio *vfio)
 			break;
 	}
 	snprintf(path, sizeof(path), "/dev/vfio/devices/vfio%d", i);
+	if (access(path, F_OK))
+		fail(CODE_HOST, "udev makes one of them; a container has to be given it",
+		     "there is neither %s nor %s", group, path);
 	vfio->device = open_file(path);
 	vfio->iommufd = open_file("/dev/iommu");
 	bind.iommufd = vfio->iommufd;
@@ -142,7 +146,7 @@ void vfio_open(const struct bus *bus, const struct device *device, struct vfio *
 	if (!access(path, F_OK))
 		open_group(bus, device, vfio, path);
 	else
-		open_cdev(device, vfio);
+		open_cdev(device, vfio, path);
 }
 
 void vfio_close(struct vfio *vfio)
