@@ -152,7 +152,8 @@ static void refuse_unsafe(const struct vfio *vfio, const struct device *device,
 	if (!config ||
 	    pread(vfio->device, &command, 2, config->offset + PCI_COMMAND) != 2 ||
 	    !(le16toh(command) & PCI_COMMAND_MEMORY))
-		fail(CODE_FAILED, NULL, "the device does not answer: memory decode is off");
+		fail(CODE_FAILED, "unbind it and bind it again; \"dmesg | tail\" may say more",
+		     "the device does not answer: memory decode is off");
 	free(config);
 }
 

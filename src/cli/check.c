@@ -401,7 +401,8 @@ static int look_at_all(const struct bus *bus, const struct options *options, str
 	if (proc)
 		closedir(proc);
 	if (hidden)
-		complain("run it as root to see them", "%d processes of other users were not looked at", hidden);
+		complain("run it as root to see all", "%d process%s of other users not looked at", hidden,
+			 hidden == 1 ? "" : "es");
 	return count;
 }
 

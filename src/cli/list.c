@@ -317,9 +317,10 @@ static bool is_wanted(const struct options *options, const struct device *device
 
 static void print_summary(const struct summary *summary)
 {
-	printf("%d memory BARs, pages of %ldK: %d mappable now, %d with an option, %d with " OURS ", %d not\n",
-	       summary->bars, sysconf(_SC_PAGESIZE) / 1024, summary->now, summary->with_option,
-	       summary->with_ours,
+	printf("%d memory BAR%s, pages of %ldK: %d mappable now, %d with an option, %d with " OURS
+	       ", %d not\n",
+	       summary->bars, summary->bars == 1 ? "" : "s", sysconf(_SC_PAGESIZE) / 1024, summary->now,
+	       summary->with_option, summary->with_ours,
 	       summary->bars - summary->now - summary->with_option - summary->with_ours);
 	if (summary->candidates)
 		printf("To have them mapped: subpage-vfio bind%s\n", summary->candidates);
