@@ -4,10 +4,12 @@
  * with stock vfio-pci, and nothing has changed.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "cases.h"
+#include "command.h"
 #include "iomem.h"
 #include "kmod.h"
 #include "log.h"
@@ -62,6 +64,26 @@ static bool find(struct zoo_bar *at)
 	return found;
 }
 
+/* What the command says of it. */
+static void check_command(const struct zoo_bar *at)
+{
+	char text[80];
+
+	exits(cli("list --raw -o BAR,MAPPABLE,REASON_CODE %s", at->dev.bdf), OK, "list");
+	snprintf(text, sizeof(text), "\n%d no no_space\n", at->bar);
+	shows(text, "list");
+	exits(cli("list %s", at->dev.bdf), OK, "list for people");
+	shows("the bridge window is full", "list for people");
+	snprintf(text, sizeof(text), "helps: boot with pci=realloc,resource_alignment=%d@%s\n",
+		 __builtin_ctzl(sysconf(_SC_PAGESIZE)), at->dev.bdf);
+	shows(text, "list for people");
+	exits(cli("info --raw -o NAME,MMAP,BAR_STATE %s", at->dev.bdf), OK, "info");
+	snprintf(text, sizeof(text), "\nBAR\\x20%d 0 no_space\n", at->bar);
+	shows(text, "info");
+	exits(cli("info %s", at->dev.bdf), OK, "info for people");
+	shows("sub-page: BAR no_space", "info for people");
+}
+
 CASE(full)
 {
 	char *before, *log;
@@ -72,6 +94,7 @@ CASE(full)
 	void *map;
 	int mark;
 
+	cli_set_up();
 	if (!is_errno(module_load(""), 0, "the module loads") ||
 	    !is_errno(pci_find(BRIDGE, 0, &bridge), 0, "there is a bridge"))
 		return;
@@ -106,6 +129,7 @@ CASE(full)
 		is_u64(value, 0x057834b4, "and the register is the controller's");
 		vfio_close(&vfio);
 	}
+	check_command(&at);
 	pci_bind(&at.dev, "");
 	ok(snapshot_unchanged(before), "nor after it is unbound");
 	free(before);

@@ -189,6 +189,7 @@ scenario() {
 			[ "$model" != e1000 ] || model+=,romfile=
 			devices+=(-device "$model,bus=bridge,addr=$slot")
 		done
+		command_line
 		;;
 	together)
 		shows='two devices that share a page are bound at the same time, and neither takes the place of the other'
@@ -546,6 +547,8 @@ scenario() {
 			-device nvme,drive=drive,serial=1,addr=0x18.0,multifunction=on -device sdhci-pci,addr=0x18.1
 			-device e1000e,romfile=)
 		[ "${arch-}" != amd64 ] || devices+=(-device VGA)
+		# On its large pages the second memory BAR of that one is a sub-page one, and the first is not.
+		[ "${arch-}" != arm64 ] || devices+=(-device bochs-display)
 		[ "${arch-}" != ppc64el ] || {
 			cases=cli
 			power_zoo
