@@ -3,12 +3,19 @@
  * "subpage-vfio check" at running guests and at a program that drives devices itself:
  * its answer against what is known of each, with the kernel's own KVM and QEMU.
  */
+#include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/utsname.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "cases.h"
@@ -179,6 +186,123 @@ static bool kernel_tells(void)
 	return (way && !strcmp(way, "cdev")) || major < 6 || (major == 6 && minor < 10);
 }
 
+/* Has a command that goes on printed that line by now, or in half a minute? */
+static bool prints(pid_t pid, int device, const char *want)
+{
+	char line[80];
+	int i;
+
+	snprintf(line, sizeof(line), "%s %d %s\n", devices[device].dev.bdf, models[device].bar, want);
+	for (i = 0; i < 300; i++) {
+		cli_so_far(pid);
+		if (strstr(out, line))
+			return true;
+		sleep_ms(100);
+	}
+	diag("%s%s", out, err);
+	return false;
+}
+
+/* What changes between two looks shows in the second. Returns with the BAR mapped. */
+static void check_watch(struct vfio *one, void **map)
+{
+	pid_t pid = cli_start("", "check --watch " ANSWER " %d", getpid());
+
+	ok(prints(pid, CARD, "no no vmm_does_not_map"), "--watch: the BAR is not mapped");
+	is_errno(vfio_map(one, 0, 0, sysconf(_SC_PAGESIZE), map), 0, "it is mapped now");
+	ok(prints(pid, CARD, "yes yes direct"), "--watch: and that shows");
+	munmap(*map, sysconf(_SC_PAGESIZE));
+	kill(pid, SIGSTOP);
+	vfio_close(one);
+	kill(pid, SIGCONT);
+	exits(cli_wait(pid), NO_DEVICE, "--watch: the device is closed");
+	says("holds no VFIO device", "--watch: the device is closed");
+}
+
+/* A socket that says something for ever, but never all. */
+static pid_t start_dripping(const char *path)
+{
+	struct sockaddr_un at = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0), user;
+	pid_t pid;
+
+	strcpy(at.sun_path, path);
+	if (bind(fd, (struct sockaddr *)&at, sizeof(at)) || listen(fd, 1))
+		bail("%s: %s", path, strerror(errno));
+	pid = fork();
+	if (!pid) {
+		user = accept(fd, NULL, NULL);
+		while (send(user, " ", 1, MSG_NOSIGNAL) == 1)
+			sleep_ms(100);
+		_exit(0);
+	}
+	close(fd);
+	return pid;
+}
+
+static void check_dripping_monitor(void)
+{
+	pid_t monitor = start_dripping("/tmp/drips");
+
+	exits(cli("check --qmp /tmp/drips %d", getpid()), FAILED, "a monitor that never comes to an end");
+	says("does not answer at /tmp/drips", "a monitor that never comes to an end");
+	kill(monitor, SIGKILL);
+	waitpid(monitor, NULL, 0);
+}
+
+#define STRANGE "\xff\x1b[2J\xc2\x9b"
+
+#define REPLACED "\xef\xbf\xbd\xef\xbf\xbd[2J\xef\xbf\xbd"
+
+static void is_text(const char *what, const char *whom)
+{
+	ok(!strpbrk(out, "\xff\x1b\x9b") && !strpbrk(err, "\xff\x1b\x9b"), "%s: nothing strange for %s", what, whom);
+}
+
+/* A process may call itself what it likes. */
+static void check_strange_process(void)
+{
+	prctl(PR_SET_NAME, STRANGE);
+	exits(cli("check --json %d", getpid()), OK, "a strange name");
+	shows("\"command\": \"" REPLACED "\"", "a strange name");
+	is_text("a strange name", "JSON");
+	exits(cli("check %d", getpid()), OK, "a strange name, for people");
+	shows("(" REPLACED ")", "a strange name, for people");
+	is_text("a strange name", "people");
+	prctl(PR_SET_NAME, "init");
+}
+
+/* NULL: no longer. */
+static void cover(const struct pci_dev *dev, const char *name, const char *what)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/" OURS "/%s", dev->bdf, name);
+	if (what)
+		ok(!shell("printf '\\377\\033[2J\\302\\233\\n' >/tmp/strange") &&
+		   !mount("/tmp/strange", path, NULL, MS_BIND, NULL), "%s: so is %s", what, name);
+	else
+		umount(path);
+}
+
+/* Nor is a text of sysfs always one. The device is open while "check" looks, and not for "info". */
+static void check_strange_sysfs(const struct pci_dev *dev, bool open)
+{
+	const char *what = open ? "check, strange texts" : "info, strange texts";
+
+	cover(dev, "bar0_state", what);
+	cover(dev, "bar0_reason", what);
+	exits(open ? cli("check --json %d", getpid()) : cli("info --json %s", dev->bdf), OK, what);
+	shows(open ? "\"reason_code\": \"unknown_state\"" : "\"bar_state\": \"" REPLACED "\"", what);
+	shows(REPLACED, what);
+	is_text(what, "JSON");
+	what = open ? "check, strange texts, for people" : "info, strange texts, for people";
+	exits(open ? cli("check %d", getpid()) : cli("info %s", dev->bdf), OK, what);
+	is_text(what, "people");
+	cover(dev, "bar0_state", NULL);
+	cover(dev, "bar0_reason", NULL);
+}
+
 /* The devices are of one kind: whose mapping is it? */
 static void check_program(void)
 {
@@ -188,8 +312,15 @@ static void check_program(void)
 	bool tells;
 
 	about("a program");
+	check_strange_sysfs(&devices[CARD].dev, false);
+	if (!is_errno(vfio_open(&devices[CARD].dev, &one), 0, "opens a device, to be watched"))
+		return;
+	check_watch(&one, &map);
 	if (!is_errno(vfio_open(&devices[CARD].dev, &one), 0, "opens a device"))
 		return;
+	check_strange_process();
+	check_strange_sysfs(&devices[CARD].dev, true);
+	check_dripping_monitor();
 	tells = kernel_tells();
 	diag("the kernel tells whose mapping it is: %s", tells ? "yes" : "no");
 	is_errno(vfio_map(&one, 0, 0, page, &map), 0, "maps its BAR");

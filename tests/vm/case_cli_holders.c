@@ -24,28 +24,10 @@
 #include "pci.h"
 #include "tap.h"
 
-#define OURS "subpage_vfio_pci"
 #define NVME 0x1b36, 0x0010
 #define E1000E 0x8086, 0x10d3
 #define VIRTIO_SCSI 0x1af4, 0x1048
 #define VGA 0x1234, 0x1111
-
-/* With --force it is taken all the same; then it goes back to the driver that it had. */
-static void forced(const struct pci_dev *dev, const char *why, const char *what, void (*let_go)(void))
-{
-	char driver[64], text[80];
-
-	snprintf(driver, sizeof(driver), "%s", pci_driver(dev));
-	snprintf(text, sizeof(text), "%s: --force", what);
-	exits(cli("bind --force %s", dev->bdf), OK, text);
-	says("--force overrides that", text);
-	says(why, text);
-	is_str(pci_driver(dev), OURS, "%s: --force takes it", what);
-	let_go();
-	snprintf(text, sizeof(text), "%s: unbind", what);
-	exits(cli("unbind %s", dev->bdf), OK, text);
-	is_str(pci_driver(dev), driver, "%s: its driver has it back", what);
-}
 
 static dev_t number_of(const char *path)
 {
@@ -94,7 +76,7 @@ static void check_device_mapper(const struct pci_dev *disk)
 		!dm_ioctl(DM_DEV_SUSPEND, NULL), "a volume is on the disk"))
 		return;
 	cli_refused(disk, why, "disk_part", "volume");
-	forced(disk, why, "volume", remove_volume);
+	cli_forced(disk, why, "volume", remove_volume);
 }
 
 static void stop_array(void)
@@ -130,7 +112,7 @@ static void check_array(const struct pci_dev *disk)
 		return;
 	close(fd);
 	cli_refused(disk, why, "disk_part", "array");
-	forced(disk, why, "array", stop_array);
+	cli_forced(disk, why, "array", stop_array);
 }
 
 #define TARGET "/sys/kernel/config/target/core/iblock_0"
@@ -169,7 +151,7 @@ static void check_scsi(void)
 	is_errno(file_write(TARGET "/out/udev_path", "/dev/sda"), 0, "it says which disk");
 	snprintf(why, sizeof(why), "its disk /dev/sda is offered by %s/out/udev_path", TARGET);
 	cli_refused(&adapter, why, "disk_target", "target");
-	forced(&adapter, why, "target", end_target);
+	cli_forced(&adapter, why, "target", end_target);
 	about("SCSI, at the end");
 	wait_for("/dev/sda");
 }
@@ -193,7 +175,7 @@ static void check_bond(void)
 	is_errno(file_write("/sys/class/net/bond0/bonding/slaves", "+eth0"), 0, "the interface is in it");
 	shell("/cli/busybox ip link set eth0 down");
 	cli_refused(&net, why, "interface_member", "member");
-	forced(&net, why, "member", end_bond);
+	cli_forced(&net, why, "member", end_bond);
 	about("VLAN");
 	wait_for("/sys/class/net/eth0");
 	kmod_insert("8021q", "");
@@ -216,7 +198,7 @@ static void check_picture(void)
 		return;
 	cli_refused(&vga, "the firmware's display vesafb is in its BAR 0", "display_boot", "picture");
 	says("it is the boot display", "picture");
-	forced(&vga, "the firmware's display vesafb is in its BAR 0", "picture", no_more);
+	cli_forced(&vga, "the firmware's display vesafb is in its BAR 0", "picture", no_more);
 }
 
 CASE(cli_holders)

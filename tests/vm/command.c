@@ -71,13 +71,18 @@ static pid_t start_as(uid_t uid, const char *closed, const char *program, const 
 	return pid;
 }
 
+void cli_so_far(pid_t pid)
+{
+	slurp(pid, "out", out, sizeof(out));
+	slurp(pid, "err", err, sizeof(err));
+}
+
 int cli_wait(pid_t pid)
 {
 	int status;
 
 	waitpid(pid, &status, 0);
-	slurp(pid, "out", out, sizeof(out));
-	slurp(pid, "err", err, sizeof(err));
+	cli_so_far(pid);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
@@ -321,4 +326,20 @@ void cli_refused(const struct pci_dev *dev, const char *why, const char *code, c
 	snprintf(in_use, sizeof(in_use), "\"in_use\": \"%s\"", reasons);
 	if (!ok(strstr(listed, in_use), "%s: list says the same of it", what))
 		diag("bind: %s; list: %s", in_use, listed);
+}
+
+void cli_forced(const struct pci_dev *dev, const char *why, const char *what, void (*let_go)(void))
+{
+	char driver[64], text[80];
+
+	snprintf(driver, sizeof(driver), "%s", pci_driver(dev));
+	snprintf(text, sizeof(text), "%s: --force", what);
+	exits(cli("bind --force %s", dev->bdf), OK, text);
+	says("--force overrides that", text);
+	says(why, text);
+	is_str(pci_driver(dev), OURS, "%s: --force takes it", what);
+	let_go();
+	snprintf(text, sizeof(text), "%s: unbind", what);
+	exits(cli("unbind %s", dev->bdf), OK, text);
+	is_str(pci_driver(dev), driver, "%s: its driver has it back", what);
 }

@@ -30,6 +30,8 @@ int cli_unprivileged(const char *fmt, ...);
 /* Start it, with those of files 0, 1 and 2 closed whose numbers are in "closed". */
 pid_t cli_start(const char *closed, const char *fmt, ...);
 int cli_wait(pid_t pid);
+/* What it has printed until now, and goes on. */
+void cli_so_far(pid_t pid);
 /* The same for doc/examples/read_capability.c. */
 int example(const char *fmt, ...);
 
@@ -39,6 +41,9 @@ int example(const char *fmt, ...);
  */
 struct pci_dev;
 void cli_refused(const struct pci_dev *dev, const char *why, const char *code, const char *what);
+
+/* With --force it is taken all the same; then, once it was let go, it goes back to the driver that it had. */
+void cli_forced(const struct pci_dev *dev, const char *why, const char *what, void (*let_go)(void));
 
 /* Run a line of busybox's shell. Returns its status. */
 int shell(const char *fmt, ...);
