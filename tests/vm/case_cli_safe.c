@@ -101,10 +101,20 @@ static int mount_elsewhere(const char *path)
 	       mount(path, "/tmp/data", "ext4", MS_RDONLY, NULL);
 }
 
+static void clear_loop(void)
+{
+	int loop = open("/dev/loop0", O_RDWR);
+
+	ok(!ioctl(loop, LOOP_CLR_FD, 0), "the loop device is cleared");
+	close(loop);
+}
+
 static void check_loop(const struct pci_dev *disk)
 {
+	static const char why[] = "its disk /dev/nvme0n1 is behind /dev/loop0";
 	int loop, fd;
 
+	about("loop device");
 	kmod_insert("loop", "");
 	if (!wait_for("/dev/loop0"))
 		return;
@@ -113,32 +123,46 @@ static void check_loop(const struct pci_dev *disk)
 	ok(!ioctl(loop, LOOP_SET_FD, fd), "a loop device is on the disk");
 	close(fd);
 	close(loop);
-	cli_refused(disk, "its disk /dev/nvme0n1 is behind /dev/loop0", "disk_loop", "loop device");
-	loop = open("/dev/loop0", O_RDWR);
-	ioctl(loop, LOOP_CLR_FD, 0);
-	close(loop);
+	cli_refused(disk, why, "disk_loop", "loop device");
+	cli_forced(disk, why, "loop device", clear_loop);
+	wait_for("/dev/nvme0n1");
+}
+
+#define TARGET "/sys/kernel/config/nvmet/subsystems/out"
+
+static void end_target(void)
+{
+	file_write(TARGET "/namespaces/1/enable", "0");
+	ok(!rmdir(TARGET "/namespaces/1") && !rmdir(TARGET), "the target is removed");
 }
 
 static void check_target(const struct pci_dev *disk)
 {
-	static const char dir[] = "/sys/kernel/config/nvmet/subsystems/out";
-	char path[128];
+	static const char why[] = "its disk /dev/nvme0n1 is offered by " TARGET "/namespaces/1/device_path";
 
+	about("NVMe target");
 	kmod_insert("nvmet", "");
 	if (mount("configfs", "/sys/kernel/config", "configfs", 0, NULL))
 		diag("configfs: %s", strerror(errno));
-	mkdir(dir, 0755);
-	snprintf(path, sizeof(path), "%s/namespaces/1", dir);
-	ok(!mkdir(path, 0755), "there is an NVMe target");
-	snprintf(path, sizeof(path), "%s/namespaces/1/device_path", dir);
-	is_errno(file_write(path, "/dev/nvme0n1"), 0, "it offers the disk");
-	snprintf(path, sizeof(path), "%s/namespaces/1/enable", dir);
-	is_errno(file_write(path, "1"), 0, "to others");
-	cli_refused(disk, "its disk /dev/nvme0n1 is offered by", "disk_target", "NVMe target");
-	file_write(path, "0");
-	snprintf(path, sizeof(path), "%s/namespaces/1", dir);
-	rmdir(path);
-	rmdir(dir);
+	ok(!mkdir(TARGET, 0755) && !mkdir(TARGET "/namespaces/1", 0755), "there is an NVMe target");
+	is_errno(file_write(TARGET "/namespaces/1/device_path", "/dev/nvme0n1"), 0, "it offers the disk");
+	is_errno(file_write(TARGET "/namespaces/1/enable", "1"), 0, "to others");
+	cli_refused(disk, why, "disk_target", "NVMe target");
+	cli_forced(disk, why, "NVMe target", end_target);
+	wait_for("/dev/nvme0n1");
+}
+
+static void no_way_back(void)
+{
+}
+
+/* The kernel lets nobody end the use of a swap space whose disk is gone: to run when the disk is no longer needed. */
+static void check_forced_swap(const struct pci_dev *disk)
+{
+	about("swap, at the end");
+	shell("/cli/busybox mkswap /dev/nvme0n1 >/dev/null");
+	ok(!swapon("/dev/nvme0n1", 0), "the disk is swap space again");
+	cli_forced(disk, "its disk /dev/nvme0n1 is swap space", "swap", no_way_back);
 }
 
 static void check_disk(const struct pci_dev *disk)
@@ -177,6 +201,7 @@ static void check_disk(const struct pci_dev *disk)
 
 	check_loop(disk);
 	check_target(disk);
+	about("the disk's node");
 
 	rename("/dev/nvme0n1", "/dev/away");
 	cli_refused(disk, "whether its disk is in use cannot be found out: /dev/nvme0n1", "unknown",
@@ -260,8 +285,14 @@ static int network_of_a_name(const char *name)
 	       mount("/proc/self/ns/net", NAMED, NULL, MS_BIND, NULL) || setns(home, CLONE_NEWNET) || close(home);
 }
 
+static void end_bridge(void)
+{
+	ok(!shell("/cli/busybox brctl delbr br0"), "the bridge is removed");
+}
+
 static void check_interface(const struct pci_dev *net)
 {
+	static const char member[] = "its interface eth0 belongs to br0";
 	pid_t holder;
 
 	if (!ok(has_interface("eth0"), "there is an interface"))
@@ -272,8 +303,9 @@ static void check_interface(const struct pci_dev *net)
 
 	kmod_insert("bridge", "");
 	shell("/cli/busybox brctl addbr br0 && /cli/busybox brctl addif br0 eth0");
-	cli_refused(net, "its interface eth0 belongs to br0", "interface_member", "member of a bridge");
-	shell("/cli/busybox brctl delif br0 eth0 && /cli/busybox brctl delbr br0");
+	cli_refused(net, member, "interface_member", "member of a bridge");
+	cli_forced(net, member, "member of a bridge", end_bridge);
+	ok(has_interface("eth0"), "the interface is back from a bridge");
 
 	holder = start_holder(other_network, give_interface, "eth0", "other namespace");
 	cli_refused(net, "its interface eth0 is up, in the network namespace of process", "interface_up",
@@ -486,6 +518,27 @@ static void check_saved(const struct pci_dev *dev, const char *want, const char 
 	is_str(saved, want, "%s: saved for %s", what, dev->bdf);
 }
 
+/* Both are bound and the first is saved, when the second cannot be. */
+static void check_save_put_back(const struct pci_dev *first, const struct pci_dev *second)
+{
+	static const char what[] = "after an entry that cannot be saved";
+	char path[64], in_the_way[64];
+
+	saved_path(first, path, sizeof(path));
+	ok(!shell("echo nobody >%s", path), "driverctl has a driver saved for the first, too");
+	snprintf(in_the_way, sizeof(in_the_way), "/etc/driverctl.d/.pci-%s.new", second->bdf);
+	mkdir(in_the_way, 0755);
+	exits(cli("bind --persist %s %s", first->bdf, second->bdf), FAILED, "bind --persist that cannot save");
+	says("what driverctl is to do with", "bind --persist that cannot save");
+	says("nothing was changed", "bind --persist that cannot save");
+	check_state(first, "e1000e", "(null)", what);
+	check_saved(first, "nobody", what);
+	check_state(second, "vfio-pci", "vfio-pci", what);
+	check_saved(second, "vfio-pci", what);
+	rmdir(in_the_way);
+	unlink(path);
+}
+
 /* The test build of the module fails at its last step. */
 static void check_put_back(const struct pci_dev *net, const struct pci_dev *dev)
 {
@@ -507,6 +560,7 @@ static void check_put_back(const struct pci_dev *net, const struct pci_dev *dev)
 	check_saved(dev, "vfio-pci", "after a bind that failed");
 	check_state(net, "e1000e", "(null)", "after a bind that failed");
 	check_saved(net, "nothing", "after a bind that failed");
+	check_save_put_back(net, dev);
 
 	/* An entry of somebody else's is neither ours nor to be forgotten. */
 	exits(cli("bind %s", dev->bdf), OK, "bind, another driver being saved");
@@ -559,6 +613,26 @@ static void check_refused_module(const struct pci_dev *dev)
 	is_str(pci_driver(dev), "", "nothing was bound");
 }
 
+/* Whatever ends or stops a program waits until it is done; what a module's loader needs does not. */
+static void check_signals_held(pid_t pid)
+{
+	static const int held[] = {
+		SIGHUP, SIGINT, SIGQUIT, SIGALRM, SIGTERM, SIGUSR1, SIGUSR2, SIGXCPU, SIGPIPE, SIGTSTP, SIGTTIN,
+		SIGTTOU,
+	};
+	char path[32], status[4096], *line;
+	uint64_t mask;
+	size_t i;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	file_read(path, status, sizeof(status));
+	line = strstr(status, "SigBlk:");
+	mask = line ? strtoull(line + strlen("SigBlk:"), NULL, 16) : 0;
+	for (i = 0; i < sizeof(held) / sizeof(held[0]); i++)
+		ok(mask & 1ull << (held[i] - 1), "signal %d waits", held[i]);
+	ok(!(mask & 1ull << (SIGCHLD - 1)), "the end of a child does not");
+}
+
 /*
  * The first device is bound, the second waits for its user: there an interrupt arrives,
  * and a second instance.
@@ -580,6 +654,7 @@ static void check_interrupt(const struct pci_dev *first, const struct pci_dev *s
 	is_str(pci_driver(first), OURS, "%s: the first is bound", what);
 	sleep_ms(500);
 	if (signal == SIGTERM) {
+		check_signals_held(pid);
 		exits(cli("unbind %s", first->bdf), IN_USE, "second instance");
 		says("is changing devices; nothing was changed", "second instance");
 		is_str(pci_driver(first), OURS, "the second instance has changed nothing");
@@ -623,7 +698,7 @@ static void check_interrupted_unbind(const struct pci_dev *first, const struct p
 	exits(cli("unbind %s %s", first->bdf, second->bdf), OK, "unbind of both");
 }
 
-static void check_unbind(const struct pci_dev *net, const struct pci_dev *dev)
+static void check_unbind(const struct pci_dev *net, const struct pci_dev *dev, const struct pci_dev *second)
 {
 	char path[128];
 
@@ -631,6 +706,16 @@ static void check_unbind(const struct pci_dev *net, const struct pci_dev *dev)
 	pci_attr_write(dev, "driver_override", OURS "\n");
 	exits(cli("unbind %s", dev->bdf), OK, "unbind of a leftover override");
 	check_state(dev, "", "(null)", "leftover override");
+
+	/* Somebody has told the driver to take all of that kind. */
+	is_errno(file_write("/sys/bus/pci/drivers/" OURS "/new_id", "1b36 0007"), 0, "the driver takes such devices");
+	exits(cli("bind %s", dev->bdf), OK, "bind of such a device");
+	exits(cli("unbind %s", dev->bdf), FAILED, "unbind of such a device");
+	says("is still bound to " OURS, "unbind of such a device");
+	is_str(pci_driver(dev), OURS, "unbind of such a device: it is as it was");
+	is_errno(file_write("/sys/bus/pci/drivers/" OURS "/remove_id", "1b36 0007"), 0, "it takes them no more");
+	exits(cli("unbind %s %s", dev->bdf, second->bdf), OK, "unbind of them all");
+	check_state(dev, "", "(null)", "unbind of them all");
 
 	/* The native driver is not loaded: it was ours from the boot on. */
 	exits(cli("bind %s", net->bdf), OK, "bind of the interface");
@@ -660,6 +745,7 @@ static void check_unbind(const struct pci_dev *net, const struct pci_dev *dev)
 static void check_stuck(const struct pci_dev *net, const struct pci_dev *second)
 {
 	struct vfio vfio;
+	char text[80];
 	pid_t pid;
 	int i;
 
@@ -675,9 +761,12 @@ static void check_stuck(const struct pci_dev *net, const struct pci_dev *second)
 	exits(cli_wait(pid), STUCK, "what cannot be put back");
 	says("could not be put back: it had the driver e1000e", "what cannot be put back");
 	shows("\"changed\": true", "what cannot be put back");
+	snprintf(text, sizeof(text), "once e1000e is loaded: echo %s > /sys/bus/pci/drivers_probe", net->bdf);
+	says(text, "what cannot be put back");
+	check_state(net, "", "(null)", "what cannot be put back");
 	kmod_insert("e1000e", "");
-	pci_bind(net, "");
-	pci_bind(net, "e1000e");
+	shell("echo %s > /sys/bus/pci/drivers_probe", net->bdf);
+	check_state(net, "e1000e", "(null)", "what cannot be put back, after what it said");
 	pci_bind(second, "");
 }
 
@@ -750,9 +839,11 @@ CASE(cli_safe)
 	check_put_back(&net, &second);
 	check_interrupt(&first, &second, SIGTERM, "SIGTERM");
 	check_interrupt(&first, &second, SIGINT, "SIGINT");
+	check_interrupt(&first, &second, SIGUSR2, "SIGUSR2");
 	check_interrupted_unbind(&first, &second);
-	check_unbind(&net, &first);
+	check_unbind(&net, &first, &second);
 	check_stuck(&net, &second);
 	check_persist(&first);
+	check_forced_swap(&disk);
 	check_refused_module(&first);
 }
