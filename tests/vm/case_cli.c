@@ -170,6 +170,21 @@ static void check_info_and_bench(const struct zoo_bar *at)
 	      "bench outside of the BAR");
 }
 
+/* A sub-page BAR comes first, even if it is not the first one that can be mapped. */
+static void check_bench_chooses(void)
+{
+	struct pci_dev display;
+
+	if (sysconf(_SC_PAGESIZE) == 4096 || pci_find(VGA, 0, &display)) {
+		skip(4, "the machine has no device with a sub-page BAR behind a larger one");
+		return;
+	}
+	exits(cli("bind %s", display.bdf), OK, "bind of a display");
+	exits(cli("bench --raw -o BAR,OFFSET %s", display.bdf), OK, "bench of a display");
+	shows("\n2 0x0\n", "bench of a display");
+	exits(cli("unbind %s", display.bdf), OK, "unbind of a display");
+}
+
 /* doc/examples/read_capability.c, as doc/vmm-developers.md shows it: where all is well there is no capability. */
 static void check_example(const struct zoo_bar *at)
 {
@@ -216,11 +231,15 @@ static void check_cdev(const struct zoo_bar *at)
 	char path[64], attr[32];
 	int i, fd;
 
+	snprintf(path, sizeof(path), "/dev/vfio/%d", pci_iommu_group(&at->dev));
 	if (access("/dev/vfio/devices", F_OK)) {
+		ok(!rename(path, "/dev/vfio/away"), "%s is away", path);
+		exits(cli("info %s", at->dev.bdf), HOST, "info without the group's file");
+		says(path, "info without the group's file");
+		ok(!rename("/dev/vfio/away", path), "%s is back", path);
 		skip(7, "this kernel opens devices by their groups only");
 		return;
 	}
-	snprintf(path, sizeof(path), "/dev/vfio/%d", pci_iommu_group(&at->dev));
 	unlink(path);
 	exits(cli("info --json %s", at->dev.bdf), OK, "info through the cdev");
 	shows("\"opened_through\": \"cdev\"", "info through the cdev");
@@ -395,6 +414,7 @@ CASE(cli)
 	check_late_group();
 	check_list(bars, count, true);
 	check_info_and_bench(&bars[0]);
+	check_bench_chooses();
 	check_example(&bars[0]);
 	check_open_device(&bars[0]);
 	check_cdev(&bars[0]);

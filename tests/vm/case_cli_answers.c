@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What subpage-vfio says of devices, and the hand-over to vfio-pci, against real devices. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "cases.h"
 #include "command.h"
 #include "file.h"
+#include "kmod.h"
 #include "tap.h"
 #include "vfio.h"
 #include "zoo.h"
@@ -117,6 +119,41 @@ static void check_msix_verdict(void)
 	is_errno(file_write(POLICY, "isolated"), 0, "msix_mmap=isolated");
 }
 
+/*
+ * A boot as far as modules go: both are gone, the system loads vfio-pci by its name, as it
+ * does for who wants it, and libkmod reads the file that the command has written.
+ */
+static void check_next_boot(const struct zoo_bar *at)
+{
+	char text[64] = "";
+
+	zoo_repack(bars, count);
+	ok(!zoo_stock_maps(at), "next boot: the BAR shares its page");
+	is_errno(module_unload(), 0, "next boot: our module is not loaded");
+	is_errno(kmod_remove("vfio_pci"), 0, "next boot: nor is vfio-pci");
+	cli_install(STOCK, "/modules/" STOCK ".ko");
+	ok(!shell("LD_LIBRARY_PATH=/cli /sbin/modprobe " STOCK), "next boot: modprobe " STOCK);
+	file_read("/sys/module/" OURS "/parameters/align_for", text, sizeof(text));
+	is_str(text, "uio_pci_generic," STOCK, "next boot: our module is there first, with the option");
+	is_errno(pci_bind(&at->dev, STOCK), 0, "next boot: vfio-pci gets the device");
+	ok(zoo_stock_maps(at), "next boot: its BAR is alone on its page");
+	is_errno(pci_bind(&at->dev, ""), 0, "next boot: it is given back");
+}
+
+/* Where the file belongs is no directory. */
+static void check_no_place(const struct zoo_bar *at)
+{
+	ok(!rename("/etc/modprobe.d", "/etc/away") && !shell("echo in the way >/etc/modprobe.d"),
+	   "/etc/modprobe.d is a file");
+	exits(cli("align --always"), FAILED, "--always that cannot be written");
+	says("cannot write " CONFIG, "--always that cannot be written");
+	exits(cli("align --always %s", at->dev.bdf), CHANGED, "a device, and --always that cannot be written");
+	says("cannot write " CONFIG, "a device, and --always that cannot be written");
+	is_str(pci_driver(&at->dev), STOCK, "the device has been handed over all the same");
+	is_errno(pci_bind(&at->dev, ""), 0, "%s: it is given back again", at->name);
+	ok(!unlink("/etc/modprobe.d") && !rename("/etc/away", "/etc/modprobe.d"), "/etc/modprobe.d is one again");
+}
+
 static void check_align(const struct zoo_bar *at)
 {
 	char text[256];
@@ -142,6 +179,7 @@ static void check_align(const struct zoo_bar *at)
 	}
 	is_errno(pci_bind(&at->dev, ""), 0, "%s: it is given back", at->name);
 
+	exits(cli_unprivileged("align --always"), PERMISSION, "--always without privilege");
 	exits(cli("align --always --driver uio_pci_generic"), OK, "--always for one driver");
 	exits(cli("align --always"), OK, "--always");
 	shows(CONFIG, "--always");
@@ -150,6 +188,8 @@ static void check_align(const struct zoo_bar *at)
 	ok(strstr(text, "\nsoftdep vfio-pci pre: subpage_vfio_pci"), "the driver comes first");
 	file_read("/sys/module/" OURS "/parameters/align_for", text, sizeof(text));
 	is_str(text, "uio_pci_generic,vfio-pci", "the module does it from now on");
+	check_next_boot(at);
+	check_no_place(at);
 	exits(cli("align --never"), OK, "--never");
 	file_read("/sys/module/" OURS "/parameters/align_for", text, sizeof(text));
 	ok(!strstr(text, STOCK), "the module no longer does it");
