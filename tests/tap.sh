@@ -19,12 +19,6 @@ ok() {
 	fi
 }
 
-# skip NAME WHY
-skip() {
-	tests=$((tests + 1))
-	echo "ok $tests - $1 # skip $2"
-}
-
 not() {
 	! "$@"
 }
