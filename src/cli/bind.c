@@ -629,7 +629,17 @@ static bool may_be_of_group(const struct device *device, const struct device *ot
 	       !device_is_bridge(other) && !strncmp(device->address, other->address, slot + 1);
 }
 
-static bool take_late_group(struct run *run, const struct device *device)
+static bool has_late_group(const struct run *run, const struct device *device)
+{
+	bool late = device->group < 0;
+	int i;
+
+	for (i = 0; i < run->bus.count && !late; i++)
+		late = may_be_of_group(device, &run->bus.device[i]);
+	return late;
+}
+
+static int take_late_group(struct run *run, const struct device *device)
 {
 	struct transaction *transaction = &run->transaction;
 	int i;
@@ -641,27 +651,29 @@ static bool take_late_group(struct run *run, const struct device *device)
 		if (!may_be_of_group(device, other) || !transaction_add(transaction, other, true))
 			continue;
 		change = &transaction->change[transaction->count - 1];
-		if (!are_idle(run) || !take(change))
-			return false;
+		if (!are_idle(run))
+			return CODE_IN_USE;
+		if (!take(change))
+			return CODE_FAILED;
 		if (other->group == device->group)
 			continue;
 		/* Not of the group: it is as it was, and no part of this. */
 		if (!transaction_move(change, change->driver, change->override))
-			return false;
+			return CODE_FAILED;
 		change->begun = false;
 	}
-	return true;
+	return CODE_OK;
 }
 
 static int bind_all(struct run *run)
 {
 	struct transaction *transaction = &run->transaction;
-	int i, n;
+	int i, n, code;
 
 	/* --group may add some as it goes. */
 	for (i = 0; i < transaction->count; i++) {
 		struct device *device = transaction->change[i].device;
-		bool late = device->group < 0;
+		bool late = run->options->group && has_late_group(run, device);
 
 		if (!transaction->change[i].wanted)
 			continue;
@@ -669,15 +681,16 @@ static int bind_all(struct run *run)
 			return CODE_FAILED;
 		if (!is_ours(device) && !take(&transaction->change[i]))
 			return lacks_iommu(device) ? CODE_HOST : CODE_FAILED;
-		if (!late || !run->options->group)
+		if (!late)
 			continue;
 		for (n = 0; n < run->bus.count; n++)
 			device_refresh(&run->bus.device[n]);
 		add_group(run, device, true);
 		if (!are_idle(run))
 			return CODE_IN_USE;
-		if (!take_late_group(run, device))
-			return CODE_FAILED;
+		code = take_late_group(run, device);
+		if (code != CODE_OK)
+			return code;
 	}
 	for (i = 0; i < transaction->count && run->hand_over; i++) {
 		if (transaction_interrupted(transaction))

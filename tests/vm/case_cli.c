@@ -130,15 +130,28 @@ static void check_bind(const struct zoo_bar *bars, int count)
 static void check_late_group(void)
 {
 	struct pci_dev disk, other;
+	char path[96];
+	int fd;
 
 	if (pci_find(NVME, 0, &disk) || pci_find(SDHCI, 1, &other)) {
-		skip(6, "the machine has no such slot");
+		skip(13, "the machine has no such slot");
 		return;
 	}
+	/* The one that was bound before is in it, the other not yet. */
+	exits(cli("bind %s", other.bdf), OK, "late group: bind of one");
+	exits(cli("unbind %s", other.bdf), OK, "late group: unbind of one");
 	if (sysconf(_SC_PAGESIZE) == 16384)
-		is_errno(pci_iommu_group(&other), -ENOENT, "late group: there is none yet");
+		is_errno(pci_iommu_group(&disk), -ENOENT, "late group: the other one has none yet");
 	else
 		skip(1, "this machine groups devices as it finds them");
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/resource0", disk.bdf);
+	fd = open(path, O_RDWR);
+	ok(fd >= 0, "late group: the other one is open");
+	exits(cli("bind --group %s", other.bdf), IN_USE, "late group: bind --group while it is in use");
+	says("(init) has resource0 open", "late group: bind --group while it is in use");
+	is_str(pci_driver(&other), "", "late group: the function has no driver");
+	is_str(pci_driver(&disk), "", "late group: nor has the other one");
+	close(fd);
 	exits(cli("bind --group %s", other.bdf), OK, "late group: bind --group");
 	is_str(pci_driver(&other), OURS, "late group: the function is bound");
 	is_str(pci_driver(&disk), OURS, "late group: the other one, too");
