@@ -102,7 +102,10 @@ static const struct vfio_device_ops subpage_ops = {
 };
 
 #ifdef HAVE_VFIO_PCI_DMABUF
-/* The last door to a BAR: what is hidden from mmap must not leave through it. */
+/*
+ * The last door to a BAR: what is hidden from mmap must not leave through it, nor a BAR
+ * that has lost its page and may begin on another device's.
+ */
 static int subpage_get_dmabuf_phys(struct vfio_pci_core_device *core,
 				   struct p2pdma_provider **provider, unsigned int index,
 				   struct kcompat_phys_vec *phys,
@@ -112,7 +115,8 @@ static int subpage_get_dmabuf_phys(struct vfio_pci_core_device *core,
 	size_t i;
 
 	for (i = 0; i < nr_ranges; i++)
-		if (msix_hole_covers(&sdev->msix, index, ranges[i].offset, ranges[i].length))
+		if (!core->bar_mmap_supported[index] ||
+		    msix_hole_covers(&sdev->msix, index, ranges[i].offset, ranges[i].length))
 			return -EINVAL;
 
 	return vfio_pci_core_get_dmabuf_phys(core, provider, index, phys, ranges, nr_ranges);
