@@ -127,6 +127,8 @@ static void check_in_place(void)
 
 CASE(claim)
 {
+	const struct iomem_entry *old;
+	struct iomem map;
 	bool stock[ZOO_MAX], reported[ZOO_MAX];
 	uint64_t before[ZOO_MAX];
 	int moved = 0, i;
@@ -180,9 +182,14 @@ CASE(claim)
 		ok(zoo_claimed(at), "%s: the claim is one page and holds BAR %d alone", at->name, at->bar);
 		ok(move == (zoo_address(at) != before[i]), "%s: state \"%s\" tells what happened",
 		   at->name, zoo_sysfs(at, "state"));
-		if (move)
+		if (move) {
 			is_u64(strtoull(zoo_sysfs(at, "original"), NULL, 0), before[i], "%s: so does where it was",
 			       at->name);
+			iomem_read(&map);
+			old = iomem_range(&map, before[i], before[i] + at->size - 1);
+			ok(!old || !strstr(old->name, at->dev.bdf), "%s: which is free for others", at->name);
+			iomem_free(&map);
+		}
 #ifdef __x86_64__
 		ok(zoo_address(at) >= 0x100000, "%s: not placed below 1 MiB", at->name);
 #endif
