@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "cases.h"
-#include "file.h"
 #include "kmod.h"
+#include "meminfo.h"
 #include "soak.h"
 
 #define OURS "subpage_vfio_pci"
@@ -19,16 +19,6 @@
 static double times[BINDS], lengths[BINDS];
 static uint64_t places[64];
 static int place_count;
-
-/* Kilobytes, of a line of /proc/meminfo. */
-static long meminfo(const char *name)
-{
-	char *text = file_slurp("/proc/meminfo", NULL), *line = text ? strstr(text, name) : NULL;
-	long value = line ? atol(line + strlen(name)) : 0;
-
-	free(text);
-	return value;
-}
 
 static void saw(uint64_t place)
 {
@@ -86,7 +76,7 @@ CASE(binds)
 			neighbour = bars[i].dev;
 	diag("%s %s BAR %d, beside %s", at->dev.bdf, at->name, at->bar, neighbour.bdf);
 
-	before = meminfo("Slab:");
+	before = meminfo_kb("Slab:");
 	end = soak_now() + soak_share(25);
 	for (n = 0; n < BINDS && (soak_now() < end || n < 60); n++) {
 		start = soak_now();
@@ -108,9 +98,9 @@ CASE(binds)
 		if (wrong.count > 20)
 			break;
 		if (n == 20)
-			before = meminfo("Slab:");
+			before = meminfo_kb("Slab:");
 	}
-	after = meminfo("Slab:");
+	after = meminfo_kb("Slab:");
 	none_wrong(&wrong, "each of the binds moves the BAR");
 	part = n / 10;
 	diag("%d binds, %.2f ms; first %d: %.2f, last: %.2f, %.3f and %.3f of a rescan; %d places; slabs %ld, %ld kB",

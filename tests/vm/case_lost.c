@@ -254,18 +254,13 @@ static bool read_neighbour(uint32_t *value, uint64_t *offset)
 {
 	uint64_t page = zoo_address(&at) & -sysconf(_SC_PAGESIZE);
 	struct pci_bar bar;
-	char path[96];
 	void *map;
-	int fd;
 
 	if (pci_bar(&bridge, 0, &bar) || (bar.start & -sysconf(_SC_PAGESIZE)) != page)
 		return false;
 	/* It has no driver that would have switched its decode on. */
 	pci_config_write(&bridge, PCI_COMMAND, 2, pci_config_read(&bridge, PCI_COMMAND, 2) | PCI_COMMAND_MEMORY);
-	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%.15s/resource0", bridge.bdf);
-	fd = open(path, O_RDWR | O_SYNC | O_CLOEXEC);
-	map = mmap(NULL, sysconf(_SC_PAGESIZE), PROT_READ, MAP_SHARED, fd, 0);
-	close(fd);
+	map = pci_map(&bridge, 0);
 	if (map == MAP_FAILED)
 		return false;
 	*offset = bar.start - page;
@@ -575,17 +570,12 @@ static void check_event(int event)
 	uint32_t place, value = 0;
 	volatile uint32_t *reg;
 	struct pci_dev other;
-	char path[96];
 	void *map;
-	int fd;
 
 	if (!is_errno(pci_find(IVSHMEM, 0, &other), 0, "there is a device that can take its old address"))
 		return;
 	pci_config_write(&other, PCI_COMMAND, 2, pci_config_read(&other, PCI_COMMAND, 2) | PCI_COMMAND_MEMORY);
-	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%.15s/resource0", other.bdf);
-	fd = open(path, O_RDWR | O_SYNC | O_CLOEXEC);
-	map = mmap(NULL, sysconf(_SC_PAGESIZE), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	close(fd);
+	map = pci_map(&other, 0);
 	if (!ok(map != MAP_FAILED, "whose registers are mapped"))
 		return;
 	reg = map;

@@ -163,17 +163,14 @@ CASE(undisturbed)
 	const struct zoo_bar *at = zoo_named(bars, zoo_list_packed(bars), "ivshmem");
 	volatile uint32_t *memory;
 	volatile uint64_t *seen;
-	char path[96];
 	uint64_t home;
-	int fd, status;
+	int status;
 	pid_t child;
 
 	if (!is_errno(module_load(""), 0, "the module loads") || !ok(at, "there is a device with shared memory"))
 		return;
 	pci_config_write(&at->dev, COMMAND, 2, pci_config_read(&at->dev, COMMAND, 2) | COMMAND_MEMORY);
-	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%.15s/resource2", at->dev.bdf);
-	fd = open(path, O_RDWR | O_SYNC | O_CLOEXEC);
-	memory = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	memory = pci_map(&at->dev, 2);
 	seen = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (!ok(memory != MAP_FAILED && seen != MAP_FAILED, "BAR 2 is mapped through sysfs"))
 		return;
@@ -193,7 +190,6 @@ CASE(undisturbed)
 	ok(seen[0] > 100, "meanwhile BAR 2 was read %llu times", (unsigned long long)seen[0]);
 	is_u64(seen[1], 0, "and never said anything else");
 	munmap((void *)memory, 4096);
-	close(fd);
 	pci_bind(&at->dev, "");
 	module_unload();
 }
@@ -206,19 +202,15 @@ CASE(old_place)
 {
 	static struct zoo_bar bars[ZOO_MAX];
 	const struct zoo_bar *at = zoo_named(bars, zoo_list_packed(bars), "sdhci");
-	volatile uint32_t *page = MAP_FAILED;
-	char path[96];
+	volatile uint32_t *page;
 	uint64_t home;
-	int fd, status = 0;
+	int status = 0;
 	pid_t child;
 
 	if (!is_errno(module_load(""), 0, "the module loads") || !ok(at, "there is a device that shares its page"))
 		return;
 	home = zoo_address(at);
-	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%.15s/resource0", at->dev.bdf);
-	fd = open(path, O_RDWR | O_SYNC | O_CLOEXEC);
-	page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	close(fd);
+	page = pci_map(&at->dev, 0);
 	if (!ok(page != MAP_FAILED, "BAR 0 is mapped through sysfs"))
 		return;
 	child = fork();

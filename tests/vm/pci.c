@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "file.h"
@@ -197,6 +198,19 @@ const char *pci_driver(const struct pci_dev *dev)
 int pci_unbind(const struct pci_dev *dev)
 {
 	return *pci_driver(dev) ? pci_attr_write(dev, "driver/unbind", dev->bdf) : 0;
+}
+
+void *pci_map(const struct pci_dev *dev, int bar)
+{
+	char path[96];
+	void *map;
+	int fd;
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%.15s/resource%d", dev->bdf, bar);
+	fd = open(path, O_RDWR | O_SYNC | O_CLOEXEC);
+	map = mmap(NULL, sysconf(_SC_PAGESIZE), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	close(fd);
+	return map;
 }
 
 int pci_bind(const struct pci_dev *dev, const char *driver)
