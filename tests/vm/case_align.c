@@ -154,22 +154,30 @@ static void check_ids(void)
 	check_all("ids");
 }
 
+/* Packed again and nobody's; one that shares its page. */
+static struct zoo_bar *sharing(void)
+{
+	int i;
+
+	pack();
+	bind_all("");
+	for (i = 0; i < count; i++)
+		if (!is_native(&bars[i]) && !zoo_stock_maps(&bars[i]))
+			break;
+	return ok(i < count, "there is a BAR that shares its page") ? &bars[i] : NULL;
+}
+
 static void check_untouched(void)
 {
 	char realign[64];
-	struct zoo_bar *at = NULL;
+	struct zoo_bar *at;
 	uint64_t home;
-	int i;
 
 	about("untouched");
 	/* vfio-pci has the ids of all by now. */
 	file_write("/sys/module/" OURS "/parameters/align_for", "\n");
-	pack();
-	bind_all("");
-	for (i = 0; i < count && !at; i++)
-		if (!is_native(&bars[i]) && !zoo_stock_maps(&bars[i]))
-			at = &bars[i];
-	if (!ok(at, "there is a BAR that shares its page"))
+	at = sharing();
+	if (!at)
 		return;
 	home = zoo_address(at);
 	file_write("/sys/module/" OURS "/parameters/align_for", STOCK);
@@ -186,6 +194,22 @@ static void check_untouched(void)
 	file_write("/sys/module/" OURS "/parameters/align_for", "uio_pci_generic," STOCK);
 	is_errno(pci_bind(&at->dev, STOCK), 0, "with two names");
 	ok(zoo_address(at) != home && zoo_stock_maps(at), "the second counts");
+}
+
+/* What this driver's own probe moves it can put back. */
+static void check_own_name(void)
+{
+	struct zoo_bar *at;
+
+	about("with this driver's own name");
+	file_write("/sys/module/" OURS "/parameters/align_for", OURS);
+	at = sharing();
+	if (!at)
+		return;
+	is_errno(pci_bind(&at->dev, OURS), 0, "it has the device");
+	is_str(zoo_sysfs(at, "state"), "moved", "the move is that of its probe");
+	pci_bind(&at->dev, "");
+	file_write("/sys/module/" OURS "/parameters/align_for", STOCK);
 }
 
 #ifdef __x86_64__
@@ -231,6 +255,7 @@ CASE(align)
 	check_override();
 	check_ids();
 	check_untouched();
+	check_own_name();
 #ifdef __x86_64__
 	check_bridge();
 #endif

@@ -4,12 +4,14 @@
  * BAR to where it is now, not to where it was when the kernel booted.
  */
 #include <endian.h>
+#include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "cases.h"
 #include "eeh.h"
+#include "file.h"
 #include "kmod.h"
 #include "tap.h"
 #include "vfio.h"
@@ -20,6 +22,7 @@
 #define COMMAND_MEMORY 0x2
 #define BAR(n) (0x10 + 4 * (n))
 #define BAR_64 0x4
+#define FAULT_REGISTER "32"	/* of src/driver/fault.h */
 
 /* One BAR of an open device, as it was before the first reset. */
 struct subject {
@@ -143,6 +146,47 @@ static void check_group(struct subject *subjects, int count, const char *const *
 		pci_bind(&subjects[i].at.dev, "");
 }
 
+/* A bind that fails moves its BARs there and back; EEH must not know them where they were meanwhile. */
+static void check_undone(struct subject *subjects, int count)
+{
+	uint32_t words[2];
+	struct vfio vfio;
+	int i;
+
+	about("a bind that failed");
+	/* Placed anew, they share a page again. */
+	for (i = 0; i < count; i++)
+		pci_remove(&subjects[i].at.dev);
+	pci_rescan();
+	is_errno(file_write("/sys/module/" OURS "/parameters/fault_points", FAULT_REGISTER), 0, "VFIO takes no device");
+	for (i = 0; i < count; i++) {
+		struct subject *s = &subjects[i];
+
+		s->start = zoo_address(&s->at);
+		read_words(&s->at, s->words);
+		ok(!zoo_stock_maps(&s->at), "%s: its BAR shares its page", s->at.name);
+		is_errno(pci_bind(&s->at.dev, OURS), -EIO, "%s: not bound", s->at.name);
+		is_u64(zoo_address(&s->at), s->start, "%s: its BAR is where it was", s->at.name);
+	}
+	is_errno(file_write("/sys/module/" OURS "/parameters/fault_points", "0"), 0, "VFIO takes devices again");
+	for (i = 0; i < count; i++)
+		is_errno(pci_bind(&subjects[i].at.dev, "vfio-pci"), 0, "%s: stock vfio-pci has it", subjects[i].at.name);
+	if (!is_errno(vfio_open(&subjects->at.dev, &vfio), 0, "it is opened"))
+		return;
+	is_errno(eeh_op(&vfio, VFIO_EEH_PE_ENABLE), 0, "the user takes EEH over");
+	is_errno(eeh_op(&vfio, VFIO_EEH_PE_RESET_HOT), 0, "a reset begins");
+	is_errno(eeh_op(&vfio, VFIO_EEH_PE_RESET_DEACTIVATE), 0, "its end");
+	is_errno(eeh_op(&vfio, VFIO_EEH_PE_CONFIGURE), 0, "the PE is configured");
+	for (i = 0; i < count; i++) {
+		read_words(&subjects[i].at, words);
+		is_u64(words[0], subjects[i].words[0], "%s: BAR register %d is where the resource is",
+		       subjects[i].at.name, subjects[i].at.bar);
+	}
+	vfio_close(&vfio);
+	for (i = 0; i < count; i++)
+		pci_bind(&subjects[i].at.dev, "");
+}
+
 static bool pick(const struct zoo_bar *bars, int count, const char *name, struct subject *s)
 {
 	int i;
@@ -177,5 +221,6 @@ CASE(eeh)
 	diag("64-bit BARs of two functions");
 	check_group(large, 2, sibling_in_place);
 	ok(is_64(&large[0]) && is_64(&large[1]), "they were 64-bit BARs");
+	check_undone(small, 2);
 	is_errno(module_unload(), 0, "the module unloads");
 }

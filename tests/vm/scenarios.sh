@@ -461,9 +461,10 @@ scenario() {
 		power_zoo
 		;;
 	eeh)
-		shows='an EEH reset restores the BARs where the driver has put them'
+		shows='an EEH reset restores the BARs where the driver has put them, or put them back'
 		machines=ppc64le
 		power_zoo
+		wants+=' faults'
 		;;
 	freeze)
 		shows='a device is frozen and recovered by EEH, and has its pages after that'
@@ -494,7 +495,16 @@ scenario() {
 		# "make check" has five minutes of it.
 		local seconds=${SOAK_S:-300}
 		parameters="soak_s=$seconds soak_seed=${SOAK_SEED:-} nohz=off highres=off" limit=$((seconds + 100))
-		options=(-smp 2 -netdev user,id=net,net=10.0.2.0/24
+		options=(-smp 2)
+		# With a thread for each processor they run at the same time. But QEMU can then change the memory map
+		# under the other one, whose next access goes astray: 7.2 loses an end of interrupt, and with it
+		# all timers; 10 ends (QEMU's issue 3040). For five minutes without a plug that is seldom enough,
+		# with timers that are not set anew each time.
+		[ "$1" = soak ] && [ "$seconds" -le 300 ] || {
+			wants+=' new-qemu'
+			options+=(-accel tcg,thread=single)
+		}
+		options+=(-netdev user,id=net,net=10.0.2.0/24
 			-object 'memory-backend-ram,size=1M,id=shared1' -object 'memory-backend-ram,size=1M,id=shared2'
 			-object 'memory-backend-ram,size=1M,id=shared3' -object 'memory-backend-ram,size=1M,id=shared4'
 			-drive "if=none,id=drive,format=raw,snapshot=on,file=$scratch/drive.img")
@@ -520,9 +530,6 @@ scenario() {
 			# Until it has been that often: a quarter of this time is its.
 			slow=yes cases=binds parameters='soak_s=20000' limit=6000 machines='x86_64-7.2-debug x86_64-6.1'
 		else
-			# Two of ten of these boots hung: no timer's interrupt came any more (RCU told), and both processors
-			# of QEMU slept for ever, with a tick that repeats as well. Hence not in "make check".
-			slow=yes
 			# pciehp itself takes two locks in both orders, which is all that lockdep would tell.
 			shows='the same while the ninth device is plugged and unplugged'
 			cases=storm,unplug wants+=' monitor' parameters+=' lockdep.prove_locking=0'
