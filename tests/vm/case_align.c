@@ -187,11 +187,11 @@ static void check_untouched(void)
 	is_u64(zoo_address(at), home, "and it stays where it was");
 	pci_bind(&at->dev, "");
 	file_write("/sys/module/" OURS "/parameters/realign", "1");
-	file_write("/sys/module/" OURS "/parameters/align_for", "vfio,vfio-pc,vfio-pci-x,pci\n");
+	file_write("/sys/module/" OURS "/parameters/align_for", "vfio,vfio-pc,vfio_pci,vfio-pci-x,pci\n");
 	is_errno(pci_bind(&at->dev, STOCK), 0, "with names that are not quite vfio-pci");
 	is_u64(zoo_address(at), home, "it stays, too");
 	pci_bind(&at->dev, "");
-	file_write("/sys/module/" OURS "/parameters/align_for", "uio_pci_generic," STOCK);
+	file_write("/sys/module/" OURS "/parameters/align_for", "uio_pci_generic," STOCK "\n");
 	is_errno(pci_bind(&at->dev, STOCK), 0, "with two names");
 	ok(zoo_address(at) != home && zoo_stock_maps(at), "the second counts");
 }
