@@ -209,7 +209,7 @@ static void check_own_name(void)
 	is_errno(pci_bind(&at->dev, OURS), 0, "it has the device");
 	is_str(zoo_sysfs(at, "state"), "moved", "the move is that of its probe");
 	pci_bind(&at->dev, "");
-	file_write("/sys/module/" OURS "/parameters/align_for", STOCK);
+	file_write("/sys/module/" OURS "/parameters/align_for", STOCK "\n");
 }
 
 #ifdef __x86_64__
