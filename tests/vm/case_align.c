@@ -24,7 +24,7 @@
 #define BRIDGE 0x1b36, 0x0001
 
 static struct zoo_bar bars[ZOO_MAX];
-static int count;
+static int count, sleepers;
 
 static bool is_native(const struct zoo_bar *at)
 {
@@ -81,6 +81,20 @@ static int native_bars(void)
 	return n;
 }
 
+/* How many have their device asleep: stock vfio-pci has put it there, while nobody has it open. */
+static int asleep(void)
+{
+	char status[32];
+	int n = 0, i;
+
+	sleep_ms(200);
+	for (i = 0; i < count; i++)
+		n += !is_native(&bars[i]) &&
+		     pci_attr_read(&bars[i].dev, "power/runtime_status", status, sizeof(status)) > 0 &&
+		     !strcmp(status, "suspended");
+	return n;
+}
+
 static void check_all(const char *how)
 {
 	int all = count - native_bars(), i;
@@ -113,6 +127,8 @@ static void check_before(void)
 		moved += home[i] != zoo_address(&bars[i]);
 	is_u64(moved, 0, "none is moved");
 	is_u64(mapped(), few, "and no more are mapped");
+	sleepers = asleep();
+	diag("%d sleep", sleepers);
 }
 
 static void check_override(void)
@@ -127,6 +143,7 @@ static void check_override(void)
 	sleep_ms(200);
 	bind_all(STOCK);
 	check_all("driver_override");
+	is_u64(asleep(), sleepers, "as many sleep as with stock vfio-pci alone");
 	log = log_since(mark);
 	lines = log_count(log, STOCK " 0000:") ? log_count(log, ": " OURS ": BAR") : 0;
 	is_u64(lines, count - native_bars(), "a line of the log for each says who moved it");
@@ -169,9 +186,11 @@ static struct zoo_bar *sharing(void)
 
 static void check_untouched(void)
 {
+	static const char * const never[] = { "0", "trap" };
 	char realign[64];
 	struct zoo_bar *at;
 	uint64_t home;
+	int i;
 
 	about("untouched");
 	/* vfio-pci has the ids of all by now. */
@@ -181,11 +200,13 @@ static void check_untouched(void)
 		return;
 	home = zoo_address(at);
 	file_write("/sys/module/" OURS "/parameters/align_for", STOCK);
-	snprintf(realign, sizeof(realign), "1,0@%.15s", at->dev.bdf);
-	file_write("/sys/module/" OURS "/parameters/realign", realign);
-	is_errno(pci_bind(&at->dev, STOCK), 0, "with realign=0 for it, vfio-pci has it");
-	is_u64(zoo_address(at), home, "and it stays where it was");
-	pci_bind(&at->dev, "");
+	for (i = 0; i < 2; i++) {
+		snprintf(realign, sizeof(realign), "1,%s@%.15s", never[i], at->dev.bdf);
+		file_write("/sys/module/" OURS "/parameters/realign", realign);
+		is_errno(pci_bind(&at->dev, STOCK), 0, "with realign=%s for it, vfio-pci has it", never[i]);
+		is_u64(zoo_address(at), home, "with realign=%s it stays where it was", never[i]);
+		pci_bind(&at->dev, "");
+	}
 	file_write("/sys/module/" OURS "/parameters/realign", "1");
 	file_write("/sys/module/" OURS "/parameters/align_for", "vfio,vfio-pc,vfio_pci,vfio-pci-x,pci\n");
 	is_errno(pci_bind(&at->dev, STOCK), 0, "with names that are not quite vfio-pci");
