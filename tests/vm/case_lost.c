@@ -715,14 +715,23 @@ static bool lose_untold(int nth, const char *model, int models, struct user *use
 /* Then the next newcomer tells it. */
 static void check_newcomer(int nth)
 {
+	int mark = log_mark();
 	struct pci_dev other;
 	struct user user;
 	uint32_t value;
+	bool told;
 
 	about("ours, found by the next newcomer");
 	if (!lose_untold(nth, LONG, 8, &user) ||
 	    !is_errno(pci_find(IVSHMEM, 0, &other), 0, "there is another device"))
 		return;
+	/* 6.1 offers the bridge to drivers all the same. */
+	told = log_has(mark, "device attach failed");
+	close(mark);
+	if (told)
+		skip(1, "this kernel has told it");
+	else
+		ok(peek(user.reg, &value), "so far the old mapping is there");
 	is_errno(pci_remove(&other), 0, "which is taken away");
 	file_write(AUTOPROBE, "0");
 	pci_rescan();
