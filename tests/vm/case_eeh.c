@@ -170,7 +170,8 @@ static void check_undone(struct subject *subjects, int count)
 	}
 	is_errno(file_write("/sys/module/" OURS "/parameters/fault_points", "0"), 0, "VFIO takes devices again");
 	for (i = 0; i < count; i++)
-		is_errno(pci_bind(&subjects[i].at.dev, "vfio-pci"), 0, "%s: stock vfio-pci has it", subjects[i].at.name);
+		is_errno(pci_bind(&subjects[i].at.dev, "vfio-pci"), 0, "%s: stock vfio-pci has it",
+			 subjects[i].at.name);
 	if (!is_errno(vfio_open(&subjects->at.dev, &vfio), 0, "it is opened"))
 		return;
 	is_errno(eeh_op(&vfio, VFIO_EEH_PE_ENABLE), 0, "the user takes EEH over");
