@@ -129,7 +129,9 @@ static void look_at_bars(struct zoo_bar *at)
 	check_trace(wants, 2);
 	pci_bind(&at->dev, "");
 
-	free(log_since(mark));
+	log = log_since(mark);
+	is_u64(log_count(log, ": BAR"), 0, "while it is open and as it is unbound, the log says nothing of it");
+	free(log);
 	pci_bind(&at->dev, OURS);
 	log = log_since(mark);
 	check_bar_files(at, "in_place", 0);
