@@ -98,14 +98,19 @@ static void check_register(const struct subject *s)
 	is_u64(value, s->value, "%s: the same through read()", s->at.name);
 }
 
+static void reset_pe(const struct vfio *vfio, int op)
+{
+	is_errno(eeh_op(vfio, op), 0, "it begins");
+	is_errno(eeh_op(vfio, VFIO_EEH_PE_RESET_DEACTIVATE), 0, "its end");
+	is_errno(eeh_op(vfio, VFIO_EEH_PE_CONFIGURE), 0, "the PE is configured");
+}
+
 static void reset(struct subject *subjects, int count, int op, const char *name)
 {
 	int i;
 
 	about("%s reset", name);
-	is_errno(eeh_op(&subjects->vfio, op), 0, "it begins");
-	is_errno(eeh_op(&subjects->vfio, VFIO_EEH_PE_RESET_DEACTIVATE), 0, "its end");
-	is_errno(eeh_op(&subjects->vfio, VFIO_EEH_PE_CONFIGURE), 0, "the PE is configured");
+	reset_pe(&subjects->vfio, op);
 	is_u64(eeh_op(&subjects->vfio, VFIO_EEH_PE_GET_STATE), VFIO_EEH_PE_STATE_NORMAL, "its state is normal");
 	/* First all BARs as EEH left them: any write to COMMAND has VFIO restore BARs too. */
 	for (i = 0; i < count; i++)
@@ -175,9 +180,7 @@ static void check_undone(struct subject *subjects, int count)
 	if (!is_errno(vfio_open(&subjects->at.dev, &vfio), 0, "it is opened"))
 		return;
 	is_errno(eeh_op(&vfio, VFIO_EEH_PE_ENABLE), 0, "the user takes EEH over");
-	is_errno(eeh_op(&vfio, VFIO_EEH_PE_RESET_HOT), 0, "a reset begins");
-	is_errno(eeh_op(&vfio, VFIO_EEH_PE_RESET_DEACTIVATE), 0, "its end");
-	is_errno(eeh_op(&vfio, VFIO_EEH_PE_CONFIGURE), 0, "the PE is configured");
+	reset_pe(&vfio, VFIO_EEH_PE_RESET_HOT);
 	for (i = 0; i < count; i++) {
 		read_words(&subjects[i].at, words);
 		is_u64(words[0], subjects[i].words[0], "%s: BAR register %d is where the resource is",
