@@ -25,8 +25,6 @@
 #define NVME 0x1b36, 0x0010
 #define ROUND_S 15
 #define MAX_WORKERS 12
-/* Whoever resets a slot keeps the button waiting; with eight of them, on a busy host, for more than a minute. */
-#define STORM_MS (5 * BUTTON_MS)
 
 struct worker {
 	/* The second is a function of the same slot, if there is one. */
@@ -132,15 +130,13 @@ static void work(struct worker *w, unsigned int who)
 static void come(struct worker *w, struct rng *rng)
 {
 	char reply[512] = "";
-	int err = 0, waited;
+	int err = 0;
 
 	if (plugged)
 		err = monitor_cmd(reply, sizeof(reply), "device_add sdhci-pci,id=guest,bus=plug");
 	else
 		pci_rescan();
-	for (waited = 0; !pci_present(&guest) && waited < STORM_MS; waited += 50)
-		sleep_ms(50);
-	if (err || *reply || waited >= STORM_MS)
+	if (!soak_present(&guest, true) || err || *reply)
 		wrong_add(&w->wrong, "it does not come: %d %s", err, reply);
 	/* It is in sysfs before its BARs are placed. */
 	pci_rescan();
@@ -155,7 +151,7 @@ static void come(struct worker *w, struct rng *rng)
 static void go(struct worker *w, struct rng *rng)
 {
 	char reply[512] = "";
-	int err, waited;
+	int err;
 
 	if (!plugged) {
 		err = pci_remove(&guest);
@@ -169,9 +165,7 @@ static void go(struct worker *w, struct rng *rng)
 		pci_rescan();
 	}
 	err = monitor_cmd(reply, sizeof(reply), "device_del guest");
-	for (waited = 0; pci_present(&guest) && waited < STORM_MS; waited += 50)
-		sleep_ms(50);
-	if (err || *reply || waited >= STORM_MS)
+	if (!soak_present(&guest, false) || err || *reply)
 		wrong_add(&w->wrong, "it does not go: %d %s", err, reply);
 	if (!soak_slot_off(&port))
 		wrong_add(&w->wrong, "its slot stays on");

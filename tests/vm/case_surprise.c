@@ -467,8 +467,7 @@ CASE(unplug)
 		pid_t child;
 
 		err = monitor_cmd(reply, sizeof(reply), "device_add sdhci-pci,id=held,bus=plug");
-		for (waited = 0; !pci_present(&dev) && waited < BUTTON_MS; waited += 50)
-			sleep_ms(50);
+		soak_present(&dev, true);
 		pci_rescan();
 		count = zoo_list(bars);
 		for (i = 0; i < count; i++)
@@ -498,9 +497,7 @@ CASE(unplug)
 		} else if (obeys && status) {
 			wrong_add(&wrong, "%u: the user ended with %#x", n, status);
 		}
-		for (waited = 0; pci_present(&dev) && waited < BUTTON_MS; waited += 50)
-			sleep_ms(50);
-		if (err || pci_present(&dev) || zoo_any_claim())
+		if (!soak_present(&dev, false) || err || zoo_any_claim())
 			wrong_add(&wrong, "%u: it does not go: %d %s", n, err, reply);
 		if (!soak_slot_off(&port))
 			wrong_add(&wrong, "%u: the slot stays on", n);

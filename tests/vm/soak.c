@@ -13,6 +13,7 @@
 #include "file.h"
 #include "kmod.h"
 #include "link.h"
+#include "monitor.h"
 #include "snapshot.h"
 #include "soak.h"
 
@@ -217,6 +218,16 @@ void soak_use(const struct pci_dev *dev, const struct pci_dev *second, const str
 		close(other.device);
 	}
 	vfio_close(&vfio);
+}
+
+/* Whoever resets a slot keeps its button waiting; with eight of them, on a busy host, for more than a minute. */
+bool soak_present(const struct pci_dev *dev, bool present)
+{
+	int waited;
+
+	for (waited = 0; pci_present(dev) != present && waited < 5 * BUTTON_MS; waited += 50)
+		sleep_ms(50);
+	return pci_present(dev) == present;
 }
 
 bool soak_slot_off(const struct pci_dev *port)

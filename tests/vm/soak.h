@@ -62,6 +62,9 @@ void soak_use(const struct pci_dev *dev, const struct pci_dev *second, const str
 /* Is each sub-page BAR of this bound device on a page of its own? Returns how many were moved there. */
 int soak_claimed(const struct pci_dev *dev, const struct zoo_bar *bars, int count, struct wrong *wrong);
 
+/* Wait until a device is there, or until it is not. */
+bool soak_present(const struct pci_dev *dev, bool present);
+
 /* Wait until pciehp has switched off the light of an empty slot, and has nothing left to do there. */
 bool soak_slot_off(const struct pci_dev *port);
 
