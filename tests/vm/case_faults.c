@@ -16,10 +16,10 @@
 #include "log.h"
 #include "snapshot.h"
 #include "tap.h"
+#include "trace.h"
 #include "zoo.h"
 
 #define OURS "subpage_vfio_pci"
-#define TRACING "/sys/kernel/tracing/"
 #define DEVICES 7
 #define BITS_64 2	/* of them, the last ones */
 
@@ -137,8 +137,7 @@ static void check_register(void)
 	char *before, *log, *trace, text[96];
 
 	about("fails: VFIO takes the device");
-	file_write(TRACING "trace", "\n");
-	is_errno(file_write(TRACING "events/subpage_vfio_pci/subpage_restore/enable", "1"), 0, "a tracepoint is on");
+	trace_start();
 	set_fault_points(1 << POINT_REGISTER);
 	before = snapshot();
 	for (i = 0; i < DEVICES; i++) {
@@ -158,13 +157,12 @@ static void check_register(void)
 	ok(snapshot_unchanged(before), "nothing has changed");
 	free(before);
 	close(mark);
-	trace = file_slurp(TRACING "trace", NULL);
+	trace = trace_end();
 	for (i = 0; i < DEVICES; i++) {
 		snprintf(text, sizeof(text), "subpage_restore: %.15s bar=%d state=none", bars[i].dev.bdf, bars[i].bar);
-		ok(trace && strstr(trace, text), "the trace has \"%s\"", text);
+		trace_has(trace, text);
 	}
 	free(trace);
-	file_write(TRACING "events/subpage_vfio_pci/subpage_restore/enable", "0");
 }
 
 /* A step fails, and by then somebody else has the old range: what can be had is said and nothing dangles. */

@@ -12,11 +12,11 @@
 #include "kmod.h"
 #include "log.h"
 #include "tap.h"
+#include "trace.h"
 #include "vfio.h"
 #include "zoo.h"
 
 #define OURS "subpage_vfio_pci"
-#define TRACING "/sys/kernel/tracing/"
 
 static bool has_file(const struct pci_dev *dev, const char *name, mode_t *mode)
 {
@@ -71,28 +71,9 @@ static void check_log(const struct zoo_bar *at, const char *log, const char *say
 	       "and no other line is for the BAR than \"%s\"", says);
 }
 
-static void trace_start(void)
-{
-	file_write(TRACING "trace", "\n");
-	is_errno(file_write(TRACING "events/subpage_vfio_pci/enable", "1"), 0, "the tracepoints are on");
-}
-
-static void check_trace(const char *const *wants, int count)
-{
-	char *text = file_slurp(TRACING "trace", NULL);
-	int i;
-
-	file_write(TRACING "events/subpage_vfio_pci/enable", "0");
-	for (i = 0; i < count; i++)
-		if (!ok(text && strstr(text, wants[i]), "the trace has \"%s\"", wants[i]))
-			diag("%s", text ? text : "no trace");
-	free(text);
-}
-
 static void look_at_bars(struct zoo_bar *at)
 {
-	char claim[96], info[96];
-	const char *wants[] = { claim, info };
+	char claim[96], info[96], *trace;
 	struct vfio_region_info *region;
 	uint64_t before = zoo_address(at);
 	struct vfio vfio;
@@ -126,7 +107,10 @@ static void look_at_bars(struct zoo_bar *at)
 	snprintf(claim, sizeof(claim), "subpage_claim: %s bar=%d state=moved was=%#llx now=%#llx", at->dev.bdf,
 		 at->bar, (unsigned long long)before, (unsigned long long)zoo_address(at));
 	snprintf(info, sizeof(info), "subpage_region_info: %s bar=%d", at->dev.bdf, at->bar);
-	check_trace(wants, 2);
+	trace = trace_end();
+	trace_has(trace, claim);
+	trace_has(trace, info);
+	free(trace);
 	pci_bind(&at->dev, "");
 
 	log = log_since(mark);
@@ -144,8 +128,7 @@ static void look_at_bars(struct zoo_bar *at)
 static void look_at_msix(void)
 {
 	static const char * const names[] = { "msix_bar", "msix_state", "msix_reason" };
-	char text[256], refused[96];
-	const char *wants[] = { refused };
+	char text[256], refused[96], *trace;
 	struct pci_dev nvme;
 	struct vfio vfio;
 	mode_t mode = 0;
@@ -172,7 +155,9 @@ static void look_at_msix(void)
 		vfio_close(&vfio);
 	}
 	snprintf(refused, sizeof(refused), "subpage_mmap_refused: %s bar=0 offset=0x0", nvme.bdf);
-	check_trace(wants, 1);
+	trace = trace_end();
+	trace_has(trace, refused);
+	free(trace);
 	pci_bind(&nvme, "");
 }
 

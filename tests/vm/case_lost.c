@@ -27,6 +27,7 @@
 #include "log.h"
 #include "monitor.h"
 #include "tap.h"
+#include "trace.h"
 #include "zoo.h"
 
 #define OURS "subpage_vfio_pci"
@@ -135,14 +136,16 @@ static void free_bridge(void)
 	is_errno(pci_unbind(&bridge), 0, "the bridge has no driver any more");
 }
 
-static void check_closed(void)
+static void check_closed(uint64_t at_bind)
 {
 	uint64_t home = zoo_address(&at);
 	struct pci_dev edu;
+	char text[96], *trace;
 	int mark = log_mark();
 	bool lost;
 
 	about("lost while it is bound");
+	trace_start();
 	add(LONG, "bridge", 3);
 	is_errno(pci_wait(EDU, 0, &edu, BUTTON_MS), 0, "it fits");
 	/* A rescan waits until the PCI core is done. */
@@ -155,6 +158,14 @@ static void check_closed(void)
 	is_errno(pci_bind(&at.dev, ""), 0, "the device is unbound");
 	ok(log_has(mark, "page lost") == lost, "the log says so if the page was lost");
 	close(mark);
+	trace = trace_end();
+	snprintf(text, sizeof(text), "subpage_lost: %s bar=%d state=lost was=%#llx", at.dev.bdf, at.bar,
+		 (unsigned long long)at_bind);
+	if (lost)
+		trace_has(trace, text);
+	else
+		ok(!strstr(trace, "subpage_lost"), "the trace has no lost page");
+	free(trace);
 	ok(!zoo_any_claim(), "the BAR has its true size again");
 	free_bridge();
 	start_over(0);
@@ -163,6 +174,7 @@ static void check_closed(void)
 static void check_opened_after(void)
 {
 	uint64_t home = zoo_address(&at);
+	int mark = log_mark();
 	struct vfio vfio;
 	uint32_t value;
 	void *map;
@@ -177,6 +189,7 @@ static void check_opened_after(void)
 	if (!zoo_has_page(&at)) {
 		ok(vfio_map(&vfio, at.bar, 0, 4096, &map) < 0, "nothing is mapped");
 		ok(vfio_read32(&vfio, at.bar, at.reg, &value) < 0, "nothing is read");
+		ok(log_has(mark, "page lost"), "the log says why");
 		vfio_close(&vfio);
 	} else {
 		ok(zoo_reported_mmap(&at, &vfio), "the BAR is reported as mappable");
@@ -186,6 +199,7 @@ static void check_opened_after(void)
 		munmap(map, 4096);
 		vfio_close(&vfio);
 	}
+	close(mark);
 	is_errno(pci_bind(&at.dev, ""), 0, "the device is unbound");
 	ok(!zoo_any_claim(), "the BAR has its true size again");
 	start_over(0);
@@ -848,14 +862,18 @@ CASE(lost_open)
 
 CASE(lost)
 {
+	uint64_t at_bind;
+
 	if (!is_errno(module_load(""), 0, "the module loads") ||
 	    !is_errno(pci_find(BRIDGE, 0, &bridge), 0, "there is a bridge") ||
-	    !ok(find(0), "there is a sub-page BAR behind it") ||
-	    !is_errno(pci_bind(&at.dev, OURS), 0, "it is bound"))
+	    !ok(find(0), "there is a sub-page BAR behind it"))
+		return;
+	at_bind = zoo_address(&at);
+	if (!is_errno(pci_bind(&at.dev, OURS), 0, "it is bound"))
 		return;
 	ok(zoo_claimed(&at), "it has a page of its own");
 
-	check_closed();
+	check_closed(at_bind);
 	check_opened_after();
 	pci_bind(&at.dev, "");
 	is_errno(module_unload(), 0, "the module unloads");
