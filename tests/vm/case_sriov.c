@@ -183,6 +183,51 @@ static int check_default(const struct model *model)
 	return count;
 }
 
+/*
+ * A native driver goes and leaves its virtual functions. vfio-pci refuses such a device, so
+ * align_for= must not have moved it, and what refers to its BARs, for nothing.
+ */
+static void check_left(const struct model *model, const char *native)
+{
+	struct zoo_bar own[6];
+	uint64_t before[6], now;
+	struct wrong moved = {};
+	struct pci_dev pf;
+	int count, i, shared_pages = 0;
+
+	about("%s left with virtual functions", native);
+	if (!is_errno(pci_find(model->vendor, model->device, 0, &pf), 0, "there is an %s", model->name))
+		return;
+	count = list_own(&pf, own);
+	for (i = 0; i < count; i++) {
+		before[i] = zoo_address(&own[i]);
+		shared_pages += !zoo_alone(&own[i]);
+	}
+	ok(shared_pages > 0, "%d of its BARs share a page", shared_pages);
+	is_errno(kmod_insert(native, ""), 0, "its native driver is loaded");
+	is_errno(pci_bind(&pf, native), 0, "and has it");
+	pci_attr_write(&pf, "sriov_drivers_autoprobe", "0");
+	is_errno(pci_attr_write(&pf, "sriov_numvfs", "3"), 0, "%d virtual functions are made", VFS);
+	is_errno(pci_unbind(&pf), 0, "that driver goes");
+
+	is_errno(module_load("align_for=vfio-pci"), 0, "the module loads with align_for=vfio-pci");
+	is_errno(pci_bind(&pf, "vfio-pci"), -EBUSY, "vfio-pci refuses it");
+	for (i = 0; i < count; i++) {
+		now = zoo_address(&own[i]);
+		if (now != before[i])
+			wrong_add(&moved, "BAR %d at %#llx, was at %#llx", own[i].bar, (unsigned long long)now,
+				  (unsigned long long)before[i]);
+	}
+	none_wrong(&moved, "and its BARs are where they were");
+	is_errno(module_unload(), 0, "the module unloads");
+
+	is_errno(pci_bind(&pf, native), 0, "its native driver has it again");
+	is_errno(pci_attr_write(&pf, "sriov_numvfs", "0"), 0, "the virtual functions go");
+	pci_attr_write(&pf, "sriov_drivers_autoprobe", "1");
+	pci_bind(&pf, "");
+	is_errno(kmod_remove(native), 0, "and the driver");
+}
+
 static void check_vfs(const struct model *model, const struct pci_dev *pf, const struct vfio *vfio,
 		      const struct zoo_bar *own, int count)
 {
@@ -232,15 +277,18 @@ static void check_pf(const struct model *model)
 
 CASE(sriov)
 {
+	long page = sysconf(_SC_PAGESIZE);
 	int claims = 0;
 	size_t i;
 
+	if (page > 4096 && page <= VF_BAR_SIZE)
+		check_left(&models[1], "nvme");
 	/* Where the default hides an MSI-X table, that is no matter of pages: case msix. */
 	if (!is_errno(module_load("msix_mmap=isolated"), 0, "the module loads"))
 		return;
 	for (i = 0; i < sizeof(models) / sizeof(models[0]); i++)
 		claims += check_default(&models[i]);
-	if (sysconf(_SC_PAGESIZE) > 4096)
+	if (page > 4096)
 		ok(claims > 0, "%d BARs of physical functions are smaller than a page", claims);
 	module_unload();
 

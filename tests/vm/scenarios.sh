@@ -428,7 +428,7 @@ scenario() {
 		;;
 	sriov)
 		shows='virtual functions come to the driver, where SR-IOV has placed them, and are mapped'
-		wants=new-qemu
+		wants='new-qemu module:nvme'
 		# A root port has ACS: each function is alone in its IOMMU group. powernv has a host bridge of
 		# that name for each slot.
 		[ "${arch-}" = ppc64el ] || devices=(-device pcie-root-port,id=pcie.1,chassis=1,hotplug=off
