@@ -140,6 +140,7 @@ static void check_closed(uint64_t at_bind)
 {
 	uint64_t home = zoo_address(&at);
 	struct pci_dev edu;
+	struct pci_bar bound, unbound;
 	char text[96], *trace;
 	int mark = log_mark();
 	bool lost;
@@ -155,7 +156,10 @@ static void check_closed(uint64_t at_bind)
 	ok(wait_lost(home, BUTTON_MS), "it does not fit, and the window is gone");
 	check_stands("after that");
 	lost = !zoo_has_page(&at);
+	pci_bar(&at.dev, at.bar, &bound);
 	is_errno(pci_bind(&at.dev, ""), 0, "the device is unbound");
+	pci_bar(&at.dev, at.bar, &unbound);
+	ok(bound.flags || !unbound.flags, "a BAR that the PCI core has forgotten stays forgotten");
 	ok(log_has(mark, "page lost") == lost, "the log says so if the page was lost");
 	close(mark);
 	trace = trace_end();
