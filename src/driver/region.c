@@ -177,6 +177,12 @@ int subpage_region_mmap(struct vfio_device *core_vdev, struct vm_area_struct *vm
 	return vfio_pci_core_mmap(core_vdev, vma);
 }
 
+/* How much of an access is before the end of the page that holds the registers. */
+static size_t on_page(size_t count, loff_t position)
+{
+	return min(count, PAGE_SIZE - offset_in_page(position));
+}
+
 /* How much of an access the device gets: what is before the end of its registers. */
 static size_t on_device(const struct subpage_device *sdev, size_t count, loff_t position)
 {
@@ -203,7 +209,7 @@ ssize_t subpage_region_read(struct vfio_device *core_vdev, char __user *buf, siz
 	if (there || !count)
 		return vfio_pci_core_read(core_vdev, buf, there, ppos);
 
-	count = min(count, sizeof(ones));
+	count = min(on_page(count, *ppos), sizeof(ones));
 	if (copy_to_user(buf, &ones, count))
 		return -EFAULT;
 	*ppos += count;
@@ -221,6 +227,7 @@ ssize_t subpage_region_write(struct vfio_device *core_vdev, const char __user *b
 	if (!subpage_watch_intact(sdev))
 		return -EIO;
 	if (!there && count) {
+		count = on_page(count, *ppos);
 		*ppos += count;
 		return count;
 	}

@@ -212,6 +212,12 @@ static void check_untouched(void)
 	is_errno(pci_bind(&at->dev, STOCK), 0, "with names that are not quite vfio-pci");
 	is_u64(zoo_address(at), home, "it stays, too");
 	pci_bind(&at->dev, "");
+	/* What was longer before leaves nothing behind. */
+	file_write("/sys/module/" OURS "/parameters/align_for", "abc," STOCK);
+	file_write("/sys/module/" OURS "/parameters/align_for", "abc");
+	is_errno(pci_bind(&at->dev, STOCK), 0, "with its name taken away again");
+	is_u64(zoo_address(at), home, "it stays as well");
+	pci_bind(&at->dev, "");
 	file_write("/sys/module/" OURS "/parameters/align_for", "uio_pci_generic," STOCK ",uio\n");
 	is_errno(pci_bind(&at->dev, STOCK), 0, "with three names");
 	ok(zoo_address(at) != home && zoo_stock_maps(at), "each counts");

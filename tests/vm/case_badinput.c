@@ -281,6 +281,7 @@ CASE(badinput)
 	check_parameter("bar_size=", "bar_size: expected page or exact at character 1");
 	check_parameter("realign=1,0@0000:00:01",
 			"expected [DOMAIN:]BUS:DEVICE.FUNCTION or pci:VENDOR:DEVICE at character 5");
+	check_parameter("realign=1,0@100:00.0", "VENDOR:DEVICE at character 5");
 	check_parameter("realign=1,0@00:20.0", "VENDOR:DEVICE at character 5");
 	check_parameter("realign=1,0@00:1f.8", "VENDOR:DEVICE at character 5");
 	check_parameter("realign=1,0@00:.7", "VENDOR:DEVICE at character 5");

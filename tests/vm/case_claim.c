@@ -125,12 +125,32 @@ static void check_in_place(void)
 	}
 }
 
+/* The only BAR of a disk controller is the last that a device can have: realign=trap is for that, too. */
+static void check_last_bar(void)
+{
+	const struct zoo_bar *at = zoo_named(bars, count, "ahci");
+	struct vfio vfio;
+
+	if (!at)
+		return;
+	about("realign=trap");
+	file_write("/sys/module/" OURS "/parameters/realign", "trap");
+	is_errno(pci_bind(&at->dev, OURS), 0, "a device with BAR %d alone is bound", at->bar);
+	if (is_errno(vfio_open(&at->dev, &vfio), 0, "opened")) {
+		ok(!zoo_reported_mmap(at, &vfio), "and trapped");
+		vfio_close(&vfio);
+	}
+	pci_bind(&at->dev, "");
+}
+
 CASE(claim)
 {
 	const struct iomem_entry *old;
 	struct iomem map;
 	bool stock[ZOO_MAX], reported[ZOO_MAX];
-	uint64_t before[ZOO_MAX];
+	uint64_t before[ZOO_MAX], flags[ZOO_MAX];
+	struct wrong other_flags = {};
+	struct pci_bar bar;
 	int moved = 0, i;
 	bool neighbour = false, shared;
 
@@ -145,6 +165,7 @@ CASE(claim)
 
 	for (i = 0; i < count; i++) {
 		before[i] = zoo_address(&bars[i]);
+		flags[i] = pci_bar(&bars[i].dev, bars[i].bar, &bar) ? 0 : bar.flags;
 		stock[i] = zoo_stock_maps(&bars[i]);
 		neighbour |= before[i] % sysconf(_SC_PAGESIZE) == 0 && !zoo_alone(&bars[i]);
 		diag("BAR at %#llx, %llu bytes: %s %s BAR %d%s", (unsigned long long)before[i],
@@ -200,9 +221,15 @@ CASE(claim)
 
 	bind_all("");
 	ok(!zoo_any_claim(), "no claim is left when all are unbound");
+	for (i = 0; i < count; i++)
+		if (pci_bar(&bars[i].dev, bars[i].bar, &bar) || bar.flags != flags[i])
+			wrong_add(&other_flags, "%s BAR %d: %#llx, was %#llx", bars[i].dev.bdf, bars[i].bar,
+				  (unsigned long long)bar.flags, (unsigned long long)flags[i]);
+	none_wrong(&other_flags, "and each has the flags that it had");
 	bind_all("vfio-pci");
 	is_u64(ask_reported(reported), count, "given to stock vfio-pci, all stay mappable");
 	bind_all("");
+	check_last_bar();
 	is_errno(module_unload(), 0, "the module unloads");
 }
 

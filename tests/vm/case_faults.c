@@ -297,7 +297,7 @@ CASE(faults)
 		pci_bar(&bars[i].dev, bars[i].bar, &fresh[i]);
 
 	/* Kept awake, for to sleep is to have config space saved. */
-	file_write("/sys/module/" OURS "/parameters/disable_idle_d3", "1");
+	is_errno(file_write("/sys/module/" OURS "/parameters/disable_idle_d3", "1"), 0, "disable_idle_d3 is written");
 	set_fault_points(0);
 	for (i = 0; i < DEVICES; i++) {
 		about("%s", bars[i].dev.bdf);

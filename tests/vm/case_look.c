@@ -11,12 +11,14 @@
 #include "file.h"
 #include "kmod.h"
 #include "log.h"
+#include "msix_table.h"
 #include "tap.h"
 #include "trace.h"
 #include "vfio.h"
 #include "zoo.h"
 
 #define OURS "subpage_vfio_pci"
+#define REALIGN_OFF "trapped, it shares its page and realign=0 forbids to move it"
 
 static bool has_file(const struct pci_dev *dev, const char *name, mode_t *mode)
 {
@@ -31,7 +33,7 @@ static bool has_file(const struct pci_dev *dev, const char *name, mode_t *mode)
 }
 
 /* original: where a BAR was that has moved; 0 for one that has not. */
-static void check_bar_files(const struct zoo_bar *at, const char *state, uint64_t original)
+static void check_bar_files(const struct zoo_bar *at, const char *state, const char *reason, uint64_t original)
 {
 	static const char * const names[] = { "state", "reason", "size" };
 	char name[32];
@@ -48,7 +50,7 @@ static void check_bar_files(const struct zoo_bar *at, const char *state, uint64_
 	ok(!has_file(&at->dev, "msix_bar", &mode) && !has_file(&at->dev, "msix_state", &mode) &&
 	   !has_file(&at->dev, "msix_reason", &mode), "nothing of MSI-X, which it has not");
 	is_str(zoo_sysfs(at, "state"), state, "state");
-	ok(strlen(zoo_sysfs(at, "reason")) > strlen(state), "reason: \"%s\"", zoo_sysfs(at, "reason"));
+	is_str(zoo_sysfs(at, "reason"), reason, "reason");
 	snprintf(name, sizeof(name), "bar%d_original", at->bar);
 	is_u64(has_file(&at->dev, name, &mode), original != 0, "%s, of a BAR that has moved alone", name);
 	ok(!original || mode == 0444, "%s: none may write it", name);
@@ -73,7 +75,7 @@ static void check_log(const struct zoo_bar *at, const char *log, const char *say
 
 static void look_at_bars(struct zoo_bar *at)
 {
-	char claim[96], info[96], *trace;
+	char trapped[96], claim[128], info[128], *trace;
 	struct vfio_region_info *region;
 	uint64_t before = zoo_address(at);
 	struct vfio vfio;
@@ -83,20 +85,20 @@ static void look_at_bars(struct zoo_bar *at)
 	about("a BAR");
 	file_write("/sys/module/" OURS "/parameters/realign", "0");
 	mark = log_mark();
+	trace_start();
 	pci_bind(&at->dev, OURS);
 	log = log_since(mark);
-	check_bar_files(at, "realign_off", 0);
-	check_log(at, log, "trapped, it shares its page and realign=0 forbids to move it");
+	check_bar_files(at, "realign_off", REALIGN_OFF, 0);
+	check_log(at, log, REALIGN_OFF);
 	free(log);
 	pci_bind(&at->dev, "");
 	file_write("/sys/module/" OURS "/parameters/realign", "1");
 
-	trace_start();
 	log = log_since(mark);
 	free(log);
 	pci_bind(&at->dev, OURS);
 	log = log_since(mark);
-	check_bar_files(at, "moved", before);
+	check_bar_files(at, "moved", "moved to a page of its own", before);
 	check_log(at, log, "moved to a page of its own, from ");
 	free(log);
 	if (is_errno(vfio_open(&at->dev, &vfio), 0, "opened")) {
@@ -104,10 +106,14 @@ static void look_at_bars(struct zoo_bar *at)
 			free(region);
 		vfio_close(&vfio);
 	}
+	snprintf(trapped, sizeof(trapped), "subpage_claim: %s bar=%d state=realign_off was=%#llx", at->dev.bdf,
+		 at->bar, (unsigned long long)before);
 	snprintf(claim, sizeof(claim), "subpage_claim: %s bar=%d state=moved was=%#llx now=%#llx", at->dev.bdf,
 		 at->bar, (unsigned long long)before, (unsigned long long)zoo_address(at));
-	snprintf(info, sizeof(info), "subpage_region_info: %s bar=%d", at->dev.bdf, at->bar);
+	snprintf(info, sizeof(info), "subpage_region_info: %s bar=%d offset=0x0 length=%#lx flags=0x7", at->dev.bdf,
+		 at->bar, sysconf(_SC_PAGESIZE));
 	trace = trace_end();
+	trace_has(trace, trapped);
 	trace_has(trace, claim);
 	trace_has(trace, info);
 	free(trace);
@@ -118,7 +124,7 @@ static void look_at_bars(struct zoo_bar *at)
 	free(log);
 	pci_bind(&at->dev, OURS);
 	log = log_since(mark);
-	check_bar_files(at, "in_place", 0);
+	check_bar_files(at, "in_place", "alone on its page", 0);
 	check_log(at, log, "bytes, alone on its page\n");
 	free(log);
 	pci_bind(&at->dev, "");
@@ -128,15 +134,18 @@ static void look_at_bars(struct zoo_bar *at)
 static void look_at_msix(void)
 {
 	static const char * const names[] = { "msix_bar", "msix_state", "msix_reason" };
-	char text[256], refused[96], *trace;
+	char text[256], refused[2][96], *trace;
+	struct msix_table table;
 	struct pci_dev nvme;
 	struct vfio vfio;
+	long page = sysconf(_SC_PAGESIZE);
 	mode_t mode = 0;
 	void *map;
 	size_t i;
 
 	about("MSI-X");
-	if (!ok(!pci_find(0x1b36, 0x0010, 0, &nvme), "there is an NVMe"))
+	if (!ok(!pci_find(0x1b36, 0x0010, 0, &nvme), "there is an NVMe") ||
+	    !ok(msix_table_find(&nvme, &table), "it has a table"))
 		return;
 	file_write("/sys/module/" OURS "/parameters/msix_mmap", "never");
 	trace_start();
@@ -151,13 +160,36 @@ static void look_at_msix(void)
 	pci_attr_read(&nvme, OURS "/msix_reason", text, sizeof(text));
 	is_str(text, "hidden from mmap, msix_mmap=never", "why");
 	if (is_errno(vfio_open(&nvme, &vfio), 0, "opened")) {
-		ok(vfio_map(&vfio, 0, 0, 0x4000, &map), "mapping over the table is refused");
+		ok(vfio_map(&vfio, 0, 0, table.hole_end, &map), "mapping over the table is refused");
+		ok(vfio_map(&vfio, 0, table.hole_start, page, &map), "so is its page alone");
 		vfio_close(&vfio);
 	}
-	snprintf(refused, sizeof(refused), "subpage_mmap_refused: %s bar=0 offset=0x0", nvme.bdf);
+	snprintf(refused[0], sizeof(refused[0]), "subpage_mmap_refused: %s bar=0 offset=0x0 length=%#llx", nvme.bdf,
+		 (unsigned long long)table.hole_end);
+	snprintf(refused[1], sizeof(refused[1]), "subpage_mmap_refused: %s bar=0 offset=%#llx length=%#lx", nvme.bdf,
+		 (unsigned long long)table.hole_start, page);
 	trace = trace_end();
-	trace_has(trace, refused);
+	trace_has(trace, refused[0]);
+	if (table.hole_start)
+		trace_has(trace, refused[1]);
 	free(trace);
+	pci_bind(&nvme, "");
+}
+
+/* The short form of an address is for domain 0. */
+static void check_short_form(void)
+{
+	char option[64], text[64];
+	struct pci_dev nvme;
+
+	if (pci_find(0x1b36, 0x0010, 0, &nvme))
+		return;
+	about("never@%s", nvme.bdf + 5);
+	snprintf(option, sizeof(option), "isolated,never@%.15s", nvme.bdf + 5);
+	is_errno(file_write("/sys/module/" OURS "/parameters/msix_mmap", option), 0, "the short form is taken");
+	pci_bind(&nvme, OURS);
+	pci_attr_read(&nvme, OURS "/msix_state", text, sizeof(text));
+	is_u64(!strcmp(text, "hidden"), !strncmp(nvme.bdf, "0000", 4), "it is for domain 0 (%s is %s)", nvme.bdf, text);
 	pci_bind(&nvme, "");
 }
 
@@ -179,5 +211,6 @@ CASE(look)
 		pci_bind(&bars[count].dev, "");
 	look_at_bars(&bars[i]);
 	look_at_msix();
+	check_short_form();
 	is_errno(module_unload(), 0, "the module unloads");
 }

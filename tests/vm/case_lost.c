@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/pci_regs.h>
+#include <linux/subpage_vfio_pci.h>
 #include <linux/userfaultfd.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -481,7 +482,7 @@ static bool lose(int nth, const char *driver, const char *model, int models, str
 
 /* The user's own mapping is where it was, or nowhere: what is there now? */
 struct after {
-	bool mmap_flag, old_there, toggled_there;
+	bool mmap_flag, cap, old_there, toggled_there;
 	int map, read, config, command, dmabuf, low_power, reset, hot_reset, irqs, ioeventfd;
 	bool decodes;
 	uint32_t old, toggled, read_value;
@@ -516,6 +517,7 @@ static struct after look(struct vfio *vfio, volatile uint32_t *reg)
 	after.old_there = peek(reg, &after.old);
 	if (!vfio_region(vfio, at.bar, &info)) {
 		after.mmap_flag = info->flags & VFIO_REGION_INFO_FLAG_MMAP;
+		after.cap = vfio_cap(info, VFIO_REGION_INFO_CAP_SUBPAGE);
 		free(info);
 	}
 	after.map = vfio_map(vfio, at.bar, 0, sysconf(_SC_PAGESIZE), &map);
@@ -563,6 +565,7 @@ static void check_revoked(const struct after *after)
 {
 	ok(!after->old_there, "the old mapping is gone before another device has a driver");
 	ok(!after->mmap_flag, "region info has no MMAP");
+	ok(after->cap || !zoo_has_page(&at), "and a capability that says how the BAR stands, if it has a place");
 	is_errno(after->map, -EIO, "a new mmap is refused");
 	is_errno(after->read, -EIO, "read() is refused");
 	is_errno(after->config, 0, "config space can be read");

@@ -67,6 +67,20 @@ static const char *reason(enum subpage_msix_state state, const char *policy)
 	return "hidden from mmap, neither EEH nor the IOMMU isolates MSIs (msix_mmap=always maps it)";
 }
 
+static const char *state_name(enum subpage_msix_state state)
+{
+	switch (state) {
+	case SUBPAGE_MSIX_EEH:
+		return "eeh";
+	case SUBPAGE_MSIX_ISOLATED:
+		return "isolated";
+	case SUBPAGE_MSIX_ALWAYS:
+		return "always";
+	default:
+		return "hidden";
+	}
+}
+
 static int try_map(const struct vfio *vfio, int bar, uint64_t offset, uint64_t len)
 {
 	void *map;
@@ -216,6 +230,8 @@ static int check_device(const struct pci_dev *dev, const char *policy)
 	close(mark);
 	pci_attr_read(dev, "subpage_vfio_pci/msix_bar", text, sizeof(text));
 	is_u64(atoi(text), table.bar, "its BAR in sysfs");
+	pci_attr_read(dev, "subpage_vfio_pci/msix_state", text, sizeof(text));
+	is_str(text, state_name(want), "the decision in sysfs");
 	pci_attr_read(dev, "subpage_vfio_pci/msix_reason", text, sizeof(text));
 	is_str(text, reason(want, policy), "the reason in sysfs");
 

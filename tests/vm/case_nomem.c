@@ -202,6 +202,33 @@ static void check_map(const struct pci_dev *dev, int bar, uint32_t reg, int leas
 	vfio_close(&vfio);
 }
 
+/* Without memory for the areas around the table the user gets an error, not a BAR without a hole. */
+static void check_areas(const struct pci_dev *dev, int bar)
+{
+	struct vfio_region_info *info;
+	struct wrong wrong = {};
+	struct vfio vfio;
+	int nth, err;
+	bool hit;
+
+	if (!is_errno(vfio_open(dev, &vfio), 0, "%s: opened for region info", dev->bdf))
+		return;
+	for (nth = 1; nth < MANY; nth++) {
+		arm(nth);
+		err = vfio_region(&vfio, bar, &info);
+		hit = disarm();
+		if (err ? err != -ENOMEM : !vfio_cap(info, VFIO_REGION_INFO_CAP_SPARSE_MMAP))
+			wrong_add(&wrong, "allocation %d: error %d, %s", nth, err, err ? "" : "no areas");
+		if (!err)
+			free(info);
+		if (!hit)
+			break;
+	}
+	none_wrong(&wrong, "%s BAR %d: region info is an error or names what can be mapped", dev->bdf, bar);
+	ok(nth > 2, "%s BAR %d: each of %d allocations of region info has failed once", dev->bdf, bar, nth - 1);
+	vfio_close(&vfio);
+}
+
 /*
  * Of a BAR that stays where it is, alone on its page or trapped: a bind that fails leaves
  * it as it was, too.
@@ -265,6 +292,7 @@ CASE(nomem)
 	is_errno(file_write("/sys/module/" OURS "/parameters/msix_mmap", "never"), 0, "msix_mmap=never");
 	is_errno(pci_bind(&nvme, OURS), 0, "nvme: bound");
 	check_map(&nvme, 0, 0x08, 4);
+	check_areas(&nvme, 0);
 
 	pci_bind(&nvme, "");
 	pci_bind(&bars[0].dev, "");

@@ -5,6 +5,7 @@
  * move leaves alone.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -85,6 +87,36 @@ static void check_vga(const char *option, int want)
 	is_errno(legacy_vga(&vga, OURS), want ?: stock, "this driver");
 }
 
+/* Linux 7.1 made these options a device's own. */
+static bool options_are_per_device(void)
+{
+	struct utsname kernel;
+
+	return !uname(&kernel) && strverscmp(kernel.release, "7.1") >= 0;
+}
+
+/* What the kernel's arbiter of the legacy ranges takes a display for that is behind a bridge. */
+static void check_arbiter(const char *option, const char *driver, const char *want)
+{
+	char text[256] = "";
+	struct pci_dev vga;
+	int arbiter;
+
+	about("the arbiter, %s, %s", *option ? option : "by default", driver);
+	if (!is_errno(pci_find(VGA, 1, &vga), 0, "there is a display behind a bridge"))
+		return;
+	pci_bind(&vga, driver);
+	snprintf(text, sizeof(text), "target PCI:%.15s", vga.bdf);
+	arbiter = open("/dev/vga_arbiter", O_RDWR | O_CLOEXEC);
+	if (ok(write(arbiter, text, strlen(text)) > 0, "the arbiter knows it")) {
+		memset(text, 0, sizeof(text));
+		if (!ok(read(arbiter, text, sizeof(text) - 1) > 0 && strstr(text, want), "it says \"%s\"", want))
+			diag("%s", text);
+	}
+	close(arbiter);
+	pci_bind(&vga, "");
+}
+
 static int enable_intx(const struct vfio *vfio)
 {
 	struct {
@@ -140,9 +172,13 @@ static void check_intx(const char *option, const char *later, int want)
 
 CASE(options)
 {
+	struct pci_dev nvme;
+
 	module_load("");
 	check_idle("", "suspended");
 	check_vga("", 0);
+	check_arbiter("", "vfio-pci", "decodes=io+mem");
+	check_arbiter("", OURS, "decodes=io+mem");
 	check_intx("", "1", 0);
 	is_errno(module_unload(), 0, "the module unloads");
 
@@ -151,12 +187,26 @@ CASE(options)
 	module_unload();
 	is_errno(module_load("disable_vga=1"), 0, "disable_vga=1");
 	check_vga("disable_vga=1", -EINVAL);
+	check_arbiter("disable_vga=1", OURS, options_are_per_device() ? "decodes=none" : "decodes=io+mem");
+	check_intx("disable_vga=1", "", 0);
 	module_unload();
 	is_errno(module_load("nointxmask=1"), 0, "nointxmask=1");
+	check_vga("nointxmask=1", 0);
 	check_intx("nointxmask=1", "0", -EBUSY);
 	module_unload();
 	is_errno(module_load("disable_denylist=1"), 0, "disable_denylist=1");
 	module_unload();
+
+	/* Before, what vfio-pci has been told holds for all drivers of vfio-pci-core. */
+	kmod_remove("vfio_pci");
+	is_errno(kmod_insert("boot", "disable_idle_d3=1"), 0, "vfio-pci is loaded with disable_idle_d3=1");
+	is_errno(module_load(""), 0, "this driver is not");
+	if (is_errno(pci_find(NVME, 0, &nvme), 0, "there is still a disk"))
+		is_str(idle_state(&nvme, OURS), options_are_per_device() ? "suspended" : "active",
+		       "its device is asleep where the option is a device's own");
+	module_unload();
+	kmod_remove("vfio_pci");
+	is_errno(kmod_insert("boot", ""), 0, "vfio-pci is loaded as it was");
 }
 
 /*

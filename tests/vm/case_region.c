@@ -31,7 +31,7 @@ struct answers {
 	int err[INDICES];
 	uint64_t size[INDICES];
 	uint32_t flags[INDICES];
-	int mmap_err[16], rom_err;
+	int mmap_err[16], rom_err, pasid_err;
 	uint32_t rom;
 };
 
@@ -54,6 +54,16 @@ static int try_mmap(const struct vfio *vfio, uint64_t where, uint64_t len, int f
 	return 0;
 }
 
+/* Of an address space of its own that no part of the device has. 6.15 and newer, through iommufd. */
+static int detach_pasid(const struct vfio *vfio)
+{
+	struct {
+		uint32_t argsz, flags, pasid;
+	} request = { .argsz = sizeof(request), .flags = 1, .pasid = 7 };
+
+	return ioctl(vfio->device, _IO(VFIO_TYPE, VFIO_BASE + 20), &request) ? -errno : 0;
+}
+
 static void ask_everything(const struct vfio *vfio, int bar, struct answers *answers)
 {
 	char buffer[256];
@@ -73,6 +83,7 @@ static void ask_everything(const struct vfio *vfio, int bar, struct answers *ans
 		if (i == VFIO_PCI_CONFIG_REGION_INDEX)
 			config = info->offset;
 	}
+	answers->pasid_err = detach_pasid(vfio);
 	answers->rom_err = vfio_read32(vfio, VFIO_PCI_ROM_REGION_INDEX, 0, &answers->rom);
 	answers->mmap_err[n++] = try_mmap(vfio, base, page, MAP_SHARED);
 	answers->mmap_err[n++] = try_mmap(vfio, base, 2 * page, MAP_SHARED);
@@ -105,6 +116,7 @@ static void compare(const struct answers *ours, const struct answers *stock)
 			 attempt[i]);
 	is_errno(ours->rom_err, stock->rom_err, "read() of the ROM: as with stock vfio-pci");
 	is_u64(ours->rom, stock->rom, "and what it says");
+	is_errno(ours->pasid_err, stock->pasid_err, "detaching a PASID that is not attached: as with stock vfio-pci");
 	is_errno(ours->mmap_err[0], 0, "the page of the BAR can be mapped");
 	for (i = 1; i < sizeof(attempt) / sizeof(attempt[0]); i++)
 		is_errno(ours->mmap_err[i], -EINVAL, "mmap of %s is refused", attempt[i]);
@@ -215,6 +227,9 @@ static void check_behind(const struct vfio *vfio, const struct zoo_bar *at, cons
 	is_u64(region_pread(vfio, at, &value, 4, page - 4), 4, "read at the end of the page");
 	is_u64(value, 0xffffffff, "all ones, too");
 	is_u64(region_pread(vfio, at, two, 8, at->size - 4), 4, "a read across the end of the registers stops there");
+	is_u64(pwrite(vfio->device, two, 8, end - 4), 4, "so does a write");
+	is_u64(region_pread(vfio, at, two, 8, page - 4), 4, "a read across the end of the page stops there");
+	is_u64(pwrite(vfio->device, two, 8, end - at->size + page - 4), 4, "and so does a write");
 	is_u64(pwrite(vfio->device, two, 4, end), 4, "a write behind them is taken");
 	is_u64(region_pread(vfio, at, &value, 4, at->size), 4, "and read again");
 	is_u64(value, 0xffffffff, "forgotten");
@@ -229,7 +244,7 @@ static void check_behind(const struct vfio *vfio, const struct zoo_bar *at, cons
 	is_u64(region_pread(vfio, at, &value, 0, at->size), 0, "a read of nothing is none");
 	/* The second part begins where the first ends: behind the page. */
 	is_u64(preadv(vfio->device, parts, 2, end - at->size + page - 4), 4, "a read of parts ends with the page");
-	is_u64(pwritev(vfio->device, parts, 2, end - at->size + page - 4), 4, "so does a write");
+	is_u64(pwritev(vfio->device, parts, 2, end - at->size + page - 4), 4, "so does a write of parts");
 	bad = mmap(NULL, page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	is_errno(pread(vfio->device, bad, 4, end) < 0 ? -errno : 0, -EFAULT, "a bad buffer is an error there, too");
 	munmap(bad, page);
@@ -286,6 +301,8 @@ static void check_exceptions(const struct zoo_bar *at)
 	check_exception(at, text, "trap");
 	snprintf(text, sizeof(text), "0,1@pci:%x:%x", vendor, device);
 	check_exception(at, text, "in_place");
+	/* An exception alone leaves the rest as it is. */
+	check_exception(at, "trap@ffff:ff:1f.7", "in_place");
 	/* The longest number and each digit of it. */
 	snprintf(text, sizeof(text), "1,trap@7fffffff:ff:1f.7,trap@pci:abcd:ef09");
 	check_exception(at, text, "in_place");

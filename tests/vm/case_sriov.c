@@ -5,15 +5,19 @@
  * whatever it has done with the physical function's own.
  */
 #include <errno.h>
+#include <linux/subpage_vfio_pci.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cases.h"
+#include "file.h"
 #include "iomem.h"
 #include "kmod.h"
+#include "msix_table.h"
 #include "tap.h"
 #include "vfio.h"
 #include "zoo.h"
@@ -157,6 +161,35 @@ static void check_vf_bars(const struct pci_dev *pf, const struct pci_bar *before
 	ok(!memcmp(now, before, sizeof(now)), "what it has for the BARs of virtual functions is where it was");
 }
 
+/* realign=trap: each of its own BARs is trapped, and says of itself alone whether it holds the table. */
+static void check_trapped(const struct pci_dev *pf, const struct zoo_bar *own, int count)
+{
+	const struct vfio_region_info_cap_subpage *cap;
+	struct msix_table table = { .bar = -1 };
+	struct vfio_region_info *info;
+	struct vfio vfio;
+	int i;
+
+	msix_table_find(pf, &table);
+	file_write("/sys/module/" OURS "/parameters/realign", "trap");
+	is_errno(pci_bind(pf, OURS), 0, "with realign=trap the driver takes it");
+	if (is_errno(vfio_open(pf, &vfio), 0, "and a user opens it")) {
+		for (i = 0; i < count; i++) {
+			if (!ok(!vfio_region(&vfio, own[i].bar, &info), "region info of BAR %d", own[i].bar))
+				continue;
+			ok(!(info->flags & VFIO_REGION_INFO_FLAG_MMAP), "BAR %d is trapped", own[i].bar);
+			cap = (const void *)vfio_cap(info, VFIO_REGION_INFO_CAP_SUBPAGE);
+			if (ok(cap, "BAR %d has the capability that says why", own[i].bar))
+				ok((cap->msix_state != SUBPAGE_MSIX_NONE) == (own[i].bar == table.bar),
+				   "BAR %d: and if the table is there", own[i].bar);
+			free(info);
+		}
+		vfio_close(&vfio);
+	}
+	file_write("/sys/module/" OURS "/parameters/realign", "1");
+	pci_bind(pf, "");
+}
+
 /* Claims are made and dropped; virtual functions are not made. Returns how many claims. */
 static int check_default(const struct model *model)
 {
@@ -180,6 +213,8 @@ static int check_default(const struct model *model)
 	check_vf_bars(&pf, vf_bars);
 	is_errno(pci_attr_write(&pf, "sriov_numvfs", "1"), -ENOENT, "no virtual function by default");
 	pci_bind(&pf, "");
+	if (count > 1)
+		check_trapped(&pf, own, count);
 	return count;
 }
 
@@ -228,9 +263,18 @@ static void check_left(const struct model *model, const char *native)
 	is_errno(kmod_remove(native), 0, "and the driver");
 }
 
+/* A directory of sysfs has a link for each in it. */
+static int count_groups(void)
+{
+	struct stat st;
+
+	return stat("/sys/kernel/iommu_groups", &st) ? -1 : (int)st.st_nlink;
+}
+
 static void check_vfs(const struct model *model, const struct pci_dev *pf, const struct vfio *vfio,
 		      const struct zoo_bar *own, int count)
 {
+	int groups = count_groups();
 	struct pci_bar vf_bars[6];
 	struct pci_dev vf;
 	int i;
@@ -246,6 +290,7 @@ static void check_vfs(const struct model *model, const struct pci_dev *pf, const
 	check_own(own, count, vfio);
 	is_errno(pci_attr_write(pf, "sriov_numvfs", "0"), 0, "they go");
 	is_errno(pci_virtfn(pf, 0, &vf), -ENOENT, "none is left");
+	is_u64(count_groups(), groups, "nor an IOMMU group of one");
 }
 
 static void check_pf(const struct model *model)

@@ -209,7 +209,8 @@ scenario() {
 		# That one is built without VFIO for VGA's legacy ranges. (QEMU itself reads "vga=".)
 		[ "${machine-}" != x86_64-7.2-debug ] || parameters=vga_legacy=none
 		devices=(-device ivshmem-plain,memdev=shared -device VGA -device nvme,drive=drive,serial=1
-			-device sdhci-pci,addr=0x10 -device sdhci-pci,addr=0x18)
+			-device sdhci-pci,addr=0x10 -device sdhci-pci,addr=0x18
+			-device pcie-root-port,id=displayport,chassis=1,hotplug=off -device VGA,bus=displayport)
 		;;
 	align)
 		shows='stock vfio-pci maps what align_for= has aligned before; nothing else is touched'
@@ -285,8 +286,9 @@ scenario() {
 		shows='region info, mmap, sysfs, log and trace, at their edges'
 		cases=look,region wants='drive rom'
 		options=(-drive "if=none,id=drive,format=raw,file=$scratch/drive.img")
-		devices=(-device "sdhci-pci,romfile=$scratch/rom" -device "pci-ohci,romfile=$scratch/rom"
-			-device nvme,drive=drive,serial=1)
+		# Functions of one slot, so that the tracepoints' numbers are not all 0.
+		devices=(-device nvme,drive=drive,serial=1,addr=0x10.0,multifunction=on
+			-device "sdhci-pci,romfile=$scratch/rom,addr=0x10.1" -device "pci-ohci,romfile=$scratch/rom,addr=0x10.2")
 		[ "${arch-}" != ppc64el ] || power_zoo
 		;;
 	msix)
