@@ -48,6 +48,22 @@
 static struct zoo_bar at;
 static struct pci_dev bridge;
 
+/*
+ * Two more functions of its slot, which the user has open, too: one has nothing but a BAR of a page, the
+ * last that a device can have, and one has its first BAR for I/O.
+ */
+static struct other {
+	const char *model;
+	int bar;		/* its first register is of 32 bits and says what it says */
+	struct pci_dev dev;
+	struct vfio vfio;
+	void *map;
+} others[] = {
+	{ .model = "ahci", .bar = 5 },
+	{ .model = "rtl8139,romfile=", .bar = 1 },
+};
+#define OTHERS (sizeof(others) / sizeof(others[0]))
+
 /* The sub-page BAR of the nth SD controller. */
 static bool find(int nth)
 {
@@ -408,6 +424,7 @@ static void signal_event(int event)
 static bool prepare(int nth, const char *model, int models, struct pci_dev *port)
 {
 	char text[96], bus[16];
+	size_t i;
 	int slot;
 
 	snprintf(bus, sizeof(bus), "bridge%d", nth);
@@ -416,6 +433,10 @@ static bool prepare(int nth, const char *model, int models, struct pci_dev *port
 	slot_interrupt(port, false);
 	snprintf(text, sizeof(text), "sdhci-pci,bus=port%d,addr=0.1", nth);
 	plug(text);
+	for (i = 0; i < OTHERS; i++) {
+		snprintf(text, sizeof(text), "%s,bus=port%d,addr=0.%zu", others[i].model, nth, i + 2);
+		plug(text);
+	}
 	snprintf(text, sizeof(text), "pcie-pci-bridge,id=%s,bus=port%d,addr=0.0,multifunction=on", bus, nth);
 	plug(text);
 	pci_rescan();
@@ -423,6 +444,12 @@ static bool prepare(int nth, const char *model, int models, struct pci_dev *port
 	    !is_errno(pci_find(BRIDGE, nth, &bridge), 0, "and beside it a bridge") ||
 	    !is_errno(pci_remove(&bridge), 0, "which is removed"))
 		return false;
+	for (i = 0; i < OTHERS; i++) {
+		others[i].dev = at.dev;
+		others[i].dev.bdf[strlen(at.dev.bdf) - 1] = '2' + i;
+		if (!ok(pci_present(&others[i].dev), "and %s", others[i].model))
+			return false;
+	}
 	for (slot = 1; slot <= models; slot++)
 		add(model, bus, slot);
 	return true;
@@ -444,14 +471,76 @@ struct user {
 	struct writer writer;
 };
 
+static bool open_others(void)
+{
+	uint32_t value = 0;
+	size_t i;
+
+	for (i = 0; i < OTHERS; i++) {
+		struct other *other = &others[i];
+
+		if (!is_errno(vfio_open(&other->dev, &other->vfio), 0, "%s is opened, too", other->model) ||
+		    !is_errno(vfio_map(&other->vfio, other->bar, 0, sysconf(_SC_PAGESIZE), &other->map), 0,
+			      "%s: mapped", other->model))
+			return false;
+		is_errno(vfio_read32(&other->vfio, other->bar, 0, &value), 0, "%s: read", other->model);
+		is_u64(*(volatile uint32_t *)other->map, value, "%s: and read through the mapping",
+		       other->model);
+	}
+	return true;
+}
+
+static void check_others_revoked(void)
+{
+	uint32_t value;
+	size_t i;
+
+	for (i = 0; i < OTHERS; i++) {
+		ok(!peek(others[i].map, &value), "%s: its mapping is gone as well", others[i].model);
+		is_errno(vfio_read32(&others[i].vfio, others[i].bar, 0, &value), -EIO,
+			 "%s: read() is refused", others[i].model);
+	}
+}
+
+static void forget_others(void)
+{
+	size_t i;
+
+	for (i = 0; i < OTHERS; i++) {
+		munmap(others[i].map, sysconf(_SC_PAGESIZE));
+		vfio_close(&others[i].vfio);
+	}
+}
+
+/* Closed: they decode what the PCI core has given them, and go. */
+static void check_others_closed(void)
+{
+	struct pci_bar bar;
+	size_t i;
+
+	for (i = 0; i < OTHERS; i++) {
+		const struct other *other = &others[i];
+		int reg = PCI_BASE_ADDRESS_0 + 4 * other->bar;
+
+		pci_bar(&other->dev, other->bar, &bar);
+		is_u64(pci_config_read(&other->dev, reg, 4) & PCI_BASE_ADDRESS_MEM_MASK, bar.start,
+		       "%s: its BAR says where it is now", other->model);
+		is_errno(pci_bind(&other->dev, ""), 0, "%s is unbound", other->model);
+	}
+}
+
 static bool lose(int nth, const char *driver, const char *model, int models, struct user *user)
 {
 	struct pci_dev port;
+	bool ours = !strcmp(driver, OURS);
 	uint32_t value = 0;
 	void *map;
+	size_t i;
 
 	if (!prepare(nth, model, models, &port))
 		return false;
+	for (i = 0; i < OTHERS && ours; i++)
+		is_errno(pci_bind(&others[i].dev, OURS), 0, "%s is bound", others[i].model);
 
 	user->line = pci_config_read(&at.dev, PCI_CACHE_LINE_SIZE, 1);
 	ok(user->line != CHANGED_LINE, "a register of config space has not the value that the user will write");
@@ -465,6 +554,8 @@ static bool lose(int nth, const char *driver, const char *model, int models, str
 	user->reg = (void *)((char *)map + at.reg);
 	is_errno(vfio_read32(&user->vfio, at.bar, at.reg, &user->value), 0, "read");
 	is_u64(*user->reg, user->value, "and read through the mapping");
+	if (ours && !open_others())
+		return false;
 
 	user->event = event_to_register(&user->vfio);
 	signal_event(user->event);
@@ -615,6 +706,7 @@ static void forget(struct user *user)
 {
 	munmap((void *)((uintptr_t)user->reg & -sysconf(_SC_PAGESIZE)), sysconf(_SC_PAGESIZE));
 	close(user->event);
+	forget_others();
 }
 
 static bool decodes(void)
@@ -684,6 +776,7 @@ static void check_closed_anew(struct user *user, int nth)
 	free(log);
 	is_u64(zoo_register(&at), zoo_address(&at), "closed, its BAR says where it is now");
 	ok(decodes(), "and decodes that");
+	check_others_closed();
 	is_u64(pci_config_read(&at.dev, PCI_CACHE_LINE_SIZE, 1), user->line, "what the user changed is changed back");
 	check_again(user->value);
 	is_errno(pci_bind(&at.dev, ""), 0, "the device is unbound");
@@ -710,6 +803,7 @@ static void check_told(int nth)
 	after = look(&user.vfio, user.reg);
 	print(OURS, &after);
 	check_revoked(&after);
+	check_others_revoked();
 	check_event(user.event);
 	ok(log_has(mark, "of no use to that user until closed"), "the log says what happened");
 	close(mark);
@@ -758,6 +852,7 @@ static void check_newcomer(int nth)
 	pci_rescan();
 	file_write(AUTOPROBE, "1");
 	ok(!peek(user.reg, &value), "as it is found again the old mapping goes");
+	check_others_revoked();
 	if (user.writer.pid)
 		write_end(&user.writer);
 	check_closed_anew(&user, nth);
@@ -782,9 +877,10 @@ static void check_at_close(int nth)
 static void check_no_room(int nth)
 {
 	struct vfio_region_info *info;
+	char lost[64], moved[64];
 	struct user user;
 	uint32_t value;
-	int mark, i;
+	int mark, i, other;
 	char *log;
 
 	about("ours, without room");
@@ -800,10 +896,13 @@ static void check_no_room(int nth)
 	is_u64(zoo_address(&at), 0, "the BAR has no address");
 	is_str(zoo_sysfs(&at, "state"), "lost", "state in sysfs");
 	log = log_since(mark);
-	is_u64(log_count(log, "page lost"), 1, "the log says so");
-	is_u64(log_count(log, "of no use to that user until closed"), 1, "and what it means to the user");
+	snprintf(lost, sizeof(lost), "%s: BAR %d, at bind", at.dev.bdf, at.bar);
+	snprintf(moved, sizeof(moved), "%s: the PCI core has moved its BARs", at.dev.bdf);
+	is_u64(log_count(log, lost), 1, "the log says so");
+	is_u64(log_count(log, moved), 1, "and what it means to the user");
+	/* This one may be noticed only as it is closed. */
+	other = log_count(log, "BAR 1, at bind");
 	free(log);
-	close(mark);
 	ok(!decodes(), "the function decodes nothing");
 	if (user.writer.pid)
 		write_end(&user.writer);
@@ -811,6 +910,12 @@ static void check_no_room(int nth)
 	check_event(user.event);
 	forget(&user);
 	vfio_close(&user.vfio);
+	log = log_since(mark);
+	ok(other + log_count(log, "BAR 1, at bind") > 0, "the log says so of the other device whose BAR 1 is lost");
+	free(log);
+	close(mark);
+	for (i = 0; i < (int)OTHERS; i++)
+		is_errno(pci_bind(&others[i].dev, ""), 0, "%s is unbound", others[i].model);
 	ok(!decodes(), "nor when it is closed: its register has an address that is not its own");
 	if (is_errno(vfio_open(&at.dev, &user.vfio), 0, "it is opened again, the PCI core has forgotten the BAR")) {
 		if (is_errno(vfio_region(&user.vfio, at.bar, &info), 0, "region info")) {
@@ -825,19 +930,22 @@ static void check_no_room(int nth)
 }
 
 /* Nobody has it open, and it sleeps; it wakes up with what it fell asleep with. */
-static void check_sleeper(int nth)
+static void check_sleeper(int nth, bool opened)
 {
+	static uint32_t value;
 	struct pci_dev port;
 	struct vfio vfio;
-	uint32_t value;
 
-	about("ours, asleep");
-	if (!prepare(nth, LONG, 8, &port) || !is_errno(pci_bind(&at.dev, OURS), 0, "the device is bound") ||
-	    !is_errno(vfio_open(&at.dev, &vfio), 0, "opened"))
+	about("ours, asleep, %s", opened ? "closed again" : "never opened");
+	if (!prepare(nth, LONG, 8, &port) || !is_errno(pci_bind(&at.dev, OURS), 0, "the device is bound"))
 		return;
-	is_errno(vfio_read32(&vfio, at.bar, at.reg, &value), 0, "read");
-	vfio_close(&vfio);
-	check_asleep("closed,");
+	if (opened) {
+		if (!is_errno(vfio_open(&at.dev, &vfio), 0, "opened"))
+			return;
+		is_errno(vfio_read32(&vfio, at.bar, at.reg, &value), 0, "read");
+		vfio_close(&vfio);
+	}
+	check_asleep("with nobody who has it open");
 	if (!find_bridge(&port))
 		return;
 	free_bridge();
@@ -857,9 +965,11 @@ CASE(lost_open)
 	check_newcomer(1);
 	check_at_close(2);
 	check_no_room(3);
-	check_sleeper(4);
+	check_sleeper(4, true);
+	/* Of the same model: the register says the same. */
+	check_sleeper(5, false);
 	about("stock vfio-pci");
-	if (!lose(5, "vfio-pci", LONG, 8, &user))
+	if (!lose(6, "vfio-pci", LONG, 8, &user))
 		return;
 	after = look(&user.vfio, user.reg);
 	print("vfio-pci", &after);

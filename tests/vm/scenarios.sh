@@ -250,7 +250,7 @@ scenario() {
 		warns='Trying to free nonexistent resource'
 		options=(-global ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off -object 'memory-backend-ram,size=1M,id=shared')
 		devices=(-device ivshmem-plain,memdev=shared,addr=4)
-		for slot in {0..5}; do
+		for slot in {0..6}; do
 			devices+=(-device "pcie-root-port,id=port$slot,chassis=$((slot + 1)),addr=$((slot + 8)),power_controller_present=off,bus-reserve=1")
 		done
 		;;
