@@ -10,6 +10,7 @@
 
 #include "cases.h"
 #include "iomem.h"
+#include "file.h"
 #include "kmod.h"
 #include "log.h"
 #include "tap.h"
@@ -60,6 +61,13 @@ static void check_stays(const struct zoo_bar *at, uint16_t on, const char *what)
 	ok(log_count(log, "it shares its page and must not be moved") > 0, "the log says why");
 	free(log);
 	pci_bind(&at->dev, "");
+
+	/* What an option forbids could be had without it; this could not. */
+	file_write("/sys/module/" OURS "/parameters/realign", "0");
+	pci_bind(&at->dev, OURS);
+	is_str(zoo_sysfs(at, "state"), "fixed", "state in sysfs with realign=0");
+	pci_bind(&at->dev, "");
+	file_write("/sys/module/" OURS "/parameters/realign", "1");
 }
 
 CASE(firmware)

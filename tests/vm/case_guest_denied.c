@@ -31,7 +31,7 @@ static bool bind_says(const struct pci_dev *dev, const char *driver, const char 
 CASE(guest_denied)
 {
 	static const char refused[] = "has errata that make it unsafe in a user's hands; disable_denylist=1";
-	struct wrong stock = {}, ours = {}, off = {};
+	struct wrong stock = {}, ours = {}, only_said = {}, off = {};
 	struct pci_dev devices[DENIED];
 	bool on_list;
 	int i;
@@ -46,9 +46,12 @@ CASE(guest_denied)
 			wrong_add(&stock, "%04x", denied[i]);
 		if (bind_says(&devices[i], "subpage_vfio_pci", refused) != on_list)
 			wrong_add(&ours, "%04x", denied[i]);
+		if (bind_says(&devices[i], "subpage_vfio_pci", "it has no IOMMU group") == on_list)
+			wrong_add(&only_said, "%04x", denied[i]);
 	}
 	none_wrong(&stock, "stock vfio-pci refuses what is on the list, and nothing else");
 	none_wrong(&ours, "this driver does so, too");
+	none_wrong(&only_said, "and goes no further with those");
 	is_errno(module_unload(), 0, "the module unloads");
 
 	is_errno(module_load("disable_denylist=1"), 0, "disable_denylist=1");

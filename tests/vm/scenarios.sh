@@ -178,6 +178,12 @@ scenario() {
 		devices=(-device ivshmem-plain,memdev=shared,addr=0x10.0,multifunction=on
 			-device ivshmem-plain,memdev=shared2,addr=0x10.1 -device nvme,drive=drive,serial=1)
 		;;
+	undone)
+		shows='the same where several BARs of a device move, and the last one that it can have'
+		machines=arm64-16k-6.12 wants='faults new-qemu'
+		devices=(-device sdhci-pci -device ahci -device nvme-subsys,id=subsystem
+			-device nvme,serial=1,subsys=subsystem,msix-exclusive-bar=on)
+		;;
 	full)
 		shows='in a window without room a device works trapped, and gets its page when there is room again'
 		# 7 x 128K + 7 x 16K + 3 x 4K, and one page for two BARs: 1 MiB.
