@@ -4,7 +4,6 @@
  */
 #include <linux/module.h>
 #include <linux/pci.h>
-#include <linux/pm_runtime.h>
 
 #include "device.h"
 #include "fault.h"
@@ -197,8 +196,7 @@ static int subpage_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	return 0;
 
 err_claims:
-	/* It may have gone to sleep on the way; waking up restores the BARs that it slept with. */
-	pm_runtime_resume(&pdev->dev);
+	/* vfio-pci-core has woken it up: pm_runtime_forbid(). */
 	undone = subpage_claims_undo(sdev->claims, pdev);
 	vfio_put_device(&sdev->core.vdev);
 	pci_err(pdev, "VFIO does not take the device (%pe)%s%s\n", ERR_PTR(ret),

@@ -62,6 +62,7 @@ static struct other {
 	{ .model = "ahci", .bar = 5 },
 	{ .model = "rtl8139,romfile=", .bar = 1 },
 };
+
 #define OTHERS (sizeof(others) / sizeof(others[0]))
 
 /* The sub-page BAR of the nth SD controller. */
