@@ -585,6 +585,7 @@ struct after {
 
 static struct after look(struct vfio *vfio, volatile uint32_t *reg)
 {
+	const struct vfio_region_info_cap_subpage *cap;
 	struct after after = {};
 	struct vfio_region_info *info, *config;
 	struct vfio_irq_set irqs = {
@@ -609,7 +610,8 @@ static struct after look(struct vfio *vfio, volatile uint32_t *reg)
 	after.old_there = peek(reg, &after.old);
 	if (!vfio_region(vfio, at.bar, &info)) {
 		after.mmap_flag = info->flags & VFIO_REGION_INFO_FLAG_MMAP;
-		after.cap = vfio_cap(info, VFIO_REGION_INFO_CAP_SUBPAGE);
+		cap = (const void *)vfio_cap(info, VFIO_REGION_INFO_CAP_SUBPAGE);
+		after.cap = cap && cap->bar_size == at.size;
 		free(info);
 	}
 	after.map = vfio_map(vfio, at.bar, 0, sysconf(_SC_PAGESIZE), &map);
@@ -657,7 +659,7 @@ static void check_revoked(const struct after *after)
 {
 	ok(!after->old_there, "the old mapping is gone before another device has a driver");
 	ok(!after->mmap_flag, "region info has no MMAP");
-	ok(after->cap || !zoo_has_page(&at), "and a capability that says how the BAR stands, if it has a place");
+	ok(after->cap || !zoo_has_page(&at), "and a capability that says how the BAR stands and how long it is");
 	is_errno(after->map, -EIO, "a new mmap is refused");
 	is_errno(after->read, -EIO, "read() is refused");
 	is_errno(after->config, 0, "config space can be read");
