@@ -24,17 +24,6 @@
 static struct zoo_bar bars[ZOO_MAX];
 static int count;
 
-/* A device can have several sub-page BARs: act on it at its first one in the list. */
-static bool is_first_of_device(int i)
-{
-	int other;
-
-	for (other = 0; other < i; other++)
-		if (!strcmp(bars[other].dev.bdf, bars[i].dev.bdf))
-			return false;
-	return true;
-}
-
 static void bind_all(const char *driver)
 {
 	static int times;
@@ -42,7 +31,7 @@ static void bind_all(const char *driver)
 
 	about("change %d of drivers", ++times);
 	for (i = 0; i < count; i++)
-		if (is_first_of_device(i))
+		if (zoo_first_of_device(bars, i))
 			is_errno(pci_bind(&bars[i].dev, driver), 0, "%s %s: %s", bars[i].dev.bdf,
 				 bars[i].name, *driver ? driver : "unbound");
 }
@@ -186,7 +175,7 @@ CASE(claim)
 	/* One by one: who comes first at the start of a page still has all its neighbours. */
 	bind_all("");
 	for (i = 0; i < count; i++) {
-		if (!is_first_of_device(i))
+		if (!zoo_first_of_device(bars, i))
 			continue;
 		about("%s claimed", bars[i].dev.bdf);
 		shared = zoo_other_device(&bars[i]);

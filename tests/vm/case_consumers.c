@@ -47,16 +47,6 @@ static enum way own_way(const struct consumer *consumer)
 	return consumer->vfio_pci_only ? HANDED_OVER : OURS;
 }
 
-static bool is_first_of_device(int i)
-{
-	int k;
-
-	for (k = 0; k < i; k++)
-		if (!strcmp(bars[k].dev.bdf, bars[i].dev.bdf))
-			return false;
-	return true;
-}
-
 static bool bind_all(const char *driver)
 {
 	bool good = true;
@@ -64,7 +54,7 @@ static bool bind_all(const char *driver)
 
 	/* A group can be used when all of it is with VFIO. */
 	for (i = 0; i < count; i++)
-		if (is_first_of_device(i))
+		if (zoo_first_of_device(bars, i))
 			good &= is_errno(pci_bind(&bars[i].dev, driver), 0, "%s %s %s", bars[i].dev.bdf,
 					 bars[i].name, *driver ? "is bound" : "is unbound");
 	return good;

@@ -270,16 +270,6 @@ static void save_other_upper(const struct zoo_bar *at, bool bits_64)
 		pci_config_write(&at->dev, upper, 4, value);
 }
 
-/* Is an earlier one in the list of the same device? */
-static bool is_another(int i)
-{
-	int other;
-
-	for (other = 0; other < i && strcmp(bars[other].dev.bdf, bars[i].dev.bdf); other++)
-		;
-	return other < i;
-}
-
 /* The same where several BARs of a device move, and the last one that it can have. */
 CASE(undone)
 {
@@ -289,14 +279,14 @@ CASE(undone)
 
 	for (i = 0; i < count; i++) {
 		last |= bars[i].bar == 5;
-		two |= is_another(i);
+		two |= !zoo_first_of_device(bars, i);
 	}
 	if (!ok(last && two, "there is a device with BAR 5, and one with two") ||
 	    !is_errno(module_load(""), 0, "the module loads"))
 		return;
 	set_fault_points(1 << POINT_REGISTER);
 	for (i = 0; i < count; i++) {
-		if (is_another(i))
+		if (!zoo_first_of_device(bars, i))
 			continue;
 		about("%s", bars[i].dev.bdf);
 		/* Before its first driver the kernel writes a device's interrupt line. */

@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "cases.h"
-#include "iomem.h"
 #include "file.h"
+#include "iomem.h"
 #include "kmod.h"
 #include "log.h"
 #include "tap.h"

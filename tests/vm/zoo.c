@@ -163,6 +163,16 @@ const struct zoo_bar *zoo_named(const struct zoo_bar *bars, int count, const cha
 	return NULL;
 }
 
+bool zoo_first_of_device(const struct zoo_bar *bars, int nth)
+{
+	int other;
+
+	for (other = 0; other < nth; other++)
+		if (!strcmp(bars[other].dev.bdf, bars[nth].dev.bdf))
+			return false;
+	return true;
+}
+
 uint64_t zoo_address(const struct zoo_bar *at)
 {
 	struct pci_bar res;

@@ -41,6 +41,9 @@ int zoo_list_packed(struct zoo_bar *bars);
 /* The first of a device model in such a list, or NULL. */
 const struct zoo_bar *zoo_named(const struct zoo_bar *bars, int count, const char *name);
 
+/* A device can have several of them: is the nth of such a list the first of its device? */
+bool zoo_first_of_device(const struct zoo_bar *bars, int nth);
+
 uint64_t zoo_address(const struct zoo_bar *at);
 /* The address that the BAR's register has, of 64 bits where it has them. */
 uint64_t zoo_register(const struct zoo_bar *at);
