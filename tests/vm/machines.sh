@@ -62,7 +62,7 @@ machine() {
 	configs=()
 	local part
 	for part in "${flavour%-debug}" "${flavour/%*debug/watched}" "$machine"; do
-		part=$top/tests/vm/$part.config
+		part=$top/tests/vm/kernels/$part.config
 		[ ! -e "$part" ] || [[ " ${configs[*]} " == *" $part "* ]] || configs+=("$part")
 	done
 	case $arch in

@@ -2,7 +2,7 @@
 # shellcheck shell=bash disable=SC2034,SC2054
 #
 # The boots. For each: the machines it is meant for, the cases that PID 1 runs
-# (in tests/vm/case_*.c), and the devices of the machine. This is the one place that
+# (in tests/vm/*/case_*.c), and the devices of the machine. This is the one place that
 # lists them; at its end are those that need no boot, but a root of a machine's suite.
 #
 # shows		what it proves, in a line
@@ -74,7 +74,7 @@ hotplug_bridge() {
 		-device sdhci-pci,bus=bridge,addr=1 -device pci-ohci,bus=bridge,addr=2)
 }
 
-# The command and what it needs, for tests/vm/case_cli.c.
+# The command and what it needs, for tests/vm/cli.
 command_line() {
 	local file
 	prepare=(tests/cli/stage "${arch-}")

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Runs in the nested guest: read one register of each BAR that the guest knows, through a mapping,
- * and print what tests/vm/case_packed.c needs.
+ * and print what case_packed.c needs.
  */
 #include <fcntl.h>
 #include <stdio.h>
