@@ -66,7 +66,7 @@ states_are_everywhere() {
 		my $header = slurp("include/uapi/linux/subpage_vfio_pci.h");
 		my $driver = slurp("src/driver/page_claim.c");
 		my $msix = slurp("src/driver/msix.c");
-		my $info = slurp("src/cli/info.c");
+		my $info = slurp("src/cli/commands/info.c");
 		my ($abi_bar, $abi_msix) = map { slurp("doc/ABI-sysfs") =~ m{/$_\n(.*?)(?:\nWhat:|\z)}s }
 			"barN_state", "msix_state";
 		my $manual = slurp("doc/subpage_vfio_pci.4") =~ s/\\-/-/gr;
@@ -74,8 +74,8 @@ states_are_everywhere() {
 		my ($diagnostics) = $manual =~ /^\.SH DIAGNOSTICS\n(.*?)^\.SH/ms;
 		my ($tables) = $manual =~ /^\.B msix_state\n(.*?)^\.TP/ms;
 		my ($codes) = slurp("doc/subpage-vfio.8") =~ /^\.SH REASON CODES\n(.*?)^\.SH/ms;
-		my @reasons = slurp("src/cli/reason.h") =~ /\bREASON_(\w+)\b(?=[,\n])/g;
-		my $texts = slurp("src/cli/reason.c");
+		my @reasons = slurp("src/cli/print/reason.h") =~ /\bREASON_(\w+)\b(?=[,\n])/g;
+		my $texts = slurp("src/cli/print/reason.c");
 		my %seen;
 		@reasons = grep { !$seen{$_}++ } @reasons;
 		my ($of_states) = "@reasons" =~ /\b(UNASSIGNED .*) UNKNOWN_STATE\b/;
@@ -93,26 +93,26 @@ states_are_everywhere() {
 			my ($name, $why) = $driver =~ /\[SUBPAGE_BAR_$STATE\]\s*=\s*\{\s*"(\w+)",\s*"([^"]+)"/;
 			wants($header =~ /^ \* \@SUBPAGE_BAR_$STATE: /m, "include/uapi/linux/subpage_vfio_pci.h", "what $STATE means");
 			wants(($name // "") eq $state, "state_text[] of src/driver/page_claim.c", "\"$state\" and its reason");
-			wants($info =~ /\[SUBPAGE_BAR_$STATE\] = "$state"/, "bar_state[] of src/cli/info.c", $STATE);
+			wants($info =~ /\[SUBPAGE_BAR_$STATE\] = "$state"/, "bar_state[] of src/cli/commands/info.c", $STATE);
 			next if $state eq "none";
 			wants($abi_bar =~ /"$state"/, "barN_state in doc/ABI-sysfs", "\"$state\"");
 			wants($states =~ /^\.B $state$/m, "barN_state in doc/subpage_vfio_pci.4", $state);
 			wants(!defined $why || index($diagnostics, $why) >= 0, "DIAGNOSTICS in doc/subpage_vfio_pci.4", "\"$why\"");
 			next if $good;
-			wants(" $of_states " =~ / $STATE /, "enum reason of src/cli/reason.h, among the states", "REASON_$STATE");
+			wants(" $of_states " =~ / $STATE /, "enum reason of src/cli/print/reason.h, among the states", "REASON_$STATE");
 			wants($codes =~ /^\.B $state$/m, "REASON CODES in doc/subpage-vfio.8", $state);
 		}
 		for my $STATE (@table) {
 			my $state = lc $STATE;
 			wants($header =~ /^ \* \@SUBPAGE_MSIX_$STATE: /m, "include/uapi/linux/subpage_vfio_pci.h", "what $STATE means");
 			wants($msix =~ /\[SUBPAGE_MSIX_$STATE\] = "$state"/, "name[] of src/driver/msix.c", $STATE);
-			wants($info =~ /\[SUBPAGE_MSIX_$STATE\] = "$state"/, "msix_state[] of src/cli/info.c", $STATE);
+			wants($info =~ /\[SUBPAGE_MSIX_$STATE\] = "$state"/, "msix_state[] of src/cli/commands/info.c", $STATE);
 			next if $state eq "none";
 			wants($abi_msix =~ /"$state"/, "msix_state in doc/ABI-sysfs", "\"$state\"");
 			wants($tables =~ /\b$state\b/, "msix_state in doc/subpage_vfio_pci.4", $state);
 		}
 		for (@reasons) {
-			wants($texts =~ /\[REASON_$_\] = \{ "\L$_\E",\s/, "reasons[] of src/cli/reason.c", "REASON_$_");
+			wants($texts =~ /\[REASON_$_\] = \{ "\L$_\E",\s/, "reasons[] of src/cli/print/reason.c", "REASON_$_");
 		}'
 }
 
@@ -123,7 +123,7 @@ messages_are_said() {
 		my @others = ("Key was rejected by service", "no iommu_group found", "group … is not viable",
 			"unknown driver name", "must be manually detached", "No automatic MSI-X relocation available");
 		my $said = "";
-		for my $file (glob "src/driver/*.c src/cli/*.c") {
+		for my $file (glob "src/driver/*.c src/cli/*.c src/cli/*/*.c") {
 			open my $in, "<", $file or die "$file: $!";
 			$said .= join "", <$in>;
 		}

@@ -2,13 +2,13 @@
 #include <locale.h>
 #include <string.h>
 
-#include "bench.h"
-#include "bind.h"
-#include "check.h"
-#include "info.h"
-#include "list.h"
-#include "output.h"
-#include "stdfiles.h"
+#include "commands/bench.h"
+#include "commands/bind.h"
+#include "commands/check.h"
+#include "commands/info.h"
+#include "commands/list.h"
+#include "print/output.h"
+#include "print/stdfiles.h"
 
 static const struct command * const commands[] = {
 	&list_command,

@@ -1,0 +1,386 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bus/bar.h"
+#include "print/output.h"
+
+static uint64_t page_size(void)
+{
+	return sysconf(_SC_PAGESIZE);
+}
+
+bool bar_exists(const struct device *device, int bar)
+{
+	const struct resource *res = &device->resource[bar];
+
+	return res->size && (res->flags & RESOURCE_MEMORY);
+}
+
+static bool has_address(const struct resource *res)
+{
+	return res->start && !(res->flags & RESOURCE_UNSET);
+}
+
+bool bar_has_address(const struct device *device, int bar)
+{
+	return has_address(&device->resource[bar]);
+}
+
+static bool overlap(uint64_t start, uint64_t end, uint64_t other_start, uint64_t other_end)
+{
+	return start <= other_end && other_start <= end;
+}
+
+static void add_neighbour(struct neighbours *to, char *name)
+{
+	to->name = allocate(to->name, (to->count + 1) * sizeof(*to->name));
+	to->name[to->count++] = name;
+}
+
+static void find_devices(const struct bus *bus, const struct device *device, int bar,
+			 uint64_t page, struct neighbours *found)
+{
+	int i, n;
+
+	for (i = 0; i < bus->count; i++) {
+		const struct device *other = &bus->device[i];
+
+		for (n = 0; n < RESOURCES; n++) {
+			const struct resource *res = &other->resource[n];
+
+			if ((other == device && n == bar) || !bar_exists(other, n) ||
+			    !has_address(res) ||
+			    !overlap(page, page + page_size() - 1, res->start,
+				     res->start + res->size - 1))
+				continue;
+			if (other != device && (other->group < 0 || other->group != device->group))
+				found->other_group = true;
+			if (n < ROM)
+				add_neighbour(found, format("%s BAR %d", other->address, n));
+			else if (n == ROM)
+				add_neighbour(found, format("%s ROM", other->address));
+			/* The physical function's range holds its virtual functions' BARs. */
+			else if (!device->virtfn)
+				add_neighbour(found, format("%s VF BAR %d", other->address,
+							    n - ROM - 1));
+		}
+	}
+}
+
+/* Is that range, of /proc/iomem, part of what a PCI device has there? */
+static bool is_of_a_device(const struct bus *bus, uint64_t start, uint64_t end)
+{
+	int i, n;
+
+	for (i = 0; i < bus->count; i++)
+		for (n = 0; n < RESOURCES; n++) {
+			const struct resource *res = &bus->device[i].resource[n];
+
+			if (res->size && (res->flags & RESOURCE_MEMORY) &&
+			    start >= res->start && end < res->start + res->size)
+				return true;
+		}
+	return false;
+}
+
+/*
+ * What is no PCI device: an interrupt controller, firmware's own. The addresses
+ * are all 0 for who is not root.
+ */
+static void find_others(const struct bus *bus, uint64_t page, struct neighbours *found)
+{
+	FILE *iomem = fopen("/proc/iomem", "re");
+	uint64_t page_end = page + page_size() - 1;
+	char line[256];
+
+	while (iomem && fgets(line, sizeof(line), iomem)) {
+		unsigned long long start, end;
+		int name = 0;
+
+		line[strcspn(line, "\n")] = '\0';
+		if (sscanf(line, " %llx-%llx : %n", &start, &end, &name) < 2 || !name ||
+		    !overlap(page, page_end, start, end) || (start <= page && end >= page_end) ||
+		    is_of_a_device(bus, start, end) ||
+		    /* What vfio-pci and this driver lay over the rest of a page. */
+		    !strncmp(line + name, "subpage_vfio_pci ", strlen("subpage_vfio_pci ")) ||
+		    !strcmp(line + name, "vfio sub-page reserved"))
+			continue;
+		add_neighbour(found, format("%s", line + name));
+	}
+	if (iomem)
+		fclose(iomem);
+}
+
+/* What helps a BAR that the driver has not given a page. %1$s: the device; %2$d: bits of a page. */
+#define TURN_ON "echo 1 > /sys/module/" OURS "/parameters/realign"
+#define REBIND "subpage-vfio unbind %1$s; subpage-vfio bind %1$s"
+static const char * const state_help[REASONS] = {
+	[REASON_REALIGN_OFF] = TURN_ON "; " REBIND,
+	[REASON_TRAP] = TURN_ON "; " REBIND,
+	[REASON_NO_SPACE] = "boot with pci=realloc,resource_alignment=%2$d@%1$s",
+	[REASON_FAILED] = "dmesg | grep %1$s",
+	[REASON_LOST] = "subpage-vfio unbind %1$s; echo 1 > /sys/bus/pci/devices/%1$s/remove; "
+			"echo 1 > /sys/bus/pci/rescan; subpage-vfio bind %1$s",
+};
+
+static int page_order(void)
+{
+	return __builtin_ctzll(page_size());
+}
+
+/* The driver knows: it has tried. */
+static void judge_claimed(const struct device *device, int bar, struct part *part)
+{
+	char state[32], reason[200];
+
+	device_read_bar(device, bar, "state", state, sizeof(state));
+	device_read_bar(device, bar, "reason", reason, sizeof(reason));
+	part->why = format("%s", reason);
+	if (!strcmp(state, "in_place") || !strcmp(state, "moved")) {
+		part->reason = REASON_OWN_PAGE;
+		part->mappable = MAPPABLE_NOW;
+		return;
+	}
+	part->reason = reason_of_state(state);
+	part->mappable = MAPPABLE_NO;
+	if (state_help[part->reason])
+		part->help = format(state_help[part->reason], device->address, page_order());
+}
+
+static bool is_claim_candidate(const struct device *device, int bar)
+{
+	char state[32];
+
+	return device_read_bar(device, bar, "state", state, sizeof(state)) >= 0;
+}
+
+static void set(struct part *part, enum mappable mappable, enum reason reason, char *why, char *help)
+{
+	part->mappable = mappable;
+	part->reason = reason;
+	part->why = why;
+	part->help = help;
+}
+
+/* The BAR as a whole, as if there were no MSI-X table. */
+static void judge_bar(const struct device *device, int bar, const struct neighbours *neighbours,
+		      struct part *part)
+{
+	const struct resource *res = &device->resource[bar];
+	bool on_a_page = res->start % page_size() == 0;
+
+	if (device->bridge)
+		set(part, MAPPABLE_NO, REASON_BRIDGE, format("a bridge: VFIO takes none"), NULL);
+	else if (is_claim_candidate(device, bar))
+		judge_claimed(device, bar, part);
+	else if (!has_address(res))
+		set(part, MAPPABLE_NO, REASON_UNASSIGNED, format("it has no address"), NULL);
+	else if (res->size >= page_size())
+		set(part, MAPPABLE_NOW, REASON_WHOLE_PAGES, format("a page or more"), NULL);
+	else if (on_a_page && !neighbours->count)
+		set(part, MAPPABLE_NOW, REASON_ALONE,
+		    format("alone on its page, as long as nothing is placed beside it"), NULL);
+	else if (device->virtfn)
+		set(part, MAPPABLE_NO, REASON_VIRTFN,
+		    format("a virtual function: the physical function places it"), NULL);
+	else if (res->flags & (RESOURCE_FIXED | RESOURCE_ENHANCED))
+		set(part, MAPPABLE_NO, REASON_FIXED, format("the device cannot move it"), NULL);
+	else
+		set(part, MAPPABLE_WITH_OURS, neighbours->count ? REASON_SHARED_PAGE : REASON_NOT_ON_A_PAGE,
+		    format(neighbours->count ? "shares its page" : "does not start on a page"),
+		    format("subpage-vfio bind %s", device->address));
+}
+
+int bar_for_msix(const struct device *device)
+{
+	int bar, smallest = -1;
+
+	for (bar = 0; bar < BARS; bar++) {
+		const struct resource *res = &device->resource[bar];
+
+		if (!res->size && !(bar && device->resource[bar - 1].size &&
+				    device->resource[bar - 1].flags & RESOURCE_64BIT))
+			return bar;
+		if (bar_exists(device, bar) && (smallest < 0 ||
+						res->size < device->resource[smallest].size))
+			smallest = bar;
+	}
+	return smallest;
+}
+
+/* What of the BAR lies on the pages of its MSI-X table; size 0: there is none. */
+static void table_pages(const struct device *device, int bar, uint64_t *offset, uint64_t *size)
+{
+	uint64_t mask = page_size() - 1, end;
+
+	*offset = *size = 0;
+	if (device->msix != MSIX_PRESENT || device->msix_bar != bar || !device->msix_size ||
+	    device->msix_offset >= device->resource[bar].size)
+		return;
+	*offset = device->msix_offset & ~mask;
+	end = (device->msix_offset + (uint64_t)device->msix_size + mask) & ~mask;
+	if (end > device->resource[bar].size)
+		end = device->resource[bar].size;
+	*size = end - *offset;
+}
+
+/* A BAR that is made for an MSI-X table alone is no larger: 2048 vectors and their pending bits. */
+#define TABLE_BAR_MAX 65536
+
+/*
+ * Has the table these pages for itself? Devices that follow the PCI specification's
+ * advice keep 4K around it free of registers, and where it starts a small BAR, registers
+ * are in another.
+ */
+static bool has_table_alone(const struct device *device, uint64_t offset, uint64_t size)
+{
+	uint64_t advised = (device->msix_size + 4095ull) & ~4095ull;
+
+	if (!device->msix_offset && device->resource[device->msix_bar].size <= TABLE_BAR_MAX)
+		return true;
+	return device->msix_offset == offset && size <= advised;
+}
+
+bool bar_needs_relocation(const struct device *device)
+{
+	uint64_t offset, size;
+
+	if (device->msix != MSIX_PRESENT || device->msix_bar < 0 || device->msix_bar >= BARS)
+		return false;
+	table_pages(device, device->msix_bar, &offset, &size);
+	return size && !has_table_alone(device, offset, size);
+}
+
+static char *relocation(const struct device *device)
+{
+	int bar = bar_for_msix(device);
+
+	if (bar < 0)
+		return NULL;
+	return format("-device vfio-pci,host=%s,x-msix-relocation=bar%d", device->address, bar);
+}
+
+static char *join(char *first, char *second)
+{
+	char *both;
+
+	if (!first || !second)
+		return first ? first : second;
+	both = format("%s; %s", first, second);
+	free(first);
+	free(second);
+	return both;
+}
+
+/* The driver hides the table: which value of msix_mmap= would show it. */
+static char *msix_option(const struct device *device)
+{
+	char now[256] = "";
+
+	sysfs_read("/sys/module/" OURS "/parameters/msix_mmap", now, sizeof(now));
+	if (strstr(now, device->address))
+		return format("take %s out of msix_mmap=; subpage-vfio unbind %s; subpage-vfio bind %s",
+			      device->address, device->address, device->address);
+	/* Where this does not help the host does not isolate MSIs: the administrator has to decide. */
+	if (!strncmp(now, "isolated", strlen("isolated")))
+		return format("echo %s,always@%s > /sys/module/" OURS "/parameters/msix_mmap; "
+			      "subpage-vfio unbind %s; subpage-vfio bind %s",
+			      now, device->address, device->address, device->address);
+	return format("echo isolated > /sys/module/" OURS "/parameters/msix_mmap; "
+		      "subpage-vfio unbind %s; subpage-vfio bind %s",
+		      device->address, device->address);
+}
+
+static bool hides_table(const struct device *device)
+{
+	char state[32] = "";
+
+	device_read(device, OURS "/msix_state", state, sizeof(state));
+	return !strcmp(state, "hidden");
+}
+
+static void judge_table(const struct device *device, const struct part *bar, struct part *part)
+{
+	char reason[200] = "";
+
+	device_read(device, OURS "/msix_reason", reason, sizeof(reason));
+	if (has_table_alone(device, part->offset, part->size))
+		set(part, MAPPABLE_NOT_NEEDED, REASON_MSIX_ALONE,
+		    format("the MSI-X table, which the VMM emulates, and most likely no registers"), NULL);
+	else if (hides_table(device))
+		set(part, MAPPABLE_WITH_OPTION, REASON_MSIX_HIDDEN,
+		    format("the MSI-X table is on this page, and the driver hides it: %s", reason),
+		    join(msix_option(device), relocation(device)));
+	else if (bar->mappable == MAPPABLE_WITH_OURS)
+		set(part, MAPPABLE_WITH_OURS, bar->reason,
+		    format("%s, and the MSI-X table is on it", bar->why),
+		    join(format("%s", bar->help), relocation(device)));
+	else
+		set(part, MAPPABLE_WITH_OPTION, REASON_MSIX_EMULATED,
+		    format("VFIO maps it, but a VMM lays its own MSI-X table over part of this page"),
+		    relocation(device));
+}
+
+/* A part that shares the answer for the whole BAR. */
+static void add_part(struct verdict *verdict, const struct part *bar, uint64_t offset, uint64_t size)
+{
+	struct part *part = &verdict->part[verdict->parts];
+
+	if (!size)
+		return;
+	verdict->parts++;
+	*part = *bar;
+	part->offset = offset;
+	part->size = size;
+	part->why = format("%s", bar->why);
+	part->help = bar->help ? format("%s", bar->help) : NULL;
+}
+
+void bar_judge(const struct bus *bus, const struct device *device, int bar, struct verdict *verdict)
+{
+	const struct resource *res = &device->resource[bar];
+	uint64_t page = res->start & ~(page_size() - 1), table, table_size;
+	struct part whole = { 0 }, pages = { 0 };
+	bool hidden = hides_table(device);
+	int i;
+
+	*verdict = (struct verdict) { 0 };
+	if (has_address(res) && res->size < page_size()) {
+		find_devices(bus, device, bar, page, &verdict->neighbours);
+		find_others(bus, page, &verdict->neighbours);
+	}
+	judge_bar(device, bar, &verdict->neighbours, &whole);
+	table_pages(device, bar, &table, &table_size);
+	if (!table_size || whole.mappable == MAPPABLE_NO) {
+		add_part(verdict, &whole, 0, res->size);
+	} else {
+		add_part(verdict, &whole, 0, table);
+		pages.offset = table;
+		pages.size = table_size;
+		judge_table(device, &whole, &pages);
+		verdict->part[verdict->parts++] = pages;
+		add_part(verdict, &whole, table + table_size, res->size - table - table_size);
+	}
+	for (i = 0; i < verdict->parts; i++)
+		verdict->part[i].mapped = whole.mappable == MAPPABLE_NOW &&
+			!(hidden && verdict->part[i].offset < table + table_size &&
+			  verdict->part[i].offset + verdict->part[i].size > table);
+	free(whole.why);
+	free(whole.help);
+}
+
+void bar_verdict_free(struct verdict *verdict)
+{
+	int i;
+
+	for (i = 0; i < verdict->neighbours.count; i++)
+		free(verdict->neighbours.name[i]);
+	free(verdict->neighbours.name);
+	for (i = 0; i < verdict->parts; i++) {
+		free(verdict->part[i].why);
+		free(verdict->part[i].help);
+	}
+}

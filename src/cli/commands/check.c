@@ -1,0 +1,533 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bus/bar.h"
+#include "commands/check.h"
+#include "guest/qmp.h"
+#include "guest/vfio_user.h"
+#include "print/output.h"
+#include "print/table.h"
+
+enum {
+	COL_PID, COL_COMMAND, COL_VM, COL_EXITS, COL_MONITOR, COL_HELD, COL_DRIVER, COL_CODE, COL_HELP,
+	COL_GUEST_START,
+	/* From here on what people see; the last one is a sentence. */
+	COL_ADDRESS, COL_BAR, COL_OFFSET, COL_SIZE, COL_MAPPED, COL_DIRECT, COL_REASON,
+};
+
+static const struct column columns[] = {
+	[COL_PID] = { "PID", COLUMN_NUMBER, SHOWN_IF_FLAT, "the process" },
+	[COL_COMMAND] = { "COMMAND", COLUMN_TEXT, HIDDEN, "its name" },
+	[COL_VM] = { "KVM", COLUMN_BOOL, HIDDEN, "does it run a guest under KVM?" },
+	[COL_EXITS] = { "MMIO_EXITS", COLUMN_NUMBER, HIDDEN,
+		"accesses a second that left this guest for its VMM; empty: KVM does not tell" },
+	[COL_MONITOR] = { "MONITOR", COLUMN_BOOL, HIDDEN, "has QEMU's monitor told where the guest has its BARs?" },
+	[COL_HELD] = { "HELD", COLUMN_TEXT, HIDDEN, "yes, or unsure: its group is open, and there are others in it" },
+	[COL_DRIVER] = DRIVER_COLUMN(HIDDEN),
+	[COL_CODE] = CODE_COLUMN(HIDDEN),
+	[COL_HELP] = HELP_COLUMN(HIDDEN),
+	[COL_GUEST_START] = { "GUEST_START", COLUMN_HEX, HIDDEN,
+		"where the guest has put the BAR; empty: nowhere, or unknown" },
+	[COL_ADDRESS] = ADDRESS_COLUMN(SHOWN),
+	[COL_BAR] = BAR_COLUMN(SHOWN),
+	[COL_OFFSET] = PART_OFFSET_COLUMN(SHOWN),
+	[COL_SIZE] = PART_SIZE_COLUMN(SHOWN),
+	[COL_MAPPED] = { "MAPPED", COLUMN_TEXT, SHOWN, "has the process mapped it: yes, no or unsure" },
+	[COL_DIRECT] = { "DIRECT", COLUMN_TEXT, SHOWN,
+		"is an access a load or a store, without exit and system call: yes, no or unsure" },
+	[COL_REASON] = REASON_COLUMN(SHOWN),
+	{ 0 }
+};
+
+/* The answer for one part of a BAR in one process. */
+struct answer {
+	enum mapped mapped, direct;
+	enum reason reason;
+	char *why, *help;
+};
+
+static const char * const answer_text[] = {
+	[MAPPED_NO] = "no", [MAPPED_UNSURE] = "unsure", [MAPPED_YES] = "yes",
+};
+
+static const enum colour answer_colour[] = {
+	[MAPPED_NO] = BAD, [MAPPED_UNSURE] = BETTER, [MAPPED_YES] = GOOD,
+};
+
+/* What is known of one process. */
+struct look {
+	struct vfio_user user;
+	struct guest_map map;
+	bool monitor;		/* the map is from its monitor ... */
+	char *no_monitor;	/* ... or why not */
+	int64_t exits;		/* a second; -1: unknown */
+};
+
+static void say(struct answer *answer, enum mapped direct, enum reason reason, char *why, char *help)
+{
+	answer->direct = direct;
+	answer->reason = reason;
+	answer->why = why;
+	answer->help = help;
+}
+
+static bool is_qemu(const struct vfio_user *user)
+{
+	return !strncmp(user->name, "qemu", 4) || !strncmp(user->name, "kvm", 3);
+}
+
+/* Did the operator ask QEMU to put the MSI-X table of this device elsewhere? */
+static bool is_relocated(const struct vfio_user *user, const struct device *device)
+{
+	const char *word = vfio_user_word_of(user, device), *option;
+
+	option = word ? strstr(word, "x-msix-relocation") : NULL;
+	return option && !strstr(option, "=off") && !strstr(option, ": \"off\"") &&
+	       !strstr(option, ":\"off\"");
+}
+
+static bool holds_table(const struct device *device, int bar, const struct part *part)
+{
+	return device->msix == MSIX_PRESENT && device->msix_size && device->msix_bar == bar &&
+	       device->msix_offset < part->offset + part->size &&
+	       device->msix_offset + (uint64_t)device->msix_size > part->offset;
+}
+
+static char *relocation_help(const struct device *device)
+{
+	return format("-device vfio-pci,host=%s,x-msix-relocation=bar%d", device->address,
+		      bar_for_msix(device));
+}
+
+#define OWN_PORT "put the device behind a pcie-root-port of its own"
+
+static char *guest_help(const struct device *device)
+{
+	int order = __builtin_ctzll(sysconf(_SC_PAGESIZE));
+	const char *also = "";
+
+	if (strcmp(device->driver, OURS))
+		also = "; subpage-vfio bind makes the BAR a page long";
+	return format("boot the guest with pci=resource_alignment=%d@pci:0:0, or " OWN_PORT "%s", order, also);
+}
+
+/* The process has mapped it, and QEMU's monitor tells what the guest sees. */
+static void answer_from_monitor(const struct look *look, const struct device *device, int bar,
+				const struct part *part, struct answer *answer)
+{
+	uint64_t page = sysconf(_SC_PAGESIZE), start, covered;
+	bool kvm = look->user.vm >= 0;
+
+	if (!guest_bar_address(&look->map, device->address, bar, &start)) {
+		say(answer, MAPPED_NO, REASON_GUEST_OFF, format("the guest has not switched this BAR on"), NULL);
+		return;
+	}
+	covered = guest_bar_covered(&look->map, device->address, bar, part->offset, part->size, kvm);
+	if (covered >= part->size)
+		say(answer, MAPPED_YES, REASON_DIRECT, format("the guest reaches it by itself"), NULL);
+	else if (holds_table(device, bar, part))
+		say(answer, MAPPED_NO, REASON_MSIX_EMULATED,
+		    format("QEMU has laid its own MSI-X table over part of this page, and KVM maps only whole pages"),
+		    relocation_help(device));
+	else if ((start + part->offset) % page)
+		say(answer, MAPPED_NO, REASON_GUEST_NOT_ON_PAGE,
+		    format("the guest has put this BAR at 0x%llx, not on a page of the host, so KVM cannot map it",
+			   (unsigned long long)start), guest_help(device));
+	else
+		say(answer, MAPPED_NO, REASON_GUEST_COVERED,
+		    format("in the guest something else lies over part of this page"),
+		    device->resource[bar].size < page ? guest_help(device) : NULL);
+}
+
+/* Is a BAR a page long for the guest, too? A guest puts it on a multiple of its size. */
+static bool is_page_for_guest(const struct device *device, int bar)
+{
+	uint64_t page = sysconf(_SC_PAGESIZE);
+	char own[24], option[256];
+
+	if (device->resource[bar].size >= page)
+		return true;
+	return device_read_bar(device, bar, "size", own, sizeof(own)) > 0 &&
+	       sysfs_read("/sys/module/" OURS "/parameters/bar_size", option, sizeof(option)) > 0 &&
+	       !strstr(option, "exact");
+}
+
+/* The same without a monitor: what is sure, and what is likely. */
+static void answer_from_outside(const struct look *look, const struct device *device, int bar,
+				const struct part *part, struct answer *answer)
+{
+	const struct vfio_user *user = &look->user;
+
+	if (user->vm < 0)
+		say(answer, MAPPED_YES, REASON_DIRECT, format("the process reaches it by loads and stores"), NULL);
+	else if (holds_table(device, bar, part) && is_qemu(user) && !is_relocated(user, device))
+		say(answer, MAPPED_NO, REASON_MSIX_EMULATED,
+		    format("QEMU lays its own MSI-X table over part of this page, and KVM maps only whole pages"),
+		    relocation_help(device));
+	else if (!is_page_for_guest(device, bar))
+		say(answer, MAPPED_UNSURE, REASON_GUEST_UNKNOWN,
+		    format("only where the guest has put this BAR on a page of the host; %s",
+			   look->no_monitor), guest_help(device));
+	else if (holds_table(device, bar, part) && !is_qemu(user))
+		say(answer, MAPPED_UNSURE, REASON_GUEST_UNKNOWN,
+		    format("only if the VMM has its own MSI-X table elsewhere"), NULL);
+	else
+		say(answer, MAPPED_YES, REASON_LIKELY_DIRECT,
+		    format("it is mapped and fills whole pages; %s", look->no_monitor), NULL);
+}
+
+static enum mapped has_mapped(const struct bus *bus, const struct look *look, const struct device *device,
+			      int bar, const struct part *part)
+{
+	uint64_t start;
+
+	/* QEMU knows whose mapping it is, as long as the guest has the BAR on. */
+	if (look->monitor && guest_bar_address(&look->map, device->address, bar, &start))
+		return guest_bar_covered(&look->map, device->address, bar, part->offset, part->size,
+					 false) ? MAPPED_YES : MAPPED_NO;
+	return vfio_user_has_mapped(bus, &look->user, device, bar, part->offset, part->size);
+}
+
+static void find_answer(const struct bus *bus, const struct look *look, const struct device *device, int bar,
+			const struct part *part, struct answer *answer)
+{
+	*answer = (struct answer) { .mapped = has_mapped(bus, look, device, bar, part) };
+	if (part->mappable == MAPPABLE_NOT_NEEDED)
+		say(answer, MAPPED_NO, part->reason, format("%s", part->why), NULL);
+	else if (answer->mapped == MAPPED_UNSURE)
+		say(answer, MAPPED_UNSURE, REASON_WHICH_DEVICE,
+		    format("the process has mapped such a BAR, but of which of its devices this kernel does not tell"),
+		    NULL);
+	else if (answer->mapped == MAPPED_YES && look->monitor)
+		answer_from_monitor(look, device, bar, part, answer);
+	else if (answer->mapped == MAPPED_YES)
+		answer_from_outside(look, device, bar, part, answer);
+	else if (part->mapped)
+		say(answer, MAPPED_NO, REASON_VMM_DOES_NOT_MAP,
+		    format("VFIO lets it be mapped (%s), but this process has not done so", part->why),
+		    part->help ? format("%s", part->help) : NULL);
+	else
+		say(answer, MAPPED_NO, part->reason, format("VFIO does not let it be mapped: %s", part->why),
+		    part->help ? format("%s", part->help) : NULL);
+}
+
+static void add_row(struct table *table, const struct look *look, const struct held *held, int bar,
+		    const struct part *part, const struct answer *answer)
+{
+	uint64_t start;
+
+	table_row(table, held->device);
+	table_number(table, COL_PID, look->user.pid);
+	table_text(table, COL_COMMAND, look->user.name);
+	table_bool(table, COL_VM, look->user.vm >= 0);
+	if (look->exits >= 0)
+		table_number(table, COL_EXITS, look->exits);
+	table_bool(table, COL_MONITOR, look->monitor);
+	table_text(table, COL_HELD, held->sure ? "yes" : "unsure");
+	table_number(table, COL_BAR, bar);
+	table_hex(table, COL_OFFSET, part->offset);
+	table_number(table, COL_SIZE, part->size);
+	if (look->monitor && guest_bar_address(&look->map, held->device->address, bar, &start))
+		table_hex(table, COL_GUEST_START, start);
+	table_text(table, COL_MAPPED, answer_text[answer->mapped]);
+	table_text(table, COL_DIRECT, answer_text[answer->direct]);
+	table_colour(table, COL_DIRECT, part->mappable == MAPPABLE_NOT_NEEDED ? PLAIN :
+		     answer_colour[answer->direct]);
+	table_text(table, COL_CODE, reason_code(answer->reason));
+	table_text(table, COL_REASON, answer->why);
+	table_text(table, COL_HELP, answer->help);
+}
+
+static void print_heading(const struct look *look)
+{
+	const struct vfio_user *user = &look->user;
+
+	printf("%sprocess %d%s (%s)", colour_on(STRONG), user->pid, colour_off(), user->name);
+	if (user->vm < 0)
+		printf(", no KVM guest\n");
+	else if (look->exits >= 0)
+		printf(", a KVM guest: %lld MMIO exits a second\n", (long long)look->exits);
+	else
+		printf(", a KVM guest; its MMIO exits are unknown: %s\n", geteuid() ? "only root sees them" :
+		       "mount -t debugfs none /sys/kernel/debug");
+}
+
+static void show(const struct bus *bus, const struct look *look, struct table *all,
+		 const struct options *options)
+{
+	struct table *table = all ? all : table_new("checks", columns, options);
+	char *helps = format("%s", "");
+	int i, bar, n;
+
+	for (i = 0; i < look->user.devices; i++)
+		for (bar = 0; bar < BARS; bar++) {
+			const struct held *held = &look->user.held[i];
+			struct verdict verdict;
+
+			if (!bar_exists(held->device, bar))
+				continue;
+			bar_judge(bus, held->device, bar, &verdict);
+			for (n = 0; n < verdict.parts; n++) {
+				struct answer answer;
+				char *more;
+
+				find_answer(bus, look, held->device, bar, &verdict.part[n], &answer);
+				add_row(table, look, held, bar, &verdict.part[n], &answer);
+				if (answer.help && !strstr(helps, answer.help)) {
+					more = format("%s  helps: %s\n", helps, answer.help);
+					free(helps);
+					helps = more;
+				}
+				free(answer.why);
+				free(answer.help);
+			}
+			bar_verdict_free(&verdict);
+		}
+	if (!all) {
+		print_heading(look);
+		table_end(table, "  ");
+		printf("%s\n", helps);
+	}
+	free(helps);
+}
+
+/* "unix:/run/m.sock,server=on" or a chardev's "socket,id=x,path=/run/m.sock": the path, to free(). */
+static char *socket_path(const char *word)
+{
+	const char *path = strstr(word, "path=");
+
+	if (path)
+		path += strlen("path=");
+	else if (!strncmp(word, "unix:", strlen("unix:")))
+		path = word + strlen("unix:");
+	return path ? format("%.*s", (int)strcspn(path, ","), path) : NULL;
+}
+
+/* Where its command line says that a QMP monitor listens; NULL. The process may have another root than ours. */
+static char *find_monitor(const struct vfio_user *user)
+{
+	const char *word = vfio_user_next_word(user, "-qmp"), *id;
+	char *path = NULL, *inside, *chardev;
+
+	if (word) {
+		path = socket_path(word);
+	} else {
+		word = vfio_user_word_with(user, "mode=control");
+		id = word ? strstr(word, "chardev=") : NULL;
+		if (id) {
+			id += strlen("chardev=");
+			chardev = format("id=%.*s,", (int)strcspn(id, ","), id);
+			word = vfio_user_word_with(user, chardev);
+			path = word ? socket_path(word) : NULL;
+			free(chardev);
+		}
+	}
+	if (!path)
+		return NULL;
+	inside = format("/proc/%d/root%s", user->pid, path);
+	free(path);
+	return inside;
+}
+
+static void ask_monitor(struct look *look, const struct options *options)
+{
+	char *path = options->qmp ? format("%s", options->qmp) : find_monitor(&look->user);
+	int err;
+
+	if (!path) {
+		look->no_monitor = format("QEMU's monitor would tell (--qmp SOCKET)");
+		return;
+	}
+	err = guest_map_read(path, &look->map);
+	look->monitor = !err;
+	if (err && options->qmp)
+		fail(CODE_FAILED, err == -EBUSY ? "another program has it, as libvirt does; leave --qmp out" : NULL,
+		     "QEMU's monitor does not answer at %s: %s", path, strerror(-err));
+	if (err)
+		look->no_monitor = format("QEMU's monitor at %s would tell, but %s", path, err == -EBUSY ?
+					  "another program has it" : strerror(-err));
+	free(path);
+}
+
+static void look_free(struct look *look)
+{
+	vfio_user_free(&look->user);
+	guest_map_free(&look->map);
+	free(look->no_monitor);
+}
+
+static bool look_at(const struct bus *bus, pid_t pid, const struct options *options, struct look *look,
+		    int *error)
+{
+	*look = (struct look) { .exits = -1 };
+	if (!vfio_user_read(bus, pid, &look->user, error))
+		return false;
+	if (look->user.vm >= 0 || options->qmp)
+		ask_monitor(look, options);
+	if (!look->monitor && !look->no_monitor)
+		look->no_monitor = format("no KVM guest");
+	return true;
+}
+
+static void add_look(struct look **looks, int *count, const struct look *look)
+{
+	*looks = allocate(*looks, (*count + 1) * sizeof(**looks));
+	(*looks)[(*count)++] = *look;
+}
+
+static int look_at_all(const struct bus *bus, const struct options *options, struct look **looks)
+{
+	int count = 0, hidden = 0, error;
+	DIR *proc = opendir("/proc");
+	struct dirent *entry;
+
+	while (proc && (entry = readdir(proc))) {
+		struct look look;
+
+		if (!isdigit((unsigned char)entry->d_name[0]) || atoi(entry->d_name) == getpid())
+			continue;
+		if (look_at(bus, atoi(entry->d_name), options, &look, &error))
+			add_look(looks, &count, &look);
+		else
+			look_free(&look);
+		hidden += error == -EACCES;
+	}
+	if (proc)
+		closedir(proc);
+	if (hidden)
+		complain("run it as root to see all", "%d process%s of other users not looked at", hidden,
+			 hidden == 1 ? "" : "es");
+	return count;
+}
+
+static pid_t read_pid(const char *text)
+{
+	unsigned long pid;
+	char *end;
+
+	errno = 0;
+	pid = strtoul(text, &end, 10);
+	if (errno || *end || !isdigit((unsigned char)*text) || !pid || pid > INT32_MAX)
+		fail(CODE_USAGE, "\"subpage-vfio check\" without any looks at all processes",
+		     "\"%s\" is no process id", text);
+	return pid;
+}
+
+static int look_at_named(const struct bus *bus, const struct options *options, struct look **looks)
+{
+	int count = 0, error, i;
+
+	for (i = 0; i < options->devices; i++) {
+		pid_t pid = read_pid(options->device[i]);
+		struct look look;
+
+		if (look_at(bus, pid, options, &look, &error)) {
+			add_look(looks, &count, &look);
+			continue;
+		}
+		if (error == -EACCES)
+			fail(CODE_PERMISSION, "run it as root, or as the owner of the process",
+			     "no permission to look at process %d", pid);
+		if (error)
+			fail(CODE_NO_DEVICE, NULL, "there is no process %d", pid);
+		fail(CODE_NO_DEVICE, "\"subpage-vfio check\" without any finds those that do",
+		     "process %d (%s) holds no VFIO device", pid, look.user.name);
+	}
+	return count;
+}
+
+/* Exits of each guest in one second, all guests in the same. */
+static void count_exits(struct look *looks, int count)
+{
+	int64_t *before = allocate(NULL, (count + 1) * sizeof(*before)), after;
+	bool any = false;
+	int i;
+
+	for (i = 0; i < count; i++) {
+		before[i] = vfio_user_mmio_exits(&looks[i].user);
+		any |= before[i] >= 0;
+	}
+	if (any) {
+		progress("counting exits for a second");
+		sleep(1);
+		progress(NULL);
+	}
+	for (i = 0; i < count; i++) {
+		after = vfio_user_mmio_exits(&looks[i].user);
+		if (before[i] >= 0 && after >= before[i])
+			looks[i].exits = after - before[i];
+	}
+	free(before);
+}
+
+static void check_once(const struct options *options)
+{
+	struct look *looks = NULL;
+	struct table *table;
+	struct bus bus;
+	int count, i;
+
+	bus_scan(&bus);
+	count = options->devices ? look_at_named(&bus, options, &looks) : look_at_all(&bus, options, &looks);
+	count_exits(looks, count);
+	table = table_is_for_people(options) ? NULL : table_new("checks", columns, options);
+	if (options->watch && table_is_for_people(options) && isatty(STDOUT_FILENO))
+		printf("\033[H\033[J");
+	for (i = 0; i < count; i++) {
+		show(&bus, &looks[i], table, options);
+		look_free(&looks[i]);
+	}
+	if (table)
+		table_end(table, "");
+	else if (!count)
+		printf("No process holds a VFIO device.\n");
+	free(looks);
+	bus_free(&bus);
+}
+
+static int check_run(const struct options *options)
+{
+	if (options->qmp && options->devices != 1)
+		fail(CODE_USAGE, "subpage-vfio check --qmp SOCKET PID", "--qmp goes with one process");
+	do {
+		check_once(options);
+		fflush(stdout);
+		if (options->watch)
+			sleep(1);
+	} while (options->watch && !ferror(stdout));
+	return CODE_OK;
+}
+
+static const struct option_use check_options[] = {
+	{ 'q', "ask QEMU's monitor (QMP) at this socket; otherwise one that its command line names" },
+	{ 'w', "look again every other second" },
+	{ 'o', NULL },
+	{ 'r', NULL },
+	{ 'j', NULL },
+	{ 0 }
+};
+
+const struct command check_command = {
+	.name = "check", .run = check_run,
+	.summary = "say which registers of running guests are slow, why, and what helps",
+	.arguments = "[PID...]", .min_arguments = 0, .max_arguments = ANY_NUMBER,
+	.description =
+		"Look at the processes that hold VFIO devices, or at those given: which parts of\n"
+		"which BAR each has mapped, whether its guest reaches them without an exit, how many\n"
+		"MMIO exits the guest has in a second, and what helps. Nothing is disturbed: it reads\n"
+		"/proc, sysfs, KVM's debugfs and, if a socket is known, asks QEMU for its memory map.\n",
+	.option = check_options,
+	.columns = columns,
+	.first_reason = REASON_WHOLE_PAGES, .last_reason = REASON_VMM_DOES_NOT_MAP,
+	.examples =
+		"  subpage-vfio check\n"
+		"  subpage-vfio check --watch 4711\n"
+		"  subpage-vfio check --qmp /run/guest.qmp 4711\n"
+		"  subpage-vfio check --json | jq '.checks[] | select(.direct != \"yes\")'\n",
+};

@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#include <linux/subpage_vfio_pci.h>
+
+#include "bus/vfio.h"
+#include "commands/info.h"
+#include "print/output.h"
+#include "print/table.h"
+
+enum {
+	COL_ADDRESS, COL_DRIVER, COL_GROUP, COL_OPENED, COL_RESET, COL_NAME, COL_INDEX, COL_SIZE, COL_OFFSET,
+	COL_READ, COL_WRITE, COL_MMAP, COL_AREAS, COL_MSIX_MAPPABLE, COL_BAR_STATE, COL_BAR_SIZE, COL_MSIX_STATE,
+	COL_MSIX_OFFSET, COL_MSIX_SIZE, COL_PAGE_SIZE, COL_COUNT, COL_MORE,
+};
+
+static const struct column columns[] = {
+	[COL_ADDRESS] = ADDRESS_COLUMN(HIDDEN),
+	[COL_DRIVER] = DRIVER_COLUMN(HIDDEN),
+	[COL_GROUP] = GROUP_COLUMN(HIDDEN),
+	[COL_OPENED] = { "OPENED_THROUGH", COLUMN_TEXT, HIDDEN, "group, or cdev: the device's own file" },
+	[COL_RESET] = { "CAN_RESET", COLUMN_BOOL, HIDDEN, "has the device a reset of its own?" },
+	[COL_NAME] = { "NAME", COLUMN_TEXT, SHOWN, "of the region (BAR 0, ROM, config) or kind of interrupt (MSI-X)" },
+	[COL_INDEX] = { "INDEX", COLUMN_NUMBER, HIDDEN, "VFIO's number of it" },
+	[COL_SIZE] = { "SIZE", COLUMN_BYTES, SHOWN, "of the region" },
+	[COL_OFFSET] = { "OFFSET", COLUMN_HEX, HIDDEN, "of the region in the device's file" },
+	[COL_READ] = { "READ", COLUMN_BOOL, SHOWN, "may it be read?" },
+	[COL_WRITE] = { "WRITE", COLUMN_BOOL, SHOWN, "may it be written?" },
+	[COL_MMAP] = { "MMAP", COLUMN_BOOL, SHOWN, "may it be mapped?" },
+	[COL_AREAS] = { "AREAS", COLUMN_TEXT, HIDDEN, "the parts that alone may be mapped; empty: all of it" },
+	[COL_MSIX_MAPPABLE] = { "MSIX_MAPPABLE", COLUMN_BOOL, HIDDEN,
+		"does VFIO say that the MSI-X table may be mapped, too?" },
+	[COL_BAR_STATE] = { "BAR_STATE", COLUMN_TEXT, HIDDEN, "what the driver did for it: in_place, moved, busy ..." },
+	[COL_BAR_SIZE] = { "BAR_SIZE", COLUMN_NUMBER, HIDDEN,
+		"bytes of the BAR that are the device's; the region may be longer, to the end of the page" },
+	[COL_MSIX_STATE] = { "MSIX_STATE", COLUMN_TEXT, HIDDEN, "none, hidden, eeh, isolated or always" },
+	[COL_MSIX_OFFSET] = { "MSIX_OFFSET", COLUMN_HEX, HIDDEN, "of the MSI-X table in the BAR" },
+	[COL_MSIX_SIZE] = { "MSIX_SIZE", COLUMN_NUMBER, HIDDEN, "of the MSI-X table, bytes" },
+	[COL_PAGE_SIZE] = { "PAGE_SIZE", COLUMN_NUMBER, HIDDEN, "of the host, bytes" },
+	[COL_COUNT] = { "COUNT", COLUMN_NUMBER, SHOWN, "how many interrupts of that kind" },
+	[COL_MORE] = { "MORE", COLUMN_TEXT, SHOWN, "its capabilities, in words" },
+	{ 0 }
+};
+
+static const char * const bar_state[] = {
+	[SUBPAGE_BAR_NONE] = "none",
+	[SUBPAGE_BAR_IN_PLACE] = "in_place",
+	[SUBPAGE_BAR_MOVED] = "moved",
+	[SUBPAGE_BAR_UNASSIGNED] = "unassigned",
+	[SUBPAGE_BAR_VIRTFN] = "virtfn",
+	[SUBPAGE_BAR_FIXED] = "fixed",
+	[SUBPAGE_BAR_BUSY] = "busy",
+	[SUBPAGE_BAR_REALIGN_OFF] = "realign_off",
+	[SUBPAGE_BAR_NO_SPACE] = "no_space",
+	[SUBPAGE_BAR_FAILED] = "failed",
+	[SUBPAGE_BAR_LOST] = "lost",
+	[SUBPAGE_BAR_TRAP] = "trap",
+};
+
+static const char * const msix_state[] = {
+	[SUBPAGE_MSIX_NONE] = "none",
+	[SUBPAGE_MSIX_HIDDEN] = "hidden",
+	[SUBPAGE_MSIX_EEH] = "eeh",
+	[SUBPAGE_MSIX_ISOLATED] = "isolated",
+	[SUBPAGE_MSIX_ALWAYS] = "always",
+};
+
+/* A newer driver may know states that this program does not. */
+static const char *name_of(const char * const *names, size_t count, unsigned int i)
+{
+	return i < count ? names[i] : "unknown";
+}
+
+#define NAME(names, i) name_of(names, sizeof(names) / sizeof((names)[0]), i)
+
+static const char *region_name(unsigned int index, char *text, size_t size)
+{
+	if (index < VFIO_PCI_ROM_REGION_INDEX)
+		snprintf(text, size, "BAR %u", index);
+	else if (index < VFIO_PCI_NUM_REGIONS)
+		snprintf(text, size, "%s", index == VFIO_PCI_ROM_REGION_INDEX ? "ROM" :
+			 index == VFIO_PCI_CONFIG_REGION_INDEX ? "config" : "VGA");
+	else
+		snprintf(text, size, "region %u", index);
+	return text;
+}
+
+static const char *irq_name(unsigned int index, char *text, size_t size)
+{
+	static const char * const name[] = { "INTx", "MSI", "MSI-X", "error", "request" };
+
+	if (index < sizeof(name) / sizeof(name[0]))
+		return name[index];
+	snprintf(text, size, "irq %u", index);
+	return text;
+}
+
+/* Put one more sentence behind the others. */
+static void say_more(char **text, char *more)
+{
+	char *longer = *text ? format("%s; %s", *text, more) : format("%s", more);
+
+	free(*text);
+	free(more);
+	*text = longer;
+}
+
+/* What the driver itself says of a BAR: where there is nothing to explain VFIO tells nothing. */
+static void add_driver(struct table *table, const struct device *device, const struct vfio_region_info *info,
+		       char **more)
+{
+	uint64_t size = device->resource[info->index].size;
+	char state[32];
+
+	table_number(table, COL_BAR_SIZE, size);
+	if (device_read_bar(device, info->index, "state", state, sizeof(state)) <= 0)
+		return;
+	table_text(table, COL_BAR_STATE, state);
+	say_more(more, format("sub-page: BAR %s", state));
+	if (size < info->size)
+		say_more(more, format("%llu bytes are the device's", (unsigned long long)size));
+}
+
+static void add_cap(struct table *table, const struct vfio_info_cap_header *cap, char **more)
+{
+	unsigned int i;
+
+	if (cap->id == VFIO_REGION_INFO_CAP_SPARSE_MMAP) {
+		const struct vfio_region_info_cap_sparse_mmap *sparse = (const void *)cap;
+		char *areas = format("%s", "");
+
+		for (i = 0; i < sparse->nr_areas; i++) {
+			char *longer = format("%s%s0x%llx-0x%llx", areas, i ? "," : "",
+					      sparse->areas[i].offset,
+					      sparse->areas[i].offset + sparse->areas[i].size - 1);
+
+			free(areas);
+			areas = longer;
+		}
+		table_text(table, COL_AREAS, areas);
+		say_more(more, format("only %s", *areas ? areas : "nothing"));
+		free(areas);
+	} else if (cap->id == VFIO_REGION_INFO_CAP_MSIX_MAPPABLE) {
+		table_bool(table, COL_MSIX_MAPPABLE, true);
+		say_more(more, format("the MSI-X table, too"));
+	} else if (cap->id == VFIO_REGION_INFO_CAP_SUBPAGE) {
+		const struct vfio_region_info_cap_subpage *subpage = (const void *)cap;
+
+		table_text(table, COL_MSIX_STATE, NAME(msix_state, subpage->msix_state));
+		table_number(table, COL_PAGE_SIZE, subpage->page_size);
+		say_more(more, format("capability of the driver: BAR %s", NAME(bar_state, subpage->bar_state)));
+		if (subpage->msix_state == SUBPAGE_MSIX_NONE)
+			return;
+		table_hex(table, COL_MSIX_OFFSET, subpage->msix_offset);
+		table_number(table, COL_MSIX_SIZE, subpage->msix_size);
+		say_more(more, format("MSI-X table %s, at 0x%x, %u bytes",
+				      NAME(msix_state, subpage->msix_state), subpage->msix_offset,
+				      subpage->msix_size));
+	} else {
+		say_more(more, format("capability %u version %u", cap->id, cap->version));
+	}
+}
+
+static void add_device(struct table *table, const struct device *device, const struct vfio *vfio,
+		       const struct vfio_device_info *info)
+{
+	table_row(table, device);
+	table_text(table, COL_OPENED, vfio->container < 0 ? "cdev" : "group");
+	table_bool(table, COL_RESET, info->flags & VFIO_DEVICE_FLAGS_RESET);
+}
+
+static void add_region(struct table *table, const struct device *device, const struct vfio_region_info *info)
+{
+	bool mmap = info->flags & VFIO_REGION_INFO_FLAG_MMAP;
+	const struct vfio_info_cap_header *cap;
+	char name[32], *more = NULL;
+
+	table_text(table, COL_NAME, region_name(info->index, name, sizeof(name)));
+	table_number(table, COL_INDEX, info->index);
+	table_number(table, COL_SIZE, info->size);
+	table_hex(table, COL_OFFSET, info->offset);
+	table_bool(table, COL_READ, info->flags & VFIO_REGION_INFO_FLAG_READ);
+	table_bool(table, COL_WRITE, info->flags & VFIO_REGION_INFO_FLAG_WRITE);
+	table_bool(table, COL_MMAP, mmap);
+	table_colour(table, COL_MMAP, mmap ? GOOD : PLAIN);
+	if (info->index < BARS)
+		add_driver(table, device, info, &more);
+	for (cap = vfio_first_cap(info); cap; cap = vfio_next_cap(info, cap))
+		add_cap(table, cap, &more);
+	table_text(table, COL_MORE, more);
+	free(more);
+}
+
+static int info_run(const struct options *options)
+{
+	struct table *table = table_new("info", columns, options);
+	struct vfio_device_info info;
+	const struct device *device;
+	struct vfio vfio;
+	struct bus bus;
+	unsigned int i;
+	char name[32];
+
+	bus_scan(&bus);
+	device = bus_find(&bus, options->device[0]);
+	vfio_open(&bus, device, &vfio);
+	vfio_device_info(&vfio, &info);
+	if (table_is_for_people(options))
+		printf("%s%s%s  driver %s, opened through its %s, %s be reset\n", colour_on(STRONG),
+		       device->address, colour_off(), device->driver,
+		       vfio.container < 0 ? "cdev" : "group",
+		       info.flags & VFIO_DEVICE_FLAGS_RESET ? "can" : "cannot");
+
+	for (i = 0; i < info.num_regions; i++) {
+		struct vfio_region_info *found = vfio_region(&vfio, i);
+
+		if (found && found->size) {
+			add_device(table, device, &vfio, &info);
+			add_region(table, device, found);
+		}
+		free(found);
+	}
+	for (i = 0; i < info.num_irqs; i++) {
+		struct vfio_irq_info irq = { .argsz = sizeof(irq), .index = i };
+
+		if (ioctl(vfio.device, VFIO_DEVICE_GET_IRQ_INFO, &irq) || !irq.count)
+			continue;
+		add_device(table, device, &vfio, &info);
+		table_text(table, COL_NAME, irq_name(i, name, sizeof(name)));
+		table_number(table, COL_INDEX, i);
+		table_number(table, COL_COUNT, irq.count);
+	}
+	vfio_close(&vfio);
+	table_end(table, "  ");
+	bus_free(&bus);
+	return CODE_OK;
+}
+
+static const struct option_use info_options[] = {
+	{ 'o', NULL },
+	{ 'r', NULL },
+	{ 'j', NULL },
+	{ 0 }
+};
+
+const struct command info_command = {
+	.name = "info", .run = info_run,
+	.summary = "show what user space is told of a device",
+	.arguments = "DEVICE", .min_arguments = 1, .max_arguments = 1,
+	.description =
+		"Open a device through VFIO, as a VMM does, and show what it is told of it: the\n"
+		"regions, which of them can be mapped, their capabilities, the interrupts. The\n"
+		"device must be bound to a VFIO driver and not be in use; opening it resets it,\n"
+		"if it can be reset.\n",
+	.option = info_options,
+	.columns = columns,
+	.examples =
+		"  subpage-vfio info 0000:01:00.0\n"
+		"  subpage-vfio info -o NAME,MMAP,BAR_STATE 01:00.0\n",
+};

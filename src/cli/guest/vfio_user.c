@@ -1,0 +1,484 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "bus/bar.h"
+#include "guest/vfio_user.h"
+#include "print/output.h"
+
+/* As vfio-pci lays regions out in a device's file. */
+#define REGION_SHIFT 40
+
+#define DEVICE_LINK "anon_inode:[vfio-device]"
+#define VM_LINK "anon_inode:kvm-vm"
+
+/* What a process's open files tell while they are read. */
+struct files {
+	int groups, devices;	/* descriptors of groups; of devices got from them ... */
+	int named;		/* ... of which the kernel tells the device */
+	int *group;
+};
+
+static struct device *find_device(const struct bus *bus, const char *address)
+{
+	int i;
+
+	for (i = 0; i < bus->count; i++)
+		if (!strcmp(bus->device[i].address, address))
+			return &bus->device[i];
+	return NULL;
+}
+
+static void add_device(struct vfio_user *user, const struct device *device, bool sure)
+{
+	int i;
+
+	for (i = 0; i < user->devices; i++)
+		if (user->held[i].device == device) {
+			user->held[i].sure |= sure;
+			return;
+		}
+	user->held = allocate(user->held, (user->devices + 1) * sizeof(*user->held));
+	user->held[user->devices++] = (struct held) { device, sure };
+}
+
+/* The file's name depends on who looks, and from which root; its number does not. */
+static void add_character_device(const struct bus *bus, dev_t number, struct vfio_user *user,
+				 struct files *files)
+{
+	char path[64], target[PATH_MAX], *end;
+	const struct device *device;
+
+	snprintf(path, sizeof(path), "/sys/dev/char/%u:%u", major(number), minor(number));
+	if (!realpath(path, target))
+		return;
+	end = strstr(target, "/vfio-dev/");
+	if (end) {
+		*end = '\0';
+		device = find_device(bus, strrchr(target, '/') + 1);
+		if (device)
+			add_device(user, device, true);
+		return;
+	}
+	end = strstr(target, "/virtual/vfio/");
+	if (!end)
+		return;
+	end += strlen("/virtual/vfio/");
+	if (!strncmp(end, "noiommu-", strlen("noiommu-")))
+		end += strlen("noiommu-");
+	files->group = allocate(files->group, (files->groups + 1) * sizeof(*files->group));
+	files->group[files->groups++] = atoi(end);
+}
+
+/* Kernels since 6.18 say which device an open file is, though not of a mapping. */
+static void add_device_file(const struct bus *bus, struct vfio_user *user, const char *fd,
+			    struct files *files)
+{
+	char path[64], line[PATH_MAX], *slash;
+	const struct device *device;
+	FILE *info;
+
+	files->devices++;
+	snprintf(path, sizeof(path), "/proc/%d/fdinfo/%.16s", user->pid, fd);
+	info = fopen(path, "re");
+	while (info && fgets(line, sizeof(line), info)) {
+		if (strncmp(line, "vfio-device-syspath:", strlen("vfio-device-syspath:")))
+			continue;
+		line[strcspn(line, "\n")] = '\0';
+		slash = strrchr(line, '/');
+		device = slash ? find_device(bus, slash + 1) : NULL;
+		if (device) {
+			add_device(user, device, true);
+			files->named++;
+		}
+	}
+	if (info)
+		fclose(info);
+}
+
+static int read_files(const struct bus *bus, struct vfio_user *user, struct files *files)
+{
+	char path[320], target[64];
+	struct dirent *entry;
+	struct stat file;
+	ssize_t n;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", user->pid);
+	dir = opendir(path);
+	if (!dir)
+		return -errno;
+	while ((entry = readdir(dir))) {
+		snprintf(path, sizeof(path), "/proc/%d/fd/%s", user->pid, entry->d_name);
+		n = readlink(path, target, sizeof(target) - 1);
+		if (n < 0)
+			continue;
+		target[n] = '\0';
+		if (!strcmp(target, DEVICE_LINK))
+			add_device_file(bus, user, entry->d_name, files);
+		else if (!strcmp(target, VM_LINK))
+			user->vm = atoi(entry->d_name);
+		else if (!stat(path, &file) && S_ISCHR(file.st_mode))
+			add_character_device(bus, file.st_rdev, user, files);
+	}
+	closedir(dir);
+	return 0;
+}
+
+/*
+ * Older kernels do not tell which devices of a group are open: all that VFIO drivers
+ * have, if there are as many of them as open files, or those on the command line.
+ */
+static void add_group_devices(const struct bus *bus, struct vfio_user *user, const struct files *files)
+{
+	int i, n, before = user->devices, found = 0;
+
+	if (files->named == files->devices)
+		return;
+	for (i = 0; i < files->groups; i++)
+		for (n = 0; n < bus->count; n++) {
+			const struct device *device = &bus->device[n];
+
+			if (device->group != files->group[i] || !device_is_vfio(device))
+				continue;
+			add_device(user, device, vfio_user_word_of(user, device));
+			found++;
+		}
+	for (i = before; i < user->devices; i++)
+		user->held[i].sure |= found == files->devices;
+}
+
+/* The text of /proc/PID/NAME, two 0 behind it; it tells no size before. */
+static char *read_text(pid_t pid, const char *name)
+{
+	char path[64], *text = NULL;
+	size_t length = 0, n;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
+	file = fopen(path, "re");
+	do {
+		text = allocate(text, length + 4098);
+		n = file ? fread(text + length, 1, 4096, file) : 0;
+		length += n;
+	} while (n);
+	text[length] = '\0';
+	text[length + 1] = '\0';
+	if (file)
+		fclose(file);
+	return text;
+}
+
+const char *vfio_user_word_with(const struct vfio_user *user, const char *text)
+{
+	const char *word;
+
+	for (word = user->command_line; *word; word += strlen(word) + 1)
+		if (strstr(word, text))
+			return word;
+	return NULL;
+}
+
+const char *vfio_user_word_of(const struct vfio_user *user, const struct device *device)
+{
+	const char *address = device->address;
+
+	if (!strncmp(address, "0000:", strlen("0000:")))
+		address += strlen("0000:");
+	return vfio_user_word_with(user, address);
+}
+
+const char *vfio_user_next_word(const struct vfio_user *user, const char *after)
+{
+	const char *word;
+
+	for (word = user->command_line; *word; word += strlen(word) + 1)
+		if (!strcmp(word, after) && word[strlen(word) + 1])
+			return word + strlen(word) + 1;
+	return NULL;
+}
+
+static const struct device *find_cdev(const struct vfio_user *user, const char *path)
+{
+	const char *name = strrchr(path, '/');
+	char attribute[64];
+	int i;
+
+	if (!name)
+		return NULL;
+	snprintf(attribute, sizeof(attribute), "vfio-dev/%.32s", name + 1);
+	for (i = 0; i < user->devices; i++)
+		if (device_has(user->held[i].device, attribute))
+			return user->held[i].device;
+	return NULL;
+}
+
+/* The held device whose BAR lies there on the host, with its number and the offset in it. */
+static const struct device *find_address(const struct vfio_user *user, uint64_t address,
+					 unsigned int *bar, uint64_t *offset)
+{
+	uint64_t mask = sysconf(_SC_PAGESIZE) - 1;
+	int i, n;
+
+	for (i = 0; i < user->devices; i++)
+		for (n = 0; n < BARS; n++) {
+			const struct resource *res = &user->held[i].device->resource[n];
+			uint64_t start = res->start & ~mask;
+
+			if (!bar_exists(user->held[i].device, n) || address < start ||
+			    address >= ((res->start + res->size + mask) & ~mask))
+				continue;
+			*bar = n;
+			*offset = address - start;
+			return user->held[i].device;
+		}
+	return NULL;
+}
+
+/* Does any held device have so long a BAR of that number? */
+static bool is_in_region(const struct vfio_user *user, uint64_t position)
+{
+	uint64_t page = sysconf(_SC_PAGESIZE), offset = position & ((1ull << REGION_SHIFT) - 1), size;
+	unsigned int bar = position >> REGION_SHIFT;
+	int i;
+
+	for (i = 0; i < user->devices && bar < BARS; i++) {
+		size = bar_exists(user->held[i].device, bar) ? user->held[i].device->resource[bar].size : 0;
+		if (size && offset < (size < page ? page : size))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Before Linux 6.10 vfio-pci made a mapping's offset the BAR's address on the host, which
+ * tells the device, too. Numbers of regions can look like addresses of two terabytes and
+ * more, and the other way round; all mappings together leave little doubt.
+ */
+static bool are_addresses(const struct vfio_user *user)
+{
+	unsigned int major = 0, minor = 0, bar;
+	int i, addresses = 0, regions = 0;
+	struct utsname kernel;
+	uint64_t offset;
+
+	for (i = 0; i < user->mappings; i++) {
+		regions += is_in_region(user, user->mapping[i].offset);
+		addresses += !!find_address(user, user->mapping[i].offset, &bar, &offset);
+	}
+	if (addresses != regions)
+		return addresses > regions;
+	uname(&kernel);
+	sscanf(kernel.release, "%u.%u", &major, &minor);
+	return major < 6 || (major == 6 && minor < 10);
+}
+
+/* Until now the offset of each is what the kernel shows. */
+static void find_regions(struct vfio_user *user)
+{
+	bool addresses = are_addresses(user);
+	int i;
+
+	for (i = 0; i < user->mappings; i++) {
+		struct mapping *mapping = &user->mapping[i];
+		const struct device *device = NULL;
+
+		if (addresses)
+			device = find_address(user, mapping->offset, &mapping->region, &mapping->offset);
+		if (device) {
+			mapping->device = device;
+			continue;
+		}
+		mapping->region = mapping->offset >> REGION_SHIFT;
+		mapping->offset &= (1ull << REGION_SHIFT) - 1;
+	}
+}
+
+static void read_mappings(struct vfio_user *user)
+{
+	char *text = read_text(user->pid, "maps"), *line, *rest;
+
+	for (line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+		unsigned long long start, end, offset;
+		const struct device *device = NULL;
+		struct mapping *mapping;
+		int name = 0;
+
+		if (sscanf(line, "%llx-%llx %*s %llx %*s %*s %n", &start, &end, &offset, &name) < 3 ||
+		    !name)
+			continue;
+		if (strstr(line + name, "/vfio/devices/vfio"))
+			device = find_cdev(user, line + name);
+		else if (strcmp(line + name, DEVICE_LINK))
+			continue;
+		user->mapping = allocate(user->mapping,
+					 (user->mappings + 1) * sizeof(*user->mapping));
+		mapping = &user->mapping[user->mappings++];
+		*mapping = (struct mapping) {
+			.offset = offset,
+			.size = end - start,
+			.device = device,
+		};
+	}
+	free(text);
+}
+
+/* Does VFIO let all of it be mapped? What shares its page or is hidden, it does not. */
+static bool may_be_mapped(const struct bus *bus, const struct device *device,
+			  const struct mapping *mapping)
+{
+	struct verdict verdict;
+	bool may = true;
+	int i;
+
+	bar_judge(bus, device, mapping->region, &verdict);
+	for (i = 0; i < verdict.parts; i++) {
+		const struct part *part = &verdict.part[i];
+
+		if (part->offset < mapping->offset + mapping->size &&
+		    part->offset + part->size > mapping->offset)
+			may &= part->mapped;
+	}
+	bar_verdict_free(&verdict);
+	return may;
+}
+
+/* As long as the device's own mapping of that BAR would be, with a hole for the MSI-X table or without? */
+static bool fits(const struct bus *bus, const struct device *device, const struct mapping *mapping)
+{
+	uint64_t page = sysconf(_SC_PAGESIZE), size, end = mapping->offset + mapping->size;
+	const struct resource *res;
+	bool starts, ends;
+
+	if (mapping->region >= BARS || !bar_exists(device, mapping->region) ||
+	    !may_be_mapped(bus, device, mapping))
+		return false;
+	res = &device->resource[mapping->region];
+	size = (res->size + page - 1) & ~(page - 1);
+	starts = !mapping->offset;
+	ends = end == size;
+	if (device->msix_size && device->msix_bar == (int)mapping->region) {
+		uint64_t table_end = (device->msix_offset + device->msix_size + page - 1) & ~(page - 1);
+
+		starts |= mapping->offset == table_end;
+		ends |= end == (device->msix_offset & ~(page - 1));
+	}
+	return starts && ends;
+}
+
+/*
+ * A mapping of a file that came from a group does not tell the device. It is known
+ * where one alone has a BAR of that length, and where there are as many such
+ * mappings as devices: then each has one.
+ */
+static void assign_mappings(const struct bus *bus, struct vfio_user *user)
+{
+	int i, n, m;
+
+	for (i = 0; i < user->mappings; i++) {
+		struct mapping *mapping = &user->mapping[i];
+		const struct device *fitting = NULL, *nth = NULL;
+		int same = 0, before = 0, fit = 0;
+
+		if (mapping->device)
+			continue;
+		for (n = 0; n < user->mappings; n++) {
+			const struct mapping *other = &user->mapping[n];
+
+			if (other->region != mapping->region || other->offset != mapping->offset ||
+			    other->size != mapping->size)
+				continue;
+			same++;
+			before += n < i;
+		}
+		for (m = 0; m < user->devices; m++)
+			if (fits(bus, user->held[m].device, mapping)) {
+				fitting = user->held[m].device;
+				if (fit++ == before)
+					nth = fitting;
+			}
+		if (fit == 1)
+			mapping->device = fitting;
+		else if (fit == same)
+			mapping->device = nth;
+		else if (!fit && user->devices == 1)
+			mapping->device = user->held[0].device;
+	}
+}
+
+bool vfio_user_read(const struct bus *bus, pid_t pid, struct vfio_user *user, int *error)
+{
+	struct files files = { 0 };
+	char *name, *valid;
+
+	*user = (struct vfio_user) { .pid = pid, .vm = -1 };
+	user->command_line = read_text(pid, "cmdline");
+	name = read_text(pid, "comm");
+	name[strcspn(name, "\n")] = '\0';
+	valid = valid_text(name);
+	snprintf(user->name, sizeof(user->name), "%s", valid);
+	free(valid);
+	free(name);
+	*error = read_files(bus, user, &files);
+	if (!*error) {
+		add_group_devices(bus, user, &files);
+		if (user->devices)
+			read_mappings(user);
+		find_regions(user);
+		assign_mappings(bus, user);
+	}
+	free(files.group);
+	return user->devices;
+}
+
+void vfio_user_free(struct vfio_user *user)
+{
+	free(user->command_line);
+	free(user->held);
+	free(user->mapping);
+}
+
+enum mapped vfio_user_has_mapped(const struct bus *bus, const struct vfio_user *user,
+				 const struct device *device, int bar, uint64_t offset,
+				 uint64_t size)
+{
+	enum mapped found = MAPPED_NO;
+	int i;
+
+	for (i = 0; i < user->mappings; i++) {
+		const struct mapping *mapping = &user->mapping[i];
+
+		if ((int)mapping->region != bar || offset < mapping->offset ||
+		    offset + size > mapping->offset + mapping->size)
+			continue;
+		if (mapping->device == device)
+			return MAPPED_YES;
+		if (!mapping->device && fits(bus, device, mapping))
+			found = MAPPED_UNSURE;
+	}
+	return found;
+}
+
+int64_t vfio_user_mmio_exits(const struct vfio_user *user)
+{
+	/* x86 and POWER count in one, arm64 those that user space had to serve. */
+	static const char * const counter[] = { "mmio_exits", "mmio_exit_user" };
+	char path[96], text[32];
+	size_t i;
+
+	for (i = 0; i < sizeof(counter) / sizeof(counter[0]) && user->vm >= 0; i++) {
+		snprintf(path, sizeof(path), "/sys/kernel/debug/kvm/%d-%d/%s", user->pid, user->vm,
+			 counter[i]);
+		if (sysfs_read(path, text, sizeof(text)) > 0)
+			return strtoll(text, NULL, 10);
+	}
+	return -1;
+}
