@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash disable=SC2034,SC2054,SC2154
+#
+# The scenarios of devices that come while a claim stands, and windows that go.
+
+# A bridge whose slots the machine itself plugs (SHPC), not ACPI.
+hotplug_bridge() {
+	options=(-global ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off)
+	devices=(-device pcie-root-port,id=bridgeport,chassis=1,addr=8
+		-device pcie-pci-bridge,id=bridge,bus=bridgeport,msi=on
+		-device sdhci-pci,bus=bridge,addr=1 -device pci-ohci,bus=bridge,addr=2)
+}
+
+scenario_hotplug() {
+	shows='a device that is plugged in stays off the pages that are claimed'
+	# pciehp itself takes two locks in both orders, which is all that lockdep would tell.
+	machines=x86_64 wants=monitor parameters=lockdep.prove_locking=0
+	hotplug_bridge
+	devices+=(-device pcie-root-port,id=port2,chassis=3,addr=9 -device pcie-root-port,id=port3,chassis=4,addr=0xa
+		-device sdhci-pci -device pci-ohci)
+}
+
+scenario_lost() {
+	shows='the kernel takes the window away under a bound device, and log, sysfs and VFIO say so'
+	machines=x86_64 wants=monitor
+	hotplug_bridge
+}
+
+scenario_lost_open() {
+	local slot
+
+	shows='the same under a device that is open and mapped, and under one that sleeps'
+	# Without a power controller pciehp brings up whatever it finds in the slot. As it releases the
+	# window it forgets the region below it that vfio-pci-core has requested for the open device:
+	# before 7.2 for its first mapping.
+	machines=x86_64 wants=monitor parameters='lockdep.prove_locking=0 stock_leak=vfio_pci_core_enable'
+	[ "${machine-}" != x86_64-6.12-debug ] || parameters=${parameters/core_enable/core_mmap}
+	warns='Trying to free nonexistent resource'
+	options=(-global ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off -object 'memory-backend-ram,size=1M,id=shared')
+	devices=(-device ivshmem-plain,memdev=shared,addr=4)
+	for slot in {0..6}; do
+		devices+=(-device "pcie-root-port,id=port$slot,chassis=$((slot + 1)),addr=$((slot + 8)),power_controller_present=off,bus-reserve=1")
+	done
+}

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash disable=SC2034,SC2054,SC2154
+#
+# The scenarios of many at once, for long.
+
+scenario_together() {
+	shows='two devices that share a page are bound at the same time, and neither takes the place of the other'
+	machines='x86_64-6.1 x86_64-7.2' wants=faults
+	options=(-smp 2)
+	devices=(-device sdhci-pci -device sdhci-pci)
+}
+
+# What all of them share: eight devices and a disk that storms are about.
+soak_machine() {
+	machines=x86_64-7.2-debug wants='new-qemu drive module:nvme module:8139cp' cases=storm
+	# "make check" has five minutes of the first two together.
+	local seconds=${SOAK_S:-150}
+	parameters="soak_s=$seconds soak_seed=${SOAK_SEED:-}" limit=$((seconds + 250))
+	# One thread for both processors: with two, QEMU changes the memory map under the other one, and an
+	# access goes astray. 7.2 loses the end of an interrupt so, and all timers stop; 10 ends (its issue 3040).
+	options=(-smp 2 -accel tcg,thread=single -netdev user,id=net,net=10.0.2.0/24
+		-object 'memory-backend-ram,size=1M,id=shared1' -object 'memory-backend-ram,size=1M,id=shared2'
+		-object 'memory-backend-ram,size=1M,id=shared3' -object 'memory-backend-ram,size=1M,id=shared4'
+		-drive "if=none,id=drive,format=raw,snapshot=on,file=$scratch/drive.img")
+	# On the root bus BARs share pages; behind a port or bridge a device can be reset, there two of one
+	# IOMMU group; the disk resets itself. The last one comes and goes.
+	devices=(-device ivshmem-plain,memdev=shared1,addr=2 -device sdhci-pci,addr=3
+		-device rtl8139,netdev=net,romfile=,addr=4 -device sdhci-pci,addr=5
+		-device ivshmem-plain,memdev=shared2,addr=6
+		-device pcie-root-port,id=port1,chassis=1,hotplug=off,addr=8
+		-device pci-bridge,id=bridge,chassis_nr=2,shpc=off,msi=off,addr=9
+		-device pcie-root-port,id=port3,chassis=3,hotplug=off,addr=0xa
+		-device ivshmem-plain,memdev=shared3,bus=port1,addr=0
+		-device sdhci-pci,bus=bridge,addr=1.0,multifunction=on
+		-device ivshmem-plain,memdev=shared4,bus=bridge,addr=1.1
+		-device nvme-subsys,id=subsystem
+		-device nvme,id=disk,serial=1,bus=port3,subsys=subsystem,sriov_max_vfs=2,sriov_vq_flexible=4,sriov_vi_flexible=2
+		-device nvme-ns,drive=drive,bus=disk)
+}
+
+scenario_soak() {
+	shows='a year in minutes: many processes at many devices at once, killed users, random calls; all is as before'
+	soak_machine
+	cases=storm,binds,surprise,fuzz
+	devices+=(-device sdhci-pci,addr=0x1d)
+}
+
+scenario_soak_binds() {
+	soak_machine
+	shows='a device that moves each time is bound 10 000 times: no bind takes longer, nothing grows or wanders'
+	# Until it has been that often: a quarter of this time is its.
+	slow=yes cases=binds parameters='soak_s=20000' limit=6000 machines='x86_64-7.2-debug x86_64-6.1'
+}
+
+scenario_soak_hotplug() {
+	soak_machine
+	# pciehp itself takes two locks in both orders, which is all that lockdep would tell.
+	shows='the same while the ninth device is plugged and unplugged'
+	cases=storm,unplug wants+=' monitor' parameters+=' lockdep.prove_locking=0'
+	devices+=(-device pcie-root-port,id=plug,chassis=9,addr=0x1e)
+}
