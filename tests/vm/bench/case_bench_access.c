@@ -20,16 +20,14 @@
 #include "file.h"
 #include "image.h"
 #include "kmod.h"
+#include "models.h"
 #include "nested.h"
 #include "tap.h"
 #include "vfio.h"
 #include "zoo.h"
 
-#define STOCK "vfio-pci"
-#define OURS "subpage_vfio_pci"
 #define ALIGNED "vfio-pci, resource_alignment"
 #define FLOOR "bare mmap of resourceN"
-#define NVME 0x1b36, 0x0010
 #define BATCHES 31
 
 /* Registers that may be written what they hold. */

@@ -17,13 +17,11 @@
 #include "cases.h"
 #include "file.h"
 #include "kmod.h"
+#include "models.h"
 #include "pci.h"
 #include "tap.h"
 #include "zoo.h"
 
-#define STOCK "vfio-pci"
-#define OURS "subpage_vfio_pci"
-#define SDHCI 0x1b36, 0x0007
 #define BIND "bind, 1000 instructions"
 #define UNBIND "unbind, 1000 instructions"
 #define FUNCTIONS_MAX 256

@@ -27,8 +27,6 @@
 #include "tap.h"
 #include "vfio.h"
 
-#define STOCK "vfio-pci"
-#define OURS "subpage_vfio_pci"
 #define POLICY "/sys/module/subpage_vfio_pci/parameters/msix_mmap"
 #define STAY "/tmp/guest/stay.elf"
 #define PACKED "/tmp/guest/packed.elf"

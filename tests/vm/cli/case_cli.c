@@ -19,15 +19,10 @@
 #include "file.h"
 #include "iomem.h"
 #include "kmod.h"
+#include "models.h"
 #include "tap.h"
 #include "vfio.h"
 #include "zoo.h"
-
-#define OURS "subpage_vfio_pci"
-#define NVME 0x1b36, 0x0010
-#define SDHCI 0x1b36, 0x0007
-#define E1000E 0x8086, 0x10d3
-#define VGA 0x1234, 0x1111
 
 static void check_bad_arguments(const struct pci_dev *dev)
 {

@@ -9,12 +9,11 @@
 #include "command.h"
 #include "file.h"
 #include "kmod.h"
+#include "models.h"
 #include "tap.h"
 #include "vfio.h"
 #include "zoo.h"
 
-#define OURS "subpage_vfio_pci"
-#define STOCK "vfio-pci"
 #define CONFIG "/etc/modprobe.d/subpage-vfio-align.conf"
 #define POLICY "/sys/module/" OURS "/parameters/msix_mmap"
 
@@ -208,7 +207,7 @@ CASE(cli_answers)
 		if (!*pci_driver(&bars[i].dev))
 			bars[count++] = bars[i];
 	if (!ok(count > 1, "there are sub-page BARs") ||
-	    !is_errno(pci_find(0x1b36, 0x0010, 0, &disk), 0, "there is a disk"))
+	    !is_errno(pci_find(NVME, 0, &disk), 0, "there is a disk"))
 		return;
 	zoo_repack(bars, count);
 	check_filters();

@@ -21,13 +21,9 @@
 #include "command.h"
 #include "file.h"
 #include "kmod.h"
+#include "models.h"
 #include "pci.h"
 #include "tap.h"
-
-#define NVME 0x1b36, 0x0010
-#define E1000E 0x8086, 0x10d3
-#define VIRTIO_SCSI 0x1af4, 0x1048
-#define VGA 0x1234, 0x1111
 
 static dev_t number_of(const char *path)
 {

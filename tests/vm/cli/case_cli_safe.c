@@ -28,18 +28,10 @@
 #include "command.h"
 #include "file.h"
 #include "kmod.h"
+#include "models.h"
 #include "tap.h"
 #include "vfio.h"
 #include "zoo.h"
-
-#define OURS "subpage_vfio_pci"
-#define NVME 0x1b36, 0x0010
-#define SDHCI 0x1b36, 0x0007
-#define E1000E 0x8086, 0x10d3
-#define XHCI 0x1b36, 0x000d
-#define HDA 0x8086, 0x2668
-#define SERIAL 0x1b36, 0x0002
-#define DISPLAY 0x1234, 0x1111
 
 static int ready_file;
 
@@ -375,7 +367,7 @@ static void check_others(void)
 		}
 	}
 	kmod_insert("bochs", "");
-	if (ok(!pci_find(DISPLAY, 0, &dev), "there is a display") && wait_for("/dev/fb0")) {
+	if (ok(!pci_find(VGA, 0, &dev), "there is a display") && wait_for("/dev/fb0")) {
 		cli_refused(&dev, "the console draws on its framebuffer fb0", "framebuffer", "display");
 		fd = open_node("/dev/dri/card0");
 		cli_refused(&dev, "(init) has /dev/dri/card0 open", "process_open", "GPU");

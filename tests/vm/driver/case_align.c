@@ -14,14 +14,11 @@
 #include "file.h"
 #include "kmod.h"
 #include "log.h"
+#include "models.h"
 #include "tap.h"
 #include "zoo.h"
 
-#define OURS "subpage_vfio_pci"
-#define STOCK "vfio-pci"
 #define DRIVER "/sys/bus/pci/drivers/" STOCK "/"
-#define NVME 0x1b36, 0x0010
-#define BRIDGE 0x1b36, 0x0001
 
 static struct zoo_bar bars[ZOO_MAX];
 static int count, sleepers;
@@ -247,8 +244,8 @@ static void check_bridge(void)
 	struct pci_bar home, now;
 
 	about("a bridge");
-	if (!is_errno(pci_find(BRIDGE, 0, &bridge), 0, "there is one") ||
-	    !is_errno(pci_find(BRIDGE, 1, &other), 0, "and another"))
+	if (!is_errno(pci_find(PCI_BRIDGE, 0, &bridge), 0, "there is one") ||
+	    !is_errno(pci_find(PCI_BRIDGE, 1, &other), 0, "and another"))
 		return;
 	/* Found anew, they are placed beside each other. */
 	pci_remove(&other);

@@ -14,17 +14,14 @@
 #include "kmod.h"
 #include "log.h"
 #include "meminfo.h"
+#include "models.h"
 #include "snapshot.h"
 #include "tap.h"
 #include "zoo.h"
 
-#define OURS "subpage_vfio_pci"
 #define BIND "/sys/bus/pci/drivers/" OURS "/bind"
 #define MSIX_MMAP "/sys/module/" OURS "/parameters/msix_mmap"
 #define REALIGN "/sys/module/" OURS "/parameters/realign"
-#define ROOT_PORT 0x1b36, 0x000c
-#define NVME 0x1b36, 0x0010
-#define E1000E 0x8086, 0x10d3
 
 static struct zoo_bar bars[ZOO_MAX];
 static char *before;

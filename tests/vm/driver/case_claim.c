@@ -19,8 +19,6 @@
 #include "vfio.h"
 #include "zoo.h"
 
-#define OURS "subpage_vfio_pci"
-
 static struct zoo_bar bars[ZOO_MAX];
 static int count;
 

@@ -14,6 +14,7 @@
 #include "cases.h"
 #include "file.h"
 #include "kmod.h"
+#include "models.h"
 #include "msix_table.h"
 #include "tap.h"
 #include "vfio.h"
@@ -171,9 +172,9 @@ static void check_table(const struct pci_dev *dev, const char *policy)
 CASE(dmabuf)
 {
 	static const struct { uint16_t vendor, device; } models[] = {
-		{ 0x1b36, 0x0010 },	/* nvme */
-		{ 0x8086, 0x10d3 },	/* e1000e: nothing but table and PBA */
-		{ 0x1b36, 0x000d },	/* qemu-xhci */
+		{ NVME },
+		{ E1000E },	/* nothing but table and PBA */
+		{ XHCI },
 	};
 	struct pci_dev dev;
 	size_t m;
@@ -188,7 +189,7 @@ CASE(dmabuf)
 		check_table(&dev, "never");
 		check_table(&dev, "always");
 	}
-	if (is_errno(pci_find(0x1b36, 0x0007, 0, &dev), 0, "sdhci is there"))
+	if (is_errno(pci_find(SDHCI, 0, &dev), 0, "sdhci is there"))
 		check_subpage(&dev, 0, false);
 	is_errno(module_unload(), 0, "the module unloads");
 }

@@ -20,7 +20,6 @@
 #include "trace.h"
 #include "zoo.h"
 
-#define OURS "subpage_vfio_pci"
 #define DEVICES 7
 #define BITS_64 2	/* of them, the last ones */
 

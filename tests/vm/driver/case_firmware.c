@@ -16,7 +16,6 @@
 #include "tap.h"
 #include "zoo.h"
 
-#define OURS "subpage_vfio_pci"
 #define CLASS 0x0a
 #define CLASS_NONE 0x0000
 #define CLASS_PIC 0x0800

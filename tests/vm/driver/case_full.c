@@ -13,11 +13,11 @@
 #include "iomem.h"
 #include "kmod.h"
 #include "log.h"
+#include "models.h"
 #include "snapshot.h"
 #include "tap.h"
 #include "zoo.h"
 
-#define BRIDGE 0x1b36, 0x0001
 #define MEMORY_BASE_LIMIT 0x20
 
 static bool is_page_free(const struct iomem *map, const struct iomem_entry *window, uint64_t page)
@@ -96,7 +96,7 @@ CASE(full)
 
 	cli_set_up();
 	if (!is_errno(module_load(""), 0, "the module loads") ||
-	    !is_errno(pci_find(BRIDGE, 0, &bridge), 0, "there is a bridge"))
+	    !is_errno(pci_find(PCI_BRIDGE, 0, &bridge), 0, "there is a bridge"))
 		return;
 	/* The firmware gave each BAR a page; a window closed to the kernel is sized anew. */
 	pci_config_write(&bridge, MEMORY_BASE_LIMIT, 4, 0x0000fff0);
@@ -136,7 +136,7 @@ CASE(full)
 	close(mark);
 
 	/* With one device gone there is a page. */
-	if (is_errno(pci_find(0x1b36, 0x0005, 0, &bridge), 0, "a neighbour with a page of its own")) {
+	if (is_errno(pci_find(TESTDEV, 0, &bridge), 0, "a neighbour with a page of its own")) {
 		pci_remove(&bridge);
 		is_errno(pci_bind(&at.dev, "subpage_vfio_pci"), 0, "bound with that one gone");
 		is_str(zoo_sysfs(&at, "state"), "moved", "the BAR takes its place");

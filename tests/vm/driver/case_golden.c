@@ -13,6 +13,7 @@
 #include "cases.h"
 #include "file.h"
 #include "kmod.h"
+#include "models.h"
 #include "tap.h"
 #include "vfio.h"
 
@@ -55,11 +56,11 @@ static void check_line(const char *golden, const char *line)
 CASE(golden)
 {
 	static const struct { uint16_t vendor, device; } models[] = {
-		{ 0x1b36, 0x0007 },	/* sdhci */
-		{ 0x1b36, 0x0010 },	/* nvme */
-		{ 0x1b36, 0x000d },	/* qemu-xhci */
+		{ SDHCI },
+		{ NVME },
+		{ XHCI },
 #ifndef __powerpc__
-		{ 0x8086, 0x10d3 },	/* e1000e */
+		{ E1000E },
 #endif
 	};
 	static const char * const policies[] = { "msix_mmap=never", "msix_mmap=always" };

@@ -12,6 +12,7 @@
 
 #include "cases.h"
 #include "kmod.h"
+#include "models.h"
 #include "tap.h"
 #include "zoo.h"
 
@@ -31,8 +32,8 @@ static const char * const programs[] = {
 static const struct {
 	uint16_t vendor, device;
 } models[] = {
-	{ 0x1b36, 0x0007 },	/* sdhci, 256 bytes */
-	{ 0x1b36, 0x0010 },	/* nvme, MSI-X and FLR */
+	{ SDHCI },	/* 256 bytes */
+	{ NVME },	/* MSI-X and FLR */
 };
 
 struct verdicts {

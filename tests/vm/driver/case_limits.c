@@ -17,7 +17,6 @@
 #include "pci.h"
 #include "tap.h"
 
-#define OURS "subpage_vfio_pci"
 #define ALIGN_FOR "/sys/module/" OURS "/parameters/align_for"
 #define LONGEST 255
 

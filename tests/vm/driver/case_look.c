@@ -11,13 +11,13 @@
 #include "file.h"
 #include "kmod.h"
 #include "log.h"
+#include "models.h"
 #include "msix_table.h"
 #include "tap.h"
 #include "trace.h"
 #include "vfio.h"
 #include "zoo.h"
 
-#define OURS "subpage_vfio_pci"
 #define REALIGN_OFF "trapped, it shares its page and realign=0 forbids to move it"
 
 static bool has_file(const struct pci_dev *dev, const char *name, mode_t *mode)
@@ -144,7 +144,7 @@ static void look_at_msix(void)
 	size_t i;
 
 	about("MSI-X");
-	if (!ok(!pci_find(0x1b36, 0x0010, 0, &nvme), "there is an NVMe") ||
+	if (!ok(!pci_find(NVME, 0, &nvme), "there is an NVMe") ||
 	    !ok(msix_table_find(&nvme, &table), "it has a table"))
 		return;
 	file_write("/sys/module/" OURS "/parameters/msix_mmap", "never");
@@ -182,7 +182,7 @@ static void check_short_form(void)
 	char option[64], text[64];
 	struct pci_dev nvme;
 
-	if (pci_find(0x1b36, 0x0010, 0, &nvme))
+	if (pci_find(NVME, 0, &nvme))
 		return;
 	about("never@%s", nvme.bdf + 5);
 	snprintf(option, sizeof(option), "isolated,never@%.15s", nvme.bdf + 5);

@@ -18,6 +18,7 @@
 #include "kmod.h"
 #include "log.h"
 #include "meminfo.h"
+#include "models.h"
 #include "msix_table.h"
 #include "tap.h"
 #include "vfio.h"
@@ -269,11 +270,11 @@ static int check_device(const struct pci_dev *dev, const char *policy)
 CASE(msix)
 {
 	static const struct { uint16_t vendor, device; } models[] = {
-		{ 0x1b36, 0x0010 },	/* nvme: registers and table in one BAR */
+		{ NVME },	/* registers and table in one BAR */
 #ifndef __powerpc__
-		{ 0x8086, 0x10d3 },	/* e1000e: a BAR for the table and the PBA */
+		{ E1000E },	/* a BAR for the table and the PBA */
 #endif
-		{ 0x1b36, 0x000d },	/* qemu-xhci: likewise nvme */
+		{ XHCI },	/* as in the NVMe */
 	};
 	static const char * const policies[] = { "eeh", "isolated", "always", "never" };
 	struct pci_dev dev;
@@ -320,7 +321,7 @@ CASE(msix_behind)
 
 	page = sysconf(_SC_PAGESIZE);
 	if (!is_errno(module_load("msix_mmap=never"), 0, "the module loads") ||
-	    !is_errno(pci_find(0x1b36, 0x000d, 0, &xhci), 0, "there is a device with its table inside a BAR"))
+	    !is_errno(pci_find(XHCI, 0, &xhci), 0, "there is a device with its table inside a BAR"))
 		return;
 	is_errno(pci_bind(&xhci, "subpage_vfio_pci"), 0, "it is bound");
 	for (i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {

@@ -14,18 +14,17 @@
 #include "file.h"
 #include "kmod.h"
 #include "link.h"
+#include "models.h"
 #include "tap.h"
 #include "zoo.h"
-
-#define OURS "subpage_vfio_pci"
 
 static const struct {
 	const char *driver;
 	uint16_t vendor, device;
 	uint8_t network;
 } nics[] = {
-	{ "e1000e", 0x8086, 0x10d3, 2 },
-	{ "8139cp", 0x10ec, 0x8139, 3 },
+	{ "e1000e", E1000E, 2 },
+	{ "8139cp", RTL8139, 3 },
 };
 
 #define NICS (sizeof(nics) / sizeof(nics[0]))

@@ -17,13 +17,12 @@
 #include "cases.h"
 #include "file.h"
 #include "kmod.h"
+#include "models.h"
 #include "pci.h"
 #include "snapshot.h"
 #include "tap.h"
 #include "zoo.h"
 
-#define OURS "subpage_vfio_pci"
-#define NVME 0x1b36, 0x0010
 #define FAILSLAB "/sys/kernel/debug/failslab/"
 
 /* More than any of the three takes. */

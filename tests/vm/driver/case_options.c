@@ -20,14 +20,9 @@
 #include "cases.h"
 #include "file.h"
 #include "kmod.h"
+#include "models.h"
 #include "tap.h"
 #include "zoo.h"
-
-#define OURS "subpage_vfio_pci"
-#define NVME 0x1b36, 0x0010
-#define SDHCI 0x1b36, 0x0007
-#define VGA 0x1234, 0x1111
-#define IVSHMEM 0x1af4, 0x1110
 
 #define COMMAND 4
 #define COMMAND_MEMORY 0x2

@@ -16,6 +16,7 @@
 #include "cases.h"
 #include "file.h"
 #include "kmod.h"
+#include "models.h"
 #include "tap.h"
 #include "vfio.h"
 #include "zoo.h"
@@ -355,7 +356,7 @@ static void check_exact_long(void)
 	struct vfio vfio;
 
 	about("bar_size=exact, a long BAR");
-	if (!is_errno(pci_find(0x1b36, 0x0010, 0, &nvme), 0, "there is an NVMe") || pci_bar(&nvme, 0, &bar))
+	if (!is_errno(pci_find(NVME, 0, &nvme), 0, "there is an NVMe") || pci_bar(&nvme, 0, &bar))
 		return;
 	is_errno(pci_bind(&nvme, "subpage_vfio_pci"), 0, "bound");
 	if (is_errno(vfio_open(&nvme, &vfio), 0, "opened")) {

@@ -7,11 +7,11 @@
 #include "file.h"
 #include "iomem.h"
 #include "log.h"
+#include "models.h"
 #include "pci.h"
 #include "tap.h"
 #include "vfio.h"
 
-#define SDHCI 0x1b36, 0x0007
 #define SDHCI_CAPABILITIES 0x40
 
 CASE(smoke)

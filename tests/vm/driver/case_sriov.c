@@ -17,12 +17,12 @@
 #include "file.h"
 #include "iomem.h"
 #include "kmod.h"
+#include "models.h"
 #include "msix_table.h"
 #include "tap.h"
 #include "vfio.h"
 #include "zoo.h"
 
-#define OURS "subpage_vfio_pci"
 #define TOKEN "00112233-4455-6677-8899-aabbccddeeff"
 #define VFS 3
 #define FIRST_VF_BAR 7
@@ -38,8 +38,8 @@ static const struct model {
 	uint16_t vendor, device;
 	uint32_t vf_status;
 } models[] = {
-	{ "igb", 0x8086, 0x10c9, 0x08 },
-	{ "nvme", 0x1b36, 0x0010, 0x1c },
+	{ "igb", IGB, 0x08 },
+	{ "nvme", NVME, 0x1c },
 };
 
 static int set_token(const struct vfio *vfio)

@@ -18,7 +18,6 @@
 #include "tap.h"
 #include "zoo.h"
 
-#define OURS "subpage_vfio_pci"
 #define ALARM "/sys/class/rtc/rtc0/wakealarm"
 
 CASE(suspend)

@@ -10,6 +10,7 @@
 #include "guest_disk.h"
 #include "image.h"
 #include "kmod.h"
+#include "models.h"
 #include "nested.h"
 #include "tap.h"
 #include "vfio.h"
@@ -152,7 +153,7 @@ static void measure_disk(const char *driver, struct random_read *reads)
 	struct nested_device disk = { .options = "" };
 
 	about("disk, %s", driver);
-	if (pci_find(0x1b36, 0x0010, 0, &disk.dev))
+	if (pci_find(NVME, 0, &disk.dev))
 		return;
 	is_errno(pci_bind(&disk.dev, driver), 0, "bound");
 	guest_disk_run(&disk, NULL, 1000, NULL, reads);

@@ -10,10 +10,9 @@
 #include "denied.h"
 #include "image.h"
 #include "kmod.h"
+#include "models.h"
 #include "nested.h"
 #include "tap.h"
-
-#define SDHCI 0x1b36, 0x0007
 
 CASE(denied)
 {

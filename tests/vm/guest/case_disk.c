@@ -17,12 +17,10 @@
 #include "guest_disk.h"
 #include "image.h"
 #include "kmod.h"
+#include "models.h"
 #include "tap.h"
 #include "zoo.h"
 
-#define STOCK "vfio-pci"
-#define OURS "subpage_vfio_pci"
-#define NVME 0x1b36, 0x0010
 #define RELOCATED ",x-msix-relocation=bar2"
 #define SMALL_PAGES "arm64-4k-6.12"
 

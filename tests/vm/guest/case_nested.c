@@ -13,13 +13,12 @@
 #include "file.h"
 #include "image.h"
 #include "kmod.h"
+#include "models.h"
 #include "nested.h"
 #include "tap.h"
 #include "vfio.h"
 #include "zoo.h"
 
-#define STOCK "vfio-pci"
-#define OURS "subpage_vfio_pci"
 #define POLICY "/sys/module/subpage_vfio_pci/parameters/msix_mmap"
 
 #ifdef __aarch64__
@@ -195,8 +194,8 @@ static const struct {
 	uint16_t vendor, device;
 	const char *name;
 } models[] = {
-	{ 0x1b36, 0x0010, "nvme" },
-	{ 0x1b36, 0x000d, "qemu-xhci" },
+	{ NVME, "nvme" },
+	{ XHCI, "qemu-xhci" },
 };
 
 #define MODELS ((int)(sizeof(models) / sizeof(models[0])))

@@ -10,11 +10,10 @@
 #include "cases.h"
 #include "file.h"
 #include "kmod.h"
+#include "models.h"
 #include "monitor.h"
 #include "tap.h"
 #include "zoo.h"
-
-#define OURS "subpage_vfio_pci"
 
 static struct zoo_bar bars[ZOO_MAX];
 static int count;
@@ -56,7 +55,7 @@ static void add(const char *bus, const char *slot, int nth, const struct zoo_bar
 	is_errno(monitor_cmd(reply, sizeof(reply), "device_add sdhci-pci,bus=%s%s", bus, slot), 0,
 		 "a device is plugged in");
 	is_str(reply, "", "QEMU has no objection");
-	if (!is_errno(pci_wait(0x1b36, 0x0007, nth, &dev, BUTTON_MS), 0, "the kernel finds it"))
+	if (!is_errno(pci_wait(SDHCI, nth, &dev, BUTTON_MS), 0, "the kernel finds it"))
 		return;
 	/* It shows in sysfs before its BARs are placed; a rescan waits for that. */
 	pci_rescan();

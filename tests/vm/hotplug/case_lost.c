@@ -26,17 +26,11 @@
 #include "file.h"
 #include "kmod.h"
 #include "log.h"
+#include "models.h"
 #include "monitor.h"
 #include "tap.h"
 #include "trace.h"
 #include "zoo.h"
-
-#define OURS "subpage_vfio_pci"
-#define ROOT_PORT 0x1b36, 0x000c
-#define BRIDGE 0x1b36, 0x000e
-#define EDU 0x1234, 0x11e8
-#define SDHCI 0x1b36, 0x0007
-#define IVSHMEM 0x1af4, 0x1110
 
 #define AUTOPROBE "/sys/bus/pci/drivers_autoprobe"
 #define BY_EVENT 0x5a5a1230
@@ -442,7 +436,7 @@ static bool prepare(int nth, const char *model, int models, struct pci_dev *port
 	plug(text);
 	pci_rescan();
 	if (!ok(find(nth), "there is a sub-page BAR behind it") ||
-	    !is_errno(pci_find(BRIDGE, nth, &bridge), 0, "and beside it a bridge") ||
+	    !is_errno(pci_find(PCIE_PCI_BRIDGE, nth, &bridge), 0, "and beside it a bridge") ||
 	    !is_errno(pci_remove(&bridge), 0, "which is removed"))
 		return false;
 	for (i = 0; i < OTHERS; i++) {
@@ -993,7 +987,7 @@ CASE(lost)
 	uint64_t at_bind;
 
 	if (!is_errno(module_load(""), 0, "the module loads") ||
-	    !is_errno(pci_find(BRIDGE, 0, &bridge), 0, "there is a bridge") ||
+	    !is_errno(pci_find(PCIE_PCI_BRIDGE, 0, &bridge), 0, "there is a bridge") ||
 	    !ok(find(0), "there is a sub-page BAR behind it"))
 		return;
 	at_bind = zoo_address(&at);

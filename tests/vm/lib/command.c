@@ -12,10 +12,9 @@
 
 #include "command.h"
 #include "file.h"
+#include "kmod.h"
 #include "pci.h"
 #include "tap.h"
-
-#define OURS "subpage_vfio_pci"
 
 char out[1 << 17], err[1 << 14];
 

@@ -10,6 +10,7 @@
 #include "drive.h"
 #include "file.h"
 #include "kmod.h"
+#include "models.h"
 
 #define LINE 16
 #define LINES (DRIVE_AREA_SIZE / LINE)
@@ -19,8 +20,8 @@ static char area_buffer[DRIVE_AREA_SIZE] __attribute__((aligned(65536)));
 
 const struct drive drives[DRIVES] = {
 	/* Queue 1 is the first that is not for administration. */
-	{ { "nvme" }, "/dev/nvme0n1", "nvme0q1", 0x1b36, 0x0010, 0 },
-	{ { "sd_mod", "ahci" }, "/dev/sda", "ahci", 0x8086, 0x2922, 5 },
+	{ { "nvme" }, "/dev/nvme0n1", "nvme0q1", NVME, 0 },
+	{ { "sd_mod", "ahci" }, "/dev/sda", "ahci", AHCI, 5 },
 };
 
 int drive_open(const struct drive *drive)

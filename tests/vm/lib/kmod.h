@@ -2,6 +2,10 @@
 #ifndef KMOD_H
 #define KMOD_H
 
+/* The driver under test, and the one that it is compared with. */
+#define OURS "subpage_vfio_pci"
+#define STOCK "vfio-pci"
+
 /* All return -errno when they fail. */
 
 /* The module under test, with its parameters as one string ("" for none). */

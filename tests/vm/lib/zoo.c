@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "iomem.h"
+#include "models.h"
 #include "tap.h"
 #include "zoo.h"
 
@@ -25,27 +26,27 @@ static const struct {
 	uint32_t reg;
 	bool writable;
 } models[] = {
-	{ 0x1af4, 0x1110, "ivshmem", 0, 0x00, true },		/* interrupt mask */
-	{ 0x10ec, 0x8139, "rtl8139", 1, 0x00, false },		/* MAC address */
-	{ 0x1b36, 0x0007, "sdhci", 0, 0x40, false },		/* capabilities */
+	{ IVSHMEM, "ivshmem", 0, 0x00, true },		/* interrupt mask */
+	{ RTL8139, "rtl8139", 1, 0x00, false },		/* MAC address */
+	{ SDHCI, "sdhci", 0, 0x40, false },		/* capabilities */
 	{ 0x106b, 0x003f, "pci-ohci", 0, 0x00, false },		/* revision */
 	{ 0x1033, 0x0194, "nec-usb-xhci", 0, 0x00, false },	/* capability length, version */
-	{ 0x1b36, 0x000d, "qemu-xhci", 0, 0x00, false },
+	{ XHCI, "qemu-xhci", 0, 0x00, false },
 	{ 0x8086, 0x24cd, "usb-ehci", 0, 0x00, false },
-	{ 0x8086, 0x2668, "intel-hda", 0, 0x00, false },	/* global capabilities */
-	{ 0x8086, 0x2922, "ahci", 5, 0x00, false },		/* host capabilities */
-	{ 0x1b36, 0x0010, "nvme", 0, 0x08, false },		/* version */
-	{ 0x1b36, 0x0005, "pci-testdev", 0, 0x00, false },
+	{ HDA, "intel-hda", 0, 0x00, false },	/* global capabilities */
+	{ AHCI, "ahci", 5, 0x00, false },		/* host capabilities */
+	{ NVME, "nvme", 0, 0x08, false },		/* version */
+	{ TESTDEV, "pci-testdev", 0, 0x00, false },
 	{ 0x1022, 0x2000, "pcnet", 1, 0x10, false },
 	{ 0x15ad, 0x07b0, "vmxnet3", 1, 0x00, false },		/* version */
 	{ 0x1000, 0x0012, "lsi53c895a", 1, 0x00, false },
 	{ 0x1000, 0x0054, "mptsas1068", 1, 0x00, false },
 	/* These BARs hold the MSI-X table, which read() does not show: between it and the PBA. */
-	{ 0x8086, 0x10d3, "e1000e", 3, 0x1000, false },
-	{ 0x8086, 0x10c9, "igb", 3, 0x2000, false },
+	{ E1000E, "e1000e", 3, 0x1000, false },
+	{ IGB, "igb", 3, 0x2000, false },
 	{ 0x15ad, 0x07b0, "vmxnet3", 2, 0x800, false },
-	{ 0x1b36, 0x0010, "nvme", 4, 0x800, false },		/* the PBA; in QEMU 10, msix-exclusive-bar */
-	{ 0x1af4, 0x1110, "ivshmem", 1, 0x400, false },
+	{ NVME, "nvme", 4, 0x800, false },		/* the PBA; in QEMU 10, msix-exclusive-bar */
+	{ IVSHMEM, "ivshmem", 1, 0x400, false },
 	{ 0x1af4, 0x1041, "virtio-net", 1, 0x400, false },
 	{ 0x1af4, 0x1000, "virtio-net", 1, 0x400, false },
 	{ 0x1af4, 0x1042, "virtio-blk", 1, 0x400, false },

@@ -15,7 +15,6 @@
 #include "vfio.h"
 #include "zoo.h"
 
-#define OURS "subpage_vfio_pci"
 /* IORESOURCE_SIZEALIGN and IORESOURCE_STARTALIGN, of the kernel. */
 #define SIZEALIGN 0x00040000
 #define ALIGN (SIZEALIGN | 0x00080000)

@@ -17,7 +17,6 @@
 #include "vfio.h"
 #include "zoo.h"
 
-#define OURS "subpage_vfio_pci"
 #define COMMAND 0x04
 #define COMMAND_MEMORY 0x2
 #define BAR(n) (0x10 + 4 * (n))

@@ -15,9 +15,9 @@
 #include "eeh.h"
 #include "file.h"
 #include "log.h"
+#include "models.h"
 #include "tap.h"
 
-#define SDHCI 0x1b36, 0x0007
 #define SDHCI_CAPABILITIES 0x40
 #define SECONDS 600
 

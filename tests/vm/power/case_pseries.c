@@ -14,12 +14,12 @@
 #include "file.h"
 #include "image.h"
 #include "kmod.h"
+#include "models.h"
 #include "nested.h"
 #include "tap.h"
 #include "vfio.h"
 #include "zoo.h"
 
-#define SDHCI 0x1b36, 0x0007
 #define SECONDS 900
 
 /* Beside the guest: freeze the PE when it is ready, and watch the host bridge thaw. */

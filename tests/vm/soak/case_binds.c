@@ -12,7 +12,6 @@
 #include "meminfo.h"
 #include "soak.h"
 
-#define OURS "subpage_vfio_pci"
 #define BINDS 10000
 
 /* Seconds; and as parts of what the remove and rescan after it took: the host may be busy meanwhile. */

@@ -23,13 +23,11 @@
 #include "cases.h"
 #include "file.h"
 #include "kmod.h"
+#include "models.h"
 #include "msix_table.h"
 #include "soak.h"
 
-#define OURS "subpage_vfio_pci"
 #define PARAMETERS "/sys/module/" OURS "/parameters/"
-#define IVSHMEM 0x1af4, 0x1110
-#define NVME 0x1b36, 0x0010
 #define FEATURE_DMA_BUF 11
 #define SECRETS 8
 #define MAPS 12
@@ -592,7 +590,7 @@ CASE(fuzz)
 		      "there is a device whose registers keep what is written") ||
 	    !is_errno(pci_find(NVME, 0, &targets[count++]), 0, "there is one with an MSI-X table"))
 		return;
-	for (i = 0; count < 4 && !pci_find(0x1b36, 0x0007, i, &dev); i++)
+	for (i = 0; count < 4 && !pci_find(SDHCI, i, &dev); i++)
 		targets[count++] = dev;
 	for (i = 1; !pci_find(IVSHMEM, i, &dev) && i < SECRETS; i++) {
 		pci_attr_write(&dev, "enable", "1");

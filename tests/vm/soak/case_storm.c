@@ -16,13 +16,10 @@
 #include "drive.h"
 #include "file.h"
 #include "kmod.h"
+#include "models.h"
 #include "monitor.h"
 #include "soak.h"
 
-#define OURS "subpage_vfio_pci"
-#define SDHCI 0x1b36, 0x0007
-#define ROOT_PORT 0x1b36, 0x000c
-#define NVME 0x1b36, 0x0010
 #define ROUND_S 15
 #define MAX_WORKERS 12
 

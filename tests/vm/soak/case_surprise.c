@@ -19,11 +19,10 @@
 #include "cases.h"
 #include "file.h"
 #include "kmod.h"
+#include "models.h"
 #include "monitor.h"
 #include "soak.h"
 
-#define OURS "subpage_vfio_pci"
-#define NVME 0x1b36, 0x0010
 #define CALLS 16
 
 static struct zoo_bar bars[ZOO_MAX];
@@ -455,7 +454,7 @@ CASE(unplug)
 	if (!is_errno(module_load(""), 0, "the module loads"))
 		return;
 	before = soak_begin();
-	for (i = 0; !pci_find(0x1b36, 0x000c, i, &port); i++)
+	for (i = 0; !pci_find(ROOT_PORT, i, &port); i++)
 		;
 	snprintf(dev.bdf, sizeof(dev.bdf), "0000:%02x:00.0", (uint8_t)pci_config_read(&port, PCI_SECONDARY_BUS, 1));
 	end = soak_now() + soak_share(40);

@@ -16,7 +16,6 @@
 #include "snapshot.h"
 #include "soak.h"
 
-#define OURS "subpage_vfio_pci"
 #define SECONDS 15
 /* In src/driver/fault.h: VFIO does not take the device, so the BAR returns. */
 #define FAILS "fault_points=32"

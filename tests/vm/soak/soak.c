@@ -13,6 +13,7 @@
 #include "file.h"
 #include "kmod.h"
 #include "link.h"
+#include "models.h"
 #include "monitor.h"
 #include "snapshot.h"
 #include "soak.h"
@@ -263,7 +264,7 @@ char *soak_begin(void)
 	/* What a first user of stock vfio-pci changes for good, such as the state that the firmware left. */
 	for (i = 0; i < count; i++)
 		first_user(&bars[i].dev);
-	if (!pci_find(0x1b36, 0x0010, 0, &nvme))
+	if (!pci_find(NVME, 0, &nvme))
 		first_user(&nvme);
 	zoo_repack(bars, count);
 	return snapshot();
@@ -292,7 +293,7 @@ static void check_nic(void)
 {
 	struct pci_dev dev;
 
-	if (!is_errno(pci_find(0x10ec, 0x8139, 0, &dev), 0, "there is a NIC") ||
+	if (!is_errno(pci_find(RTL8139, 0, &dev), 0, "there is a NIC") ||
 	    !is_errno(kmod_insert("8139cp", ""), 0, "the kernel's own driver takes the NIC"))
 		return;
 	is_errno(link_up(&dev, 2), 0, "its link is up");

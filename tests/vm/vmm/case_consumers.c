@@ -16,13 +16,13 @@
 
 #define CONSUMERS_MAX 16
 
-enum way { STOCK, OURS, HANDED_OVER, WAYS };
+enum way { WITH_STOCK, WITH_OURS, HANDED_OVER, WAYS };
 
 static const struct {
 	const char *name, *driver;
 } ways[WAYS] = {
-	[STOCK] = { "vfio-pci", "vfio-pci" },
-	[OURS] = { "subpage_vfio_pci", "subpage_vfio_pci" },
+	[WITH_STOCK] = { "vfio-pci", "vfio-pci" },
+	[WITH_OURS] = { "subpage_vfio_pci", "subpage_vfio_pci" },
 	[HANDED_OVER] = { "handed over", "vfio-pci" },
 };
 
@@ -44,7 +44,7 @@ static bool is_subpage(const struct zoo_bar *at)
 /* The way in which it gets devices from this driver. */
 static enum way own_way(const struct consumer *consumer)
 {
-	return consumer->vfio_pci_only ? HANDED_OVER : OURS;
+	return consumer->vfio_pci_only ? HANDED_OVER : WITH_OURS;
 }
 
 static bool bind_all(const char *driver)
@@ -75,14 +75,14 @@ static void play_one(int i, const struct consumer_bar *bar, const struct vfio *v
 		cell->applies = !consumer->nvme_only || (bar->nvme && bar->index == 0);
 		cell->is_64bit = bar->is_64bit;
 		cell->table = bar->table.bar == bar->index;
-		if (!cell->applies || (way == OURS && consumer->vfio_pci_only))
+		if (!cell->applies || (way == WITH_OURS && consumer->vfio_pci_only))
 			continue;
 		*result = consumer_play(consumer, bar, vfio, kvm, bars[i].size, bars[i].reg);
 		if (result->wrong)
 			wrong_add(&values, "%s, %s", ways[way].name, consumer->name);
-		if (way == OURS && *result->why)
+		if (way == WITH_OURS && *result->why)
 			diag("%s, %s BAR %d: %s", consumer->name, bars[i].name, bars[i].bar, result->why);
-		if (way == STOCK) {
+		if (way == WITH_STOCK) {
 			const struct consumer_result can =
 				consumer_play(consumer, &best, NULL, NULL, bars[i].size, bars[i].reg);
 
@@ -128,7 +128,7 @@ static void check(int c)
 
 	for (i = 0; i < count; i++) {
 		const struct cell *cell = &cells[i][c];
-		const struct consumer_result *stock = &cell->result[STOCK], *ours = &cell->result[way];
+		const struct consumer_result *stock = &cell->result[WITH_STOCK], *ours = &cell->result[way];
 
 		if (!cell->applies)
 			continue;
@@ -187,7 +187,7 @@ static void print_bars(void)
 			       (unsigned long long)bars[i].size, cells[i][0].is_64bit ? 64 : 32,
 			       cells[i][0].table ? "table" : "");
 		for (c = 0; c < consumer_count; c++) {
-			const char *stock = word(i, c, STOCK), *ours = word(i, c, own_way(&consumers[c]));
+			const char *stock = word(i, c, WITH_STOCK), *ours = word(i, c, own_way(&consumers[c]));
 
 			if (!cells[i][c].applies)
 				text[0] = '\0';
@@ -225,7 +225,7 @@ static void print_sums(void)
 				whole += cells[i][c].result[way].direct > 0;
 				failed += cells[i][c].result[way].failed;
 			}
-			if (!all || (way == OURS && consumers[c].vfio_pci_only))
+			if (!all || (way == WITH_OURS && consumers[c].vfio_pci_only))
 				snprintf(text, sizeof(text), "-");
 			else if (failed)
 				snprintf(text, sizeof(text), "%d/%d F%d", whole, all, failed);

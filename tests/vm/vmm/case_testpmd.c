@@ -17,7 +17,6 @@
 #include "tap.h"
 #include "zoo.h"
 
-#define OURS "subpage_vfio_pci"
 #define OUTPUT "/tmp/testpmd"
 #define CARDS 2
 

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef MODELS_H
+#define MODELS_H
+
+/* QEMU's device models: vendor and device, as pci_find() wants them. */
+#define PCI_BRIDGE 0x1b36, 0x0001
+#define SERIAL 0x1b36, 0x0002
+#define TESTDEV 0x1b36, 0x0005
+#define SDHCI 0x1b36, 0x0007
+#define ROOT_PORT 0x1b36, 0x000c
+#define XHCI 0x1b36, 0x000d
+#define PCIE_PCI_BRIDGE 0x1b36, 0x000e
+#define NVME 0x1b36, 0x0010
+#define IVSHMEM 0x1af4, 0x1110
+#define VIRTIO_SCSI 0x1af4, 0x1048
+#define VGA 0x1234, 0x1111
+#define EDU 0x1234, 0x11e8
+#define RTL8139 0x10ec, 0x8139
+#define E1000E 0x8086, 0x10d3
+#define IGB 0x8086, 0x10c9
+#define HDA 0x8086, 0x2668
+#define AHCI 0x8086, 0x2922
+
+#endif
