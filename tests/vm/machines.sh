@@ -41,6 +41,11 @@ guest_names() {
 	awk 'NF { print $1 }' <<<"$guest_table"
 }
 
+# suite_machines SUITE: those that the driver runs on.
+suite_machines() {
+	awk -v suite="$1" '$3 == suite { print $1 }' <<<"$machine_table$slow_table"
+}
+
 # chosen_machines ARCHES KERNELS [slow]: words, or regular expressions; "slow": of slow_table, too.
 chosen_machines() {
 	{
