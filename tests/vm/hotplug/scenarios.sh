@@ -30,6 +30,7 @@ scenario_lost_open() {
 	local slot
 
 	shows='the same under a device that is open and mapped, and under one that sleeps'
+	cases=lost_open,lost_untold,lost_asleep,lost_stock
 	# Without a power controller pciehp brings up whatever it finds in the slot. As it releases the
 	# window it forgets the region below it that vfio-pci-core has requested for the open device:
 	# before 7.2 for its first mapping.

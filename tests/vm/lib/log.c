@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "log.h"
+#include "tap.h"
 
 int log_mark(void)
 {
@@ -57,4 +58,15 @@ int log_count(const char *log, const char *text)
 			break;
 	}
 	return count;
+}
+
+bool log_has(int mark, const char *text)
+{
+	char *log = log_since(mark);
+	bool has = strstr(log, text);
+
+	if (!has)
+		diag("the log has no \"%s\"", text);
+	free(log);
+	return has;
 }

@@ -2,6 +2,8 @@
 #ifndef LOG_H
 #define LOG_H
 
+#include <stdbool.h>
+
 /* Remember where the kernel's log ends now; close() it. */
 int log_mark(void);
 
@@ -13,5 +15,8 @@ char *log_since(int mark);
 
 /* How many lines contain the text. */
 int log_count(const char *log, const char *text);
+
+/* Has the kernel logged the text since the mark? Moves the mark, and shows when it has not. */
+bool log_has(int mark, const char *text);
 
 #endif

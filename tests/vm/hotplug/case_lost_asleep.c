@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The PCI core releases a bridge window under a device that is bound and sleeps. */
+#include <stdint.h>
+
+#include "cases.h"
+#include "kmod.h"
+#include "lost_user.h"
+#include "tap.h"
+
+/* Nobody has it open, and it sleeps; it wakes up with what it fell asleep with. */
+static void check_sleeper(bool opened)
+{
+	static uint32_t value;
+	struct pci_dev port;
+	struct vfio vfio;
+
+	about("ours, asleep, %s", opened ? "closed again" : "never opened");
+	if (!window_prepare(LONG, 8, &port) || !is_errno(pci_bind(&at.dev, OURS), 0, "the device is bound"))
+		return;
+	if (opened) {
+		if (!is_errno(vfio_open(&at.dev, &vfio), 0, "opened"))
+			return;
+		is_errno(vfio_read32(&vfio, at.bar, at.reg, &value), 0, "read");
+		vfio_close(&vfio);
+	}
+	check_asleep("with nobody who has it open");
+	if (!window_release(&port))
+		return;
+	window_free_bridge();
+	check_again(value);
+	is_u64(zoo_register(&at), zoo_address(&at), "its BAR says where it is now");
+	is_errno(pci_bind(&at.dev, ""), 0, "the device is unbound");
+}
+
+CASE(lost_asleep)
+{
+	if (!is_errno(module_load(""), 0, "the module loads"))
+		return;
+	check_sleeper(true);
+	/* Of the same model: the register says the same. */
+	check_sleeper(false);
+	is_errno(module_unload(), 0, "the module unloads");
+}

@@ -1,0 +1,381 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/pci_regs.h>
+#include <linux/userfaultfd.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/pidfd.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "file.h"
+#include "kmod.h"
+#include "log.h"
+#include "lost_user.h"
+#include "models.h"
+#include "tap.h"
+
+#define AUTOPROBE "/sys/bus/pci/drivers_autoprobe"
+#define BY_EVENT 0x5a5a1230
+#define CHANGED_LINE 0x10
+
+/* The other functions of the slot. The first register of that BAR is of 32 bits and keeps its value. */
+static struct other {
+	int bar;
+	struct pci_dev dev;
+	struct vfio vfio;
+	void *map;
+} others[OTHERS] = {
+	{ .bar = 5 },
+	{ .bar = 1 },
+};
+
+static sigjmp_buf no_page;
+
+static void on_sigbus(int sig)
+{
+	(void)sig;
+	siglongjmp(no_page, 1);
+}
+
+bool peek(const volatile uint32_t *reg, uint32_t *value)
+{
+	struct sigaction catch = { .sa_handler = on_sigbus }, before;
+	bool there = false;
+
+	sigaction(SIGBUS, &catch, &before);
+	if (!sigsetjmp(no_page, 1)) {
+		*value = *reg;
+		there = true;
+	}
+	sigaction(SIGBUS, &before, NULL);
+	return there;
+}
+
+static void write_begin(const struct vfio *vfio, struct writer *writer)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register range = { .mode = UFFDIO_REGISTER_MODE_MISSING };
+	long page = sysconf(_SC_PAGESIZE);
+	struct vfio_region_info *config;
+	int fd = syscall(SYS_userfaultfd, O_CLOEXEC);
+
+	writer->pid = 0;
+	if (fd < 0 && errno == ENOSYS)
+		return;
+	close(fd);
+	writer->its = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	writer->pid = fork();
+	if (writer->pid)
+		return;
+	/* It is for the memory of who opens it. */
+	fd = syscall(SYS_userfaultfd, O_CLOEXEC);
+	writer->its->faults = fd;
+	writer->its->page = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	range.range.start = (uintptr_t)writer->its->page;
+	range.range.len = page;
+	if (ioctl(fd, UFFDIO_API, &api) || ioctl(fd, UFFDIO_REGISTER, &range) ||
+	    vfio_region(vfio, VFIO_PCI_CONFIG_REGION_INDEX, &config))
+		_exit(2);
+	_exit(pwrite(vfio->device, writer->its->page, 2, config->offset + PCI_COMMAND) != 2);
+}
+
+/* Give it its page: what it writes switches memory decode on. Returns its exit status. */
+int write_end(struct writer *writer)
+{
+	static const uint16_t buffer[32768] = { PCI_COMMAND_MEMORY };
+	struct uffdio_copy copy = {
+		.dst = (uintptr_t)writer->its->page,
+		.src = (uintptr_t)buffer,
+		.len = sysconf(_SC_PAGESIZE),
+	};
+	int pidfd = pidfd_open(writer->pid, 0), fd = pidfd_getfd(pidfd, writer->its->faults, 0), status = -1;
+
+	if (ioctl(fd, UFFDIO_COPY, &copy))
+		kill(writer->pid, SIGKILL);
+	waitpid(writer->pid, &status, 0);
+	close(fd);
+	close(pidfd);
+	return status;
+}
+
+/*
+ * The user changes a register of config space that VFIO lets through, then puts the device to sleep and
+ * wakes it up: what the kernel has saved of it last is not what it was.
+ */
+static void change_config(const struct vfio *vfio)
+{
+	uint8_t line = CHANGED_LINE;
+	struct vfio_region_info *config;
+	char status[16] = "";
+	int i;
+
+	if (!is_errno(vfio_region(vfio, VFIO_PCI_CONFIG_REGION_INDEX, &config), 0, "there is config space"))
+		return;
+	is_u64(pwrite(vfio->device, &line, sizeof(line), config->offset + PCI_CACHE_LINE_SIZE), sizeof(line),
+	       "of which a register is changed");
+	free(config);
+	is_errno(vfio_feature_set(vfio, VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY), 0, "the device may sleep");
+	for (i = 0; i < 50 && strcmp(status, "suspended"); i++) {
+		sleep_ms(100);
+		pci_attr_read(&at.dev, "power/runtime_status", status, sizeof(status));
+	}
+	is_str(status, "suspended", "and does");
+	is_errno(vfio_feature_set(vfio, VFIO_DEVICE_FEATURE_LOW_POWER_EXIT), 0, "it may no more");
+	is_u64(pci_config_read(&at.dev, PCI_CACHE_LINE_SIZE, 1), CHANGED_LINE, "the register is what the user wrote");
+}
+
+/* From now on whoever signals this event writes to the first register; -1 if it cannot be had. */
+static int event_to_register(const struct vfio *vfio)
+{
+	struct vfio_device_ioeventfd request = {
+		.argsz = sizeof(request),
+		.flags = VFIO_DEVICE_IOEVENTFD_32,
+		.offset = (uint64_t)at.bar << 40,
+		.data = BY_EVENT,
+		.fd = eventfd(0, EFD_CLOEXEC),
+	};
+
+	if (!ioctl(vfio->device, VFIO_DEVICE_IOEVENTFD, &request))
+		return request.fd;
+	close(request.fd);
+	return -1;
+}
+
+static void signal_event(int event)
+{
+	uint64_t one = 1;
+
+	if (write(event, &one, sizeof(one)) != sizeof(one))
+		diag("the event is not signalled: %s", strerror(errno));
+	/* The kernel writes at once, or leaves it to a thread. */
+	sleep_ms(50);
+}
+
+static bool open_others(void)
+{
+	uint32_t value = 0;
+	size_t i;
+
+	for (i = 0; i < OTHERS; i++) {
+		struct other *other = &others[i];
+
+		if (!is_errno(vfio_open(&other->dev, &other->vfio), 0, "%s is opened, too", window_others[i]) ||
+		    !is_errno(vfio_map(&other->vfio, other->bar, 0, sysconf(_SC_PAGESIZE), &other->map), 0,
+			      "%s: mapped", window_others[i]))
+			return false;
+		is_errno(vfio_read32(&other->vfio, other->bar, 0, &value), 0, "%s: read", window_others[i]);
+		is_u64(*(volatile uint32_t *)other->map, value, "%s: and read through the mapping",
+		       window_others[i]);
+	}
+	return true;
+}
+
+void check_others_revoked(void)
+{
+	uint32_t value;
+	size_t i;
+
+	for (i = 0; i < OTHERS; i++) {
+		ok(!peek(others[i].map, &value), "%s: its mapping is gone as well", window_others[i]);
+		is_errno(vfio_read32(&others[i].vfio, others[i].bar, 0, &value), -EIO,
+			 "%s: read() is refused", window_others[i]);
+	}
+}
+
+static void forget_others(void)
+{
+	size_t i;
+
+	for (i = 0; i < OTHERS; i++) {
+		munmap(others[i].map, sysconf(_SC_PAGESIZE));
+		vfio_close(&others[i].vfio);
+	}
+}
+
+/* Closed: they decode what the PCI core has given them, and go. */
+static void check_others_closed(void)
+{
+	struct pci_bar bar;
+	size_t i;
+
+	for (i = 0; i < OTHERS; i++) {
+		const struct other *other = &others[i];
+		int reg = PCI_BASE_ADDRESS_0 + 4 * other->bar;
+
+		pci_bar(&other->dev, other->bar, &bar);
+		is_u64(pci_config_read(&other->dev, reg, 4) & PCI_BASE_ADDRESS_MEM_MASK, bar.start,
+		       "%s: its BAR says where it is now", window_others[i]);
+		is_errno(pci_bind(&other->dev, ""), 0, "%s is unbound", window_others[i]);
+	}
+}
+
+void unbind_others(void)
+{
+	int i;
+
+	for (i = 0; i < OTHERS; i++)
+		is_errno(pci_bind(&others[i].dev, ""), 0, "%s is unbound", window_others[i]);
+}
+
+bool user_lose(const char *driver, const char *model, int models, struct user *user)
+{
+	struct pci_dev port;
+	bool ours = !strcmp(driver, OURS);
+	uint32_t value = 0;
+	void *map;
+	size_t i;
+
+	if (!window_prepare(model, models, &port))
+		return false;
+	for (i = 0; i < OTHERS && ours; i++) {
+		others[i].dev = window_other(i);
+		is_errno(pci_bind(&others[i].dev, OURS), 0, "%s is bound", window_others[i]);
+	}
+
+	user->line = pci_config_read(&at.dev, PCI_CACHE_LINE_SIZE, 1);
+	ok(user->line != CHANGED_LINE, "a register of config space has not the value that the user will write");
+	/* For stock vfio-pci, too, the BAR is given a page. */
+	if (!is_errno(pci_bind(&at.dev, OURS), 0, "the device is bound") ||
+	    !is_errno(pci_bind(&at.dev, driver), 0, "%s has it", driver) ||
+	    !is_errno(vfio_open(&at.dev, &user->vfio), 0, "opened"))
+		return false;
+	change_config(&user->vfio);
+	is_errno(vfio_map(&user->vfio, at.bar, 0, sysconf(_SC_PAGESIZE), &map), 0, "mapped");
+	user->reg = (void *)((char *)map + at.reg);
+	is_errno(vfio_read32(&user->vfio, at.bar, at.reg, &user->value), 0, "read");
+	is_u64(*user->reg, user->value, "and read through the mapping");
+	if (ours && !open_others())
+		return false;
+
+	user->event = event_to_register(&user->vfio);
+	signal_event(user->event);
+	is_errno(vfio_read32(&user->vfio, at.bar, 0, &value), 0, "an event is signalled, a register read");
+	is_u64(value, BY_EVENT, "which the event has written");
+
+	write_begin(&user->vfio, &user->writer);
+	sleep_ms(200);
+	if (user->writer.pid)
+		ok(!waitpid(user->writer.pid, NULL, WNOHANG), "a write to config space has begun and does not end");
+	else
+		skip(1, "no userfaultfd in this kernel");
+	return window_release(&port);
+}
+
+bool user_lose_untold(const char *model, int models, struct user *user)
+{
+	bool lost;
+
+	file_write(AUTOPROBE, "0");
+	lost = user_lose(OURS, model, models, user);
+	file_write(AUTOPROBE, "1");
+	return lost;
+}
+
+/*
+ * The old address is somebody else's by now: for a moment a device of the root bus has it, whose
+ * first register keeps what is written.
+ */
+void check_event(int event)
+{
+	const int bar0 = PCI_BASE_ADDRESS_0;
+	uint32_t place, value = 0;
+	volatile uint32_t *reg;
+	struct pci_dev other;
+	void *map;
+
+	if (!is_errno(pci_find(IVSHMEM, 0, &other), 0, "there is a device that can take its old address"))
+		return;
+	pci_config_write(&other, PCI_COMMAND, 2, pci_config_read(&other, PCI_COMMAND, 2) | PCI_COMMAND_MEMORY);
+	map = pci_map(&other, 0);
+	if (!ok(map != MAP_FAILED, "whose registers are mapped"))
+		return;
+	reg = map;
+	*reg = 1;
+	is_u64(*reg, 1, "its first one keeps what is written");
+	place = pci_config_read(&other, bar0, 4);
+	pci_config_write(&other, bar0, 4, home);
+	signal_event(event);
+	pci_config_write(&other, bar0, 4, place);
+	value = *reg;
+	is_u64(value, 1, "the event that the user has set up before writes nothing there");
+	munmap(map, sysconf(_SC_PAGESIZE));
+}
+
+void user_forget(struct user *user)
+{
+	munmap((void *)((uintptr_t)user->reg & -sysconf(_SC_PAGESIZE)), sysconf(_SC_PAGESIZE));
+	close(user->event);
+	forget_others();
+}
+
+bool decodes(void)
+{
+	return pci_config_read(&at.dev, PCI_COMMAND, 2) & PCI_COMMAND_MEMORY;
+}
+
+void check_asleep(const char *when)
+{
+	char status[16] = "";
+	int i;
+
+	for (i = 0; i < 50 && strcmp(status, "suspended"); i++) {
+		sleep_ms(100);
+		pci_attr_read(&at.dev, "power/runtime_status", status, sizeof(status));
+	}
+	is_str(status, "suspended", "%s the device sleeps", when);
+}
+
+void check_again(uint32_t value)
+{
+	uint32_t again = 0;
+	struct vfio vfio;
+	void *map;
+
+	if (!ok(zoo_has_page(&at) && zoo_claimed(&at), "closed, the BAR has a page of its own again") ||
+	    !is_errno(vfio_open(&at.dev, &vfio), 0, "it is opened again"))
+		return;
+	is_errno(vfio_read32(&vfio, at.bar, at.reg, &again), 0, "read again");
+	is_u64(again, value, "it is the user's own device");
+	is_errno(vfio_map(&vfio, at.bar, 0, sysconf(_SC_PAGESIZE), &map), 0, "mapped again");
+	ok(peek((void *)((char *)map + at.reg), &again), "the mapping is alive");
+	is_u64(again, value, "and so it is there");
+	munmap(map, sysconf(_SC_PAGESIZE));
+	vfio_close(&vfio);
+	check_asleep("closed again,");
+}
+
+void check_closed_anew(struct user *user)
+{
+	int mark = log_mark();
+	char *log;
+
+	user_forget(user);
+	vfio_close(&user->vfio);
+	check_asleep("closed,");
+	log = log_since(mark);
+	is_u64(log_count(log, "usage count underflow"), 0, "it was kept awake as often as it is let go");
+	free(log);
+	is_u64(zoo_register(&at), zoo_address(&at), "closed, its BAR says where it is now");
+	ok(decodes(), "and decodes that");
+	check_others_closed();
+	is_u64(pci_config_read(&at.dev, PCI_CACHE_LINE_SIZE, 1), user->line, "what the user changed is changed back");
+	check_again(user->value);
+	is_errno(pci_bind(&at.dev, ""), 0, "the device is unbound");
+	ok(!zoo_any_claim(), "the BAR has its true size again");
+	free(log_since(mark));
+	window_start_over();
+	log = log_since(mark);
+	is_u64(log_count(log, "within a second"), 0, "no newcomer waits any longer");
+	free(log);
+	close(mark);
+	pci_bind(&at.dev, "");
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef LOST_USER_H
+#define LOST_USER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "window.h"
+
+/* A user who has the device open and mapped while its window goes (window.h). */
+
+/* A write to config space whose buffer is on a page that the user does not have yet. */
+struct writer {
+	pid_t pid;	/* 0 on a kernel that has no such pages */
+	struct {
+		int faults;
+		void *page;
+	} *its;
+};
+
+struct user {
+	struct vfio vfio;
+	uint32_t line;		/* a register of config space, before it opened the device */
+	volatile uint32_t *reg;	/* through a mapping */
+	uint32_t value;		/* what it says */
+	int event;
+	struct writer writer;
+};
+
+/* The device has this driver and gets this user, who has the others open, too, if it is ours; then the window goes. */
+bool user_lose(const char *driver, const char *model, int models, struct user *user);
+/* The same, and no driver comes to the newcomer, so the PCI core does not tell that it has moved others for it. */
+bool user_lose_untold(const char *model, int models, struct user *user);
+
+/* Read through a mapping; false for SIGBUS. */
+bool peek(const volatile uint32_t *reg, uint32_t *value);
+/* Let the write to config space end. Returns the writer's exit status. */
+int write_end(struct writer *writer);
+/* Signal the event that the user has had write to a register: nothing may be written to a device that has the old address. */
+void check_event(int event);
+/* Does the function decode its memory? */
+bool decodes(void);
+/* The other functions' mappings are gone, and read() is refused. */
+void check_others_revoked(void);
+void unbind_others(void);
+
+/* The user gives up what it has mapped. */
+void user_forget(struct user *user);
+/* Closed, and the window still there: all is as before it was opened, at its new place. */
+void check_closed_anew(struct user *user);
+/* Bound, and nobody has it open: it sleeps. */
+void check_asleep(const char *when);
+/* It can be opened again, and its register has this value. */
+void check_again(uint32_t value);
+
+#endif
