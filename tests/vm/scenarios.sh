@@ -35,14 +35,31 @@
 
 oldest='x86_64-6.1 arm64-16k-6.12 arm64-64k ppc64le-64k-6.12'
 
+# drive N: drives drive1 to driveN of $scratch/drive.img. What is written to one is forgotten.
+drive() {
+	local i
+	[[ " $wants " == *" drive "* ]] || wants+=' drive'
+	for ((i = 1; i <= $1; i++)); do
+		options+=(-drive "if=none,id=drive$i,format=raw,snapshot=on,file=$scratch/drive.img")
+	done
+}
+
+# shared N [SIZE]: memory shared1 to sharedN for ivshmem-plain.
+shared() {
+	local i
+	for ((i = 1; i <= $1; i++)); do
+		options+=(-object "memory-backend-ram,size=${2:-1M},id=shared$i")
+	done
+}
+
 # What a 64K host meets: small BARs behind one bridge, and two functions of one slot. Each host
 # bridge is one slot; all that is below it is one PE and one IOMMU group.
 power_zoo() {
-	wants=drive
-	options=(-drive "if=none,id=drive,format=raw,file=$scratch/drive.img")
+	wants='' options=()
+	drive 1
 	devices=(-device pcie-pci-bridge,id=bridge,bus=pcie.0 -device pci-testdev,bus=bridge,addr=1
 		-device sdhci-pci,bus=bridge,addr=2 -device rtl8139,romfile=,bus=bridge,addr=3
-		-device nvme,drive=drive,serial=1,bus=pcie.1,addr=0.0,multifunction=on
+		-device nvme,drive=drive1,serial=1,bus=pcie.1,addr=0.0,multifunction=on
 		-device qemu-xhci,bus=pcie.1,addr=0.1)
 }
 

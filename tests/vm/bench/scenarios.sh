@@ -24,11 +24,11 @@ scenario_bench-disk() {
 scenario_bench-access() {
 	shows='what one access to a register takes, in user space and in a guest'
 	# iomem=relaxed: the floor is a BAR's file in sysfs, mapped while VFIO has it open.
-	slow=bench machines='x86_64 arm64' cases=bench_access wants='drive new-qemu' parameters=iomem=relaxed
-	options=(-object 'memory-backend-ram,size=1M,id=shared'
-		-drive "if=none,id=drive,format=raw,file=$scratch/drive.img")
-	devices=(-device ivshmem-plain,memdev=shared -device rtl8139,romfile= -device sdhci-pci -device sdhci-pci
-		-device pci-ohci -device nvme,drive=drive,serial=1,dbcs=off -device qemu-xhci)
+	slow=bench machines='x86_64 arm64' cases=bench_access wants=new-qemu parameters=iomem=relaxed
+	drive 1
+	shared 1
+	devices=(-device ivshmem-plain,memdev=shared1 -device rtl8139,romfile= -device sdhci-pci -device sdhci-pci
+		-device pci-ohci -device nvme,drive=drive1,serial=1,dbcs=off -device qemu-xhci)
 	[ "${arch-}" != arm64 ] || nested_payload
 }
 

@@ -11,8 +11,8 @@ scenario_smoke() {
 
 scenario_claim() {
 	shows='BARs that share pages get pages of their own and can be mapped, none of them with stock vfio-pci'
-	options=(-object 'memory-backend-ram,size=1M,id=shared')
-	devices=(-device ivshmem-plain,memdev=shared -device rtl8139,romfile= -device sdhci-pci
+	shared 1
+	devices=(-device ivshmem-plain,memdev=shared1 -device rtl8139,romfile= -device sdhci-pci
 		-device pci-ohci -device sdhci-pci)
 	[ "${arch-}" != ppc64el ] || power_zoo
 }
@@ -20,11 +20,10 @@ scenario_claim() {
 scenario_zoo() {
 	shows='the same for what a host of large pages meets: root bus, root ports, functions of one slot, several BARs on a page'
 	machines=arm64 cases=claim
-	options=(-object 'memory-backend-ram,size=1M,id=shared' -object 'memory-backend-ram,size=1M,id=shared2'
-		-drive "if=none,id=drive,format=raw,file=$scratch/drive.img")
-	wants=drive
-	devices=(-device ivshmem-plain,memdev=shared -device ahci -device sdhci-pci -device rtl8139,romfile=
-		-device pci-testdev -device edu -device nvme,drive=drive,serial=1 -device qemu-xhci
+	drive 1
+	shared 2
+	devices=(-device ivshmem-plain,memdev=shared1 -device ahci -device sdhci-pci -device rtl8139,romfile=
+		-device pci-testdev -device edu -device nvme,drive=drive1,serial=1 -device qemu-xhci
 		-device e1000e,romfile= -device virtio-net-pci,romfile= -device vmxnet3,romfile=
 		-device usb-ehci,addr=0x14.0,multifunction=on -device pci-ohci,addr=0x14.1 -device intel-hda,addr=0x14.2
 		-device pcie-root-port,id=port1,chassis=1,hotplug=off,addr=0x15.0,multifunction=on
@@ -35,9 +34,8 @@ scenario_zoo() {
 
 scenario_firmware() {
 	shows="what the PCI core itself would not move stays: a firmware's interrupt controller, a device without a class"
-	machines='arm64-16k-6.12 arm64-64k' wants=drive
-	options=(-drive "if=none,id=drive1,format=raw,snapshot=on,file=$scratch/drive.img"
-		-drive "if=none,id=drive2,format=raw,snapshot=on,file=$scratch/drive.img")
+	machines='arm64-16k-6.12 arm64-64k'
+	drive 2
 	# The class has 16 bits, and 0 is the model's own.
 	devices=(-device pci-testdev -device virtio-blk-pci,drive=drive1,class=0x0800
 		-device virtio-blk-pci,drive=drive2,class=0x10000 -device sdhci-pci)
@@ -66,9 +64,9 @@ scenario_cycles() {
 scenario_faults() {
 	shows='whatever step of a bind fails, all is put back as it was'
 	machines=x86_64 wants=faults cases=faults,msix_behind
-	options=(-object 'memory-backend-ram,size=1M,id=shared')
+	shared 1
 	# Each pci-testdev has a BAR of 64 bits, which the kernel places above 4 GiB, and one of just a page.
-	devices=(-device ivshmem-plain,memdev=shared -device rtl8139,romfile= -device sdhci-pci
+	devices=(-device ivshmem-plain,memdev=shared1 -device rtl8139,romfile= -device sdhci-pci
 		-device pci-ohci -device sdhci-pci -device pci-testdev,membar=256 -device pci-testdev,membar=256
 		-device qemu-xhci)
 	# Without USB nothing stops the controller that the firmware left running: stock vfio-pci does.
@@ -80,11 +78,11 @@ scenario_nomem() {
 	# So long, their BAR 2 is of 64 bits, above 4 GiB, and shares a page, too.
 	# Debian's kernels have no fault injection. ivshmem has no interrupt pin: what ACPI cannot allocate
 	# while it routes one, it does not find again. Functions of one slot are in one IOMMU group.
-	machines='x86_64-7.2-debug x86_64-6.12-debug' wants=drive
-	options=(-object 'memory-backend-ram,size=2K,id=shared' -object 'memory-backend-ram,size=2K,id=shared2'
-		-drive "if=none,id=drive,format=raw,file=$scratch/drive.img")
-	devices=(-device ivshmem-plain,memdev=shared,addr=0x10.0,multifunction=on
-		-device ivshmem-plain,memdev=shared2,addr=0x10.1 -device nvme,drive=drive,serial=1)
+	machines='x86_64-7.2-debug x86_64-6.12-debug'
+	drive 1
+	shared 2 2K
+	devices=(-device ivshmem-plain,memdev=shared1,addr=0x10.0,multifunction=on
+		-device ivshmem-plain,memdev=shared2,addr=0x10.1 -device nvme,drive=drive1,serial=1)
 }
 
 scenario_undone() {
@@ -112,42 +110,42 @@ scenario_full() {
 
 scenario_options() {
 	shows="stock vfio-pci's options by their names; a move leaves the other BARs alone, ends mappings of the old place, and is none while a BAR is in use"
-	machines=x86_64 cases=options,undisturbed,old_place,busy wants='drive module:ramoops'
-	options=(-smp 2 -object 'memory-backend-ram,size=1M,id=shared'
-		-drive "if=none,id=drive,format=raw,file=$scratch/drive.img")
+	machines=x86_64 cases=options,undisturbed,old_place,busy wants=module:ramoops
+	options=(-smp 2)
+	drive 1
+	shared 1
 	# Slots 0x10 and 0x18 share an interrupt line.
 	# The debug kernels are built without ramoops, who is busy with a BAR in the last case, and
 	# without IO_STRICT_DEVMEM, which takes mappings away.
 	[[ ${machine-} != *-debug ]] || cases=options,undisturbed wants=drive
 	# That one is built without VFIO for VGA's legacy ranges. (QEMU itself reads "vga=".)
 	[ "${machine-}" != x86_64-7.2-debug ] || parameters=vga_legacy=none
-	devices=(-device ivshmem-plain,memdev=shared -device VGA -device nvme,drive=drive,serial=1
+	devices=(-device ivshmem-plain,memdev=shared1 -device VGA -device nvme,drive=drive1,serial=1
 		-device sdhci-pci,addr=0x10 -device sdhci-pci,addr=0x18
 		-device pcie-root-port,id=displayport,chassis=1,hotplug=off -device VGA,bus=displayport)
 }
 
 scenario_align() {
 	shows='stock vfio-pci maps what align_for= has aligned before; nothing else is touched'
-	wants='drive module:nvme'
-	options=(-object 'memory-backend-ram,size=1M,id=shared'
-		-drive "if=none,id=drive,format=raw,snapshot=on,file=$scratch/drive.img")
-	devices=(-device ivshmem-plain,memdev=shared -device rtl8139,romfile= -device sdhci-pci
-		-device pci-ohci -device sdhci-pci -device nvme,drive=drive,serial=1)
+	wants=module:nvme
+	drive 1
+	shared 1
+	devices=(-device ivshmem-plain,memdev=shared1 -device rtl8139,romfile= -device sdhci-pci
+		-device pci-ohci -device sdhci-pci -device nvme,drive=drive1,serial=1)
 	[ "${flavour-}" != debug ] || devices=("${devices[@]/pci-ohci/sdhci-pci}")
 	[ "${arch-}" != amd64 ] || devices+=(-device pci-bridge,chassis_nr=1 -device pci-bridge,chassis_nr=2)
 	# The disk keeps its native driver: a PE of its own.
 	[ "${arch-}" != ppc64el ] || devices=(-device pcie-pci-bridge,id=bridge,bus=pcie.0
 		-device pci-testdev,bus=bridge,addr=1 -device sdhci-pci,bus=bridge,addr=2
 		-device rtl8139,romfile=,bus=bridge,addr=3 -device sdhci-pci,bus=bridge,addr=4
-		-device nvme,drive=drive,serial=1,bus=pcie.1)
+		-device nvme,drive=drive1,serial=1,bus=pcie.1)
 }
 
 scenario_native() {
 	shows="the kernel's own drivers work before, beside and after this one"
-	machines='x86_64 arm64' wants='drive module:nvme module:ahci module:sd_mod module:e1000e module:8139cp'
-	options=(-drive "if=none,id=drive1,format=raw,snapshot=on,file=$scratch/drive.img"
-		-drive "if=none,id=drive2,format=raw,snapshot=on,file=$scratch/drive.img"
-		-netdev user,id=net2,net=10.0.2.0/24 -netdev user,id=net3,net=10.0.3.0/24)
+	machines='x86_64 arm64' wants='module:nvme module:ahci module:sd_mod module:e1000e module:8139cp'
+	options=(-netdev user,id=net2,net=10.0.2.0/24 -netdev user,id=net3,net=10.0.3.0/24)
+	drive 2
 	devices=(-device nvme,drive=drive1,serial=1 -device ahci,id=sata -device ide-hd,bus=sata.0,drive=drive2
 		-device sdhci-pci -device e1000e,netdev=net2,romfile= -device rtl8139,netdev=net3,romfile=)
 }
@@ -175,29 +173,29 @@ scenario_noiommu() {
 
 scenario_region() {
 	shows='region info, mmap, sysfs, log and trace, at their edges'
-	cases=look,region wants='drive rom'
-	options=(-drive "if=none,id=drive,format=raw,file=$scratch/drive.img")
+	cases=look,region wants=rom
+	drive 1
 	# Functions of one slot, so that the tracepoints' numbers are not all 0.
-	devices=(-device nvme,drive=drive,serial=1,addr=0x10.0,multifunction=on
+	devices=(-device nvme,drive=drive1,serial=1,addr=0x10.0,multifunction=on
 		-device "sdhci-pci,romfile=$scratch/rom,addr=0x10.1" -device "pci-ohci,romfile=$scratch/rom,addr=0x10.2")
 	[ "${arch-}" != ppc64el ] || power_zoo
 }
 
 scenario_msix() {
 	shows="the MSI-X table is mapped or hidden as the option says, and all kernels answer the same bytes"
-	cases=golden,msix wants=drive files=("tests/vm/golden/${arch-}=golden")
+	cases=golden,msix files=("tests/vm/golden/${arch-}=golden")
 	# More is smaller than a page there.
 	[[ ${flavour-} != arm64-64k* ]] || files=("tests/vm/golden/arm64-64k=golden")
-	options=(-drive "if=none,id=drive,format=raw,file=$scratch/drive.img")
-	devices=(-device nvme,drive=drive,serial=1 -device e1000e,romfile= -device qemu-xhci -device sdhci-pci)
+	drive 1
+	devices=(-device nvme,drive=drive1,serial=1 -device e1000e,romfile= -device qemu-xhci -device sdhci-pci)
 	[ "${arch-}" != ppc64el ] || power_zoo
 }
 
 scenario_dmabuf() {
 	shows='a dma-buf exports what mmap would map, and no page of a hidden table'
-	machines='x86_64-7.2 x86_64-7.3' wants=drive
-	options=(-drive "if=none,id=drive,format=raw,file=$scratch/drive.img")
-	devices=(-device nvme,drive=drive,serial=1 -device e1000e,romfile= -device qemu-xhci -device sdhci-pci)
+	machines='x86_64-7.2 x86_64-7.3'
+	drive 1
+	devices=(-device nvme,drive=drive1,serial=1 -device e1000e,romfile= -device qemu-xhci -device sdhci-pci)
 }
 
 scenario_cdev() {
@@ -205,10 +203,11 @@ scenario_cdev() {
 	# The same through the device's own file and iommufd, which Debian's kernels do not have.
 	machines='x86_64-7.2-debug x86_64-6.12-debug arm64-64k' cases=claim,region,msix,dmabuf
 	[[ ${machine-} != *-6.12-debug ]] || cases=${cases%,dmabuf}
-	parameters=vfio=cdev wants=drive
-	options=(-object 'memory-backend-ram,size=1M,id=shared' -drive "if=none,id=drive,format=raw,file=$scratch/drive.img")
-	devices=(-device ivshmem-plain,memdev=shared -device rtl8139,romfile= -device sdhci-pci
-		-device pci-ohci -device sdhci-pci -device nvme,drive=drive,serial=1 -device e1000e,romfile=
+	parameters=vfio=cdev
+	drive 1
+	shared 1
+	devices=(-device ivshmem-plain,memdev=shared1 -device rtl8139,romfile= -device sdhci-pci
+		-device pci-ohci -device sdhci-pci -device nvme,drive=drive1,serial=1 -device e1000e,romfile=
 		-device qemu-xhci)
 }
 
@@ -230,10 +229,10 @@ scenario_sriov() {
 
 scenario_msix-no-remap() {
 	shows='where the IOMMU does not remap interrupts the table stays hidden, too'
-	machines='x86_64-6.1 x86_64-7.2' cases=msix parameters=intremap=off wants=drive
-	options=(-drive "if=none,id=drive,format=raw,file=$scratch/drive.img")
+	machines='x86_64-6.1 x86_64-7.2' cases=msix parameters=intremap=off
+	drive 1
 	# With that many vectors the table takes two pages.
-	devices=(-device nvme,drive=drive,serial=1,msix_qsize=512 -device e1000e,romfile= -device qemu-xhci)
+	devices=(-device nvme,drive=drive1,serial=1,msix_qsize=512 -device e1000e,romfile= -device qemu-xhci)
 }
 
 scenario_suspend() {
@@ -245,9 +244,9 @@ scenario_suspend() {
 scenario_kselftest() {
 	shows="the kernel's own VFIO selftests say of this driver what they say of stock vfio-pci"
 	# The machine has the source that its kernel is built from, and iommufd.
-	machines=x86_64-7.2-debug wants=drive prepare=(tests/kselftest/stage "${machine-}")
-	options=(-drive "if=none,id=drive,format=raw,file=$scratch/drive.img")
-	devices=(-device sdhci-pci -device sdhci-pci -device nvme,drive=drive,serial=1)
+	machines=x86_64-7.2-debug prepare=(tests/kselftest/stage "${machine-}")
+	drive 1
+	devices=(-device sdhci-pci -device sdhci-pci -device nvme,drive=drive1,serial=1)
 	local test
 	for test in dma_mapping_test dma_mapping_mmio_test iommufd_setup_test pci_device_test \
 		pci_device_init_perf_test; do

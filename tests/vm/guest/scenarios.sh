@@ -9,9 +9,9 @@ scenario_demo() {
 	machines='x86_64-6.1 arm64-16k-6.12 arm64-64k'
 	# The disk is for a guest under KVM.
 	[ "${arch-}" != arm64 ] || {
-		wants='linux drive new-qemu module:nvme'
-		options+=(-drive "if=none,id=drive,format=raw,file=$scratch/drive.img")
-		devices+=(-device nvme,drive=drive,serial=1,dbcs=off,msix-exclusive-bar=on
+		wants='linux new-qemu module:nvme'
+		drive 1
+		devices+=(-device nvme,drive=drive1,serial=1,dbcs=off,msix-exclusive-bar=on
 			-device pci-testdev,membar=8192)
 	}
 	nested_payload
@@ -21,34 +21,33 @@ scenario_nested() {
 	shows='a QEMU in the machine gives the BARs to its guest, who reads them without a trap'
 	machines='x86_64 arm64' cases=image,nested
 	nested_payload
-	options=(-object 'memory-backend-ram,size=1M,id=shared')
-	devices=(-device ivshmem-plain,memdev=shared -device sdhci-pci -device rtl8139,romfile=)
+	shared 1
+	devices=(-device ivshmem-plain,memdev=shared1 -device sdhci-pci -device rtl8139,romfile=)
 	[ "${arch-}" = amd64 ] || devices+=(-device ahci -device pci-testdev)
 }
 
 scenario_relocation() {
 	shows='what x-msix-relocation of the QEMU in the machine is good for, with each policy for the table'
 	# On a 4K host the table has a page of its own.
-	machines=arm64 wants=drive
+	machines=arm64
 	nested_payload
-	options=(-drive "if=none,id=drive,format=raw,file=$scratch/drive.img")
-	devices=(-device nvme,drive=drive,serial=1 -device qemu-xhci)
+	drive 1
+	devices=(-device nvme,drive=drive1,serial=1 -device qemu-xhci)
 }
 
 scenario_packed() {
 	shows='a Linux guest that packs BARs as it likes reads none of them through QEMU'
 	machines='arm64-16k-6.12 arm64-64k-7.2' wants='nested linux'
-	options=(-object 'memory-backend-ram,size=1M,id=shared')
-	devices=(-device ivshmem-plain,memdev=shared -device rtl8139,romfile= -device sdhci-pci -device pci-ohci
+	shared 1
+	devices=(-device ivshmem-plain,memdev=shared1 -device rtl8139,romfile= -device sdhci-pci -device pci-ohci
 		-device ahci -device pci-testdev)
 }
 
 scenario_linuxguest() {
 	shows="a Linux guest's own drivers work with the disks that it is given"
 	# A whole Linux boots in 8 s under KVM, which only these machines have.
-	machines='arm64-16k-6.12 arm64-64k' wants='nested linux drive module:nvme module:ahci module:sd_mod'
-	options=(-drive "if=none,id=drive1,format=raw,snapshot=on,file=$scratch/drive.img"
-		-drive "if=none,id=drive2,format=raw,snapshot=on,file=$scratch/drive.img")
+	machines='arm64-16k-6.12 arm64-64k' wants='nested linux module:nvme module:ahci module:sd_mod'
+	drive 2
 	devices=(-device nvme,drive=drive1,serial=1 -device ahci,id=sata -device ide-hd,bus=sata.0,drive=drive2
 		-device sdhci-pci)
 }
@@ -67,9 +66,8 @@ scenario_disk() {
 	shows="a Linux guest reads from its disk, more of it than with stock vfio-pci, with guest pages of 4K, too"
 	# The disk has no shadow doorbells (dbcs), as real ones have none: each read rings two real ones.
 	machines='arm64-16k-6.12 arm64-64k'
-	wants='nested linux guest:arm64-4k-6.12 drive new-qemu module:nvme'
-	options=(-drive "if=none,id=drive1,format=raw,snapshot=on,file=$scratch/drive.img"
-		-drive "if=none,id=drive2,format=raw,snapshot=on,file=$scratch/drive.img")
+	wants='nested linux guest:arm64-4k-6.12 new-qemu module:nvme'
+	drive 2
 	devices=(-device nvme,drive=drive1,serial=1,dbcs=off
 		-device nvme,drive=drive2,serial=2,dbcs=off,msix-exclusive-bar=on
 		-device pci-testdev,membar=8192 -device qemu-xhci)

@@ -37,8 +37,9 @@ scenario_lost_open() {
 	machines=x86_64 wants=monitor parameters='lockdep.prove_locking=0 stock_leak=vfio_pci_core_enable'
 	[ "${machine-}" != x86_64-6.12-debug ] || parameters=${parameters/core_enable/core_mmap}
 	warns='Trying to free nonexistent resource'
-	options=(-global ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off -object 'memory-backend-ram,size=1M,id=shared')
-	devices=(-device ivshmem-plain,memdev=shared,addr=4)
+	options=(-global ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off)
+	shared 1
+	devices=(-device ivshmem-plain,memdev=shared1,addr=4)
 	for slot in {0..6}; do
 		devices+=(-device "pcie-root-port,id=port$slot,chassis=$((slot + 1)),addr=$((slot + 8)),power_controller_present=off,bus-reserve=1")
 	done

@@ -12,16 +12,15 @@ scenario_together() {
 
 # What all of them share: eight devices and a disk that storms are about.
 soak_machine() {
-	machines=x86_64-7.2-debug wants='new-qemu drive module:nvme module:8139cp' cases=storm
+	machines=x86_64-7.2-debug wants='new-qemu module:nvme module:8139cp' cases=storm
 	# "make check" has five minutes of the first two together.
 	local seconds=${SOAK_S:-150}
 	parameters="soak_s=$seconds soak_seed=${SOAK_SEED:-}" limit=$((seconds + 250))
 	# One thread for both processors: with two, QEMU changes the memory map under the other one, and an
 	# access goes astray. 7.2 loses the end of an interrupt so, and all timers stop; 10 ends (its issue 3040).
-	options=(-smp 2 -accel tcg,thread=single -netdev user,id=net,net=10.0.2.0/24
-		-object 'memory-backend-ram,size=1M,id=shared1' -object 'memory-backend-ram,size=1M,id=shared2'
-		-object 'memory-backend-ram,size=1M,id=shared3' -object 'memory-backend-ram,size=1M,id=shared4'
-		-drive "if=none,id=drive,format=raw,snapshot=on,file=$scratch/drive.img")
+	options=(-smp 2 -accel tcg,thread=single -netdev user,id=net,net=10.0.2.0/24)
+	drive 1
+	shared 4
 	# On the root bus BARs share pages; behind a port or bridge a device can be reset, there two of one
 	# IOMMU group; the disk resets itself. The last one comes and goes.
 	devices=(-device ivshmem-plain,memdev=shared1,addr=2 -device sdhci-pci,addr=3
@@ -35,7 +34,7 @@ soak_machine() {
 		-device ivshmem-plain,memdev=shared4,bus=bridge,addr=1.1
 		-device nvme-subsys,id=subsystem
 		-device nvme,id=disk,serial=1,bus=port3,subsys=subsystem,sriov_max_vfs=2,sriov_vq_flexible=4,sriov_vi_flexible=2
-		-device nvme-ns,drive=drive,bus=disk)
+		-device nvme-ns,drive=drive1,bus=disk)
 }
 
 scenario_soak() {

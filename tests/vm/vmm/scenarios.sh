@@ -6,17 +6,17 @@
 scenario_consumers() {
 	shows='ten VMMs and user-space drivers, by their own rules: none is worse off than with stock vfio-pci'
 	# BARs of 256 bytes to 64K, of 32 and 64 bits, with and without an MSI-X table.
-	machines='x86_64-6.1 arm64-16k-6.12 arm64-64k-7.2 ppc64le-64k-6.12' wants=drive
-	options=(-object 'memory-backend-ram,size=64K,id=shared'
-		-drive "if=none,id=drive,format=raw,file=$scratch/drive.img")
-	devices=(-device ivshmem-plain,memdev=shared -device rtl8139,romfile= -device sdhci-pci -device pci-ohci
-		-device lsi53c895a -device pci-testdev -device ahci -device nvme,drive=drive,serial=1
+	machines='x86_64-6.1 arm64-16k-6.12 arm64-64k-7.2 ppc64le-64k-6.12'
+	drive 1
+	shared 1 64K
+	devices=(-device ivshmem-plain,memdev=shared1 -device rtl8139,romfile= -device sdhci-pci -device pci-ohci
+		-device lsi53c895a -device pci-testdev -device ahci -device nvme,drive=drive1,serial=1
 		-device qemu-xhci -device e1000e,romfile= -device vmxnet3,romfile= -device virtio-net-pci,romfile=
 		-device mptsas1068)
 	[ "${arch-}" != ppc64el ] || {
 		power_zoo
-		options+=(-object 'memory-backend-ram,size=64K,id=shared')
-		devices+=(-device ivshmem-plain,memdev=shared,bus=bridge,addr=4 -device lsi53c895a,bus=bridge,addr=5
+		shared 1 64K
+		devices+=(-device ivshmem-plain,memdev=shared1,bus=bridge,addr=4 -device lsi53c895a,bus=bridge,addr=5
 			-device mptsas1068,bus=bridge,addr=6 -device e1000e,romfile=,bus=pcie.2
 			-device virtio-net-pci,romfile=,bus=pcie.3)
 	}
@@ -25,10 +25,8 @@ scenario_consumers() {
 scenario_qemu_nvme() {
 	shows="QEMU's own NVMe driver (nvme://) reads a drive right, where with stock vfio-pci it cannot start"
 	# One with the table in its 16K; two of 8K, with a BAR for MSI-X alone, which share a page.
-	machines='arm64-16k-6.12 arm64-64k-7.2' wants='nested new-qemu drive'
-	options=(-drive "if=none,id=drive1,format=raw,snapshot=on,file=$scratch/drive.img"
-		-drive "if=none,id=drive2,format=raw,snapshot=on,file=$scratch/drive.img"
-		-drive "if=none,id=drive3,format=raw,snapshot=on,file=$scratch/drive.img")
+	machines='arm64-16k-6.12 arm64-64k-7.2' wants='nested new-qemu'
+	drive 3
 	devices=(-device nvme,drive=drive1,serial=1 -device nvme,drive=drive2,serial=2,msix-exclusive-bar=on
 		-device nvme,drive=drive3,serial=3,msix-exclusive-bar=on)
 }
