@@ -20,9 +20,11 @@ module:
 cli:
 	$(MAKE) -C src/cli
 
-install: all module-man ## Install both; DESTDIR= and PREFIX= as usual, KERNEL= for another kernel
-	$(kbuild) INSTALL_MOD_PATH=$(DESTDIR) INSTALL_MOD_DIR=updates modules_install
+install: all module-install module-man ## Install both; DESTDIR= and PREFIX= as usual, KERNEL= for another kernel
 	$(MAKE) -C src/cli install DESTDIR=$(DESTDIR) PREFIX=$(PREFIX)
+
+module-install:
+	$(kbuild) INSTALL_MOD_PATH=$(DESTDIR) INSTALL_MOD_DIR=updates modules_install
 
 module-man:
 	install -D -m 644 doc/subpage_vfio_pci.4 $(DESTDIR)$(PREFIX)/share/man/man4/subpage_vfio_pci.4
@@ -69,6 +71,9 @@ deb: ## Build the Debian packages, into build/deb
 rpm: ## Build the RPM packages, into build/rpm
 	scripts/rpm
 
+dist: ## Write a release, into build/dist: tarball, PKGBUILD, NEWS, checksums
+	scripts/dist
+
 clean: ## Remove what was built here; the cache of kernels stays
 	rm -rf build
 	find . -path ./.git -prune -o \( -name '*.o' -o -name '*.ko' -o -name '*.mod' -o -name '*.mod.c' \
@@ -77,4 +82,4 @@ clean: ## Remove what was built here; the cache of kernels stays
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
-.PHONY: all module cli install module-man dkms-source dkms-install dkms-remove demo check check-slow soak coverage bench static deb rpm clean help
+.PHONY: all module cli install module-install module-man dkms-source dkms-install dkms-remove demo check check-slow soak coverage bench static deb rpm dist clean help

@@ -36,10 +36,10 @@ package_version() {
 	sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' "$top/dkms.conf"
 }
 
-# sources: what a package is built from, with NUL behind each: what git has of this checkout, or
-# all files where git is missing or refuses.
+# sources: what a release consists of, with NUL behind each: what git has of this checkout, or, in an unpacked
+# release and where git is missing or refuses, all files.
 sources() {
-	(cd "$top" && { git ls-files -z 2>/dev/null || find . \( -name build -o -name .git \) -prune -o -type f -print0; })
+	(cd "$top" && { { [ -e .git ] && git ls-files -z 2>/dev/null; } || find . \( -name build -o -name .git \) -prune -o -type f -print0; })
 }
 
 host_arch() {
