@@ -42,6 +42,15 @@ sources() {
 	(cd "$top" && { { [ -e .git ] && git ls-files -z 2>/dev/null; } || find . \( -name build -o -name .git \) -prune -o -type f -print0; })
 }
 
+# previous_release DIR: write the sources of the release before this version there, out of git's history.
+previous_release() {
+	local bump
+	mkdir -p "$1"
+	bump=$(git -C "$top" log -n 1 --format=%H -G'^PACKAGE_VERSION=' -- dkms.conf) && [ -n "$bump" ] &&
+		git -C "$top" archive "$bump^" | tar -x -C "$1" ||
+		die "git has no release before $(package_version)" "use a clone with its whole history: git fetch --unshallow"
+}
+
 host_arch() {
 	dpkg --print-architecture
 }

@@ -3,23 +3,25 @@
 #
 # Usage, in a root of a Debian suite: user.sh RELEASE
 #
-# RELEASE is the kernel that is installed there; the packages are in /out, those of an older
-# version in /out/old.
+# RELEASE is the kernel that is installed there; the packages are in /out, those of the release
+# before them in /out/old.
 set -u
 # shellcheck source=SCRIPTDIR/../tap.sh
 . /source/tests/tap.sh
 release=$1
+version=$(sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' /source/dkms.conf)
+before=$(dpkg-deb -f /out/old/subpage-vfio-pci-dkms_*.deb Version)
+before=${before%-*}
 module=/lib/modules/$release/updates/dkms/subpage_vfio_pci.ko
 
 installed_module() {
 	modinfo -F vermagic "$module"*
 }
 
-same_version() {
-	local version
-	version=$(modinfo -F version "$module"*) || return
-	echo "$version"
-	[ "$version" = "$(dpkg-query -W -f '${Version}' subpage-vfio-pci-dkms)" ]
+module_says() {
+	local says
+	says=$(modinfo -F version "$module"*) || return
+	[ "$says" = "$1" ] || { echo "it says $says, not $1"; return 1; }
 }
 
 knows_only() {
@@ -50,22 +52,21 @@ files() {
 dpkg -i /out/needs/*.deb >/dev/null 2>&1
 files >/tmp/before
 
-ok "an older version installs" dpkg -i /out/old/*.deb
-ok "its command has the module's manual page" \
-	contains subpage_vfio_pci.4 "$(dpkg -L subpage-vfio)"
-ok "DKMS has built that for $release" knows_only 0.0.1
+ok "the release before, $before, is an older one" dpkg --compare-versions "$before" lt "$version"
+ok "it installs" dpkg -i /out/old/*.deb
+ok "DKMS has built that for $release" knows_only "$before"
 ok "both packages are upgraded" upgrade
 ok "nobody has complained" nobody_complained
-ok "DKMS knows of this version alone" knows_only "$(dpkg-query -W -f '${Version}' subpage-vfio-pci-dkms)"
-ok "its module is the new one" same_version
-ok "nothing is left of the older source" not ls -d /usr/src/subpage-vfio-pci-0.0.1 /var/lib/dkms/subpage-vfio-pci/0.0.1
+ok "DKMS knows of this version alone" knows_only "$version"
+ok "its module is the new one" module_says "$version"
+ok "nothing is left of the older source" not ls -d "/usr/src/subpage-vfio-pci-$before" "/var/lib/dkms/subpage-vfio-pci/$before"
 ok "it is purged" dpkg --purge subpage-vfio subpage-vfio-pci-dkms
 files >/tmp/after
 ok "no file is left" diff /tmp/before /tmp/after
 ok "the module's package installs alone" dpkg -i /out/subpage-vfio-pci-dkms_*.deb
 ok "its manual page is there" test -e /usr/share/man/man4/subpage_vfio_pci.4.gz
 ok "DKMS has built the module for $release" installed_module
-ok "its version is the package's" same_version
+ok "its version is the package's" module_says "$version"
 ok "modprobe finds it" modprobe --show-depends -S "$release" subpage_vfio_pci
 ok "the command's package installs" dpkg -i /out/subpage-vfio_*.deb
 ok "the command runs" subpage-vfio --help
