@@ -272,12 +272,10 @@ static void place_aligned(void)
 		ok(zoo_stock_maps(&bars[i]), "%s: on a page of its own", name(i));
 }
 
-CASE(bench_access)
+MODULE_CASE(bench_access, "msix_mmap=isolated")
 {
 	int shared = 0, i;
 
-	if (!is_errno(module_load("msix_mmap=isolated"), 0, "the module loads"))
-		return;
 #ifdef __aarch64__
 	if (!is_errno(image_mount(), 0, "there is a QEMU in the machine"))
 		return;
@@ -298,5 +296,4 @@ CASE(bench_access)
 	measure_host(ALIGNED);
 	measure_guest(ALIGNED);
 	unbind_all();
-	is_errno(module_unload(), 0, "the module unloads");
 }

@@ -170,15 +170,13 @@ static void measure_aligned(int n, int times)
 	record(BIND, n, STOCK ", resource_alignment", &in);
 }
 
-CASE(bench_bind)
+MODULE_CASE(bench_bind, "")
 {
 	char text[32];
 	int order = 0;
 
 	/* What is logged goes to the log; how fast a serial console is, nobody wants to know. */
 	klogctl(8, NULL, 6);
-	if (!is_errno(module_load(""), 0, "the module loads"))
-		return;
 	list();
 	if (!ok(count >= SINGLES + 8 + 64, "the machine has %d functions", count))
 		return;
@@ -198,5 +196,4 @@ CASE(bench_bind)
 	measure_aligned(8, 1);
 	measure_aligned(64, 1);
 	measure_aligned(count, 1);
-	is_errno(module_unload(), 0, "the module unloads");
 }

@@ -359,8 +359,7 @@ static bool set_up(const char *options)
 	int i;
 
 	cli_set_up();
-	if (!is_errno(image_mount(), 0, "there is a QEMU in the machine") ||
-	    !is_errno(module_load(""), 0, "the module loads"))
+	if (!is_errno(image_mount(), 0, "there is a QEMU in the machine"))
 		return false;
 	for (i = 0; i < DEVICES; i++) {
 		if (!is_errno(pci_find(models[i].vendor, models[i].device, models[i].nth, &devices[i].dev), 0,
@@ -416,7 +415,7 @@ static void check_iommufd_guest(const char *driver, const char *const *answer)
 	nested_stop(pid);
 }
 
-CASE(check_iommufd)
+MODULE_CASE(check_iommufd, "")
 {
 	static const char *const stock[DEVICES] = {
 		[NVME] = "no no shared_page", [NET] = "no no shared_page", [CARD] = "no no shared_page",
@@ -434,10 +433,9 @@ CASE(check_iommufd)
 		about("at the end");
 		bind_all("");
 	}
-	is_errno(module_unload(), 0, "the module unloads");
 }
 
-CASE(check)
+MODULE_CASE(check, "")
 {
 	int i;
 
@@ -456,17 +454,14 @@ CASE(check)
 		about("at the end");
 		bind_all("");
 	}
-	is_errno(module_unload(), 0, "the module unloads");
 }
 
 /* A program alone, on kernels that differ in what they say of its files. */
-CASE(check_program)
+MODULE_CASE(check_program, "")
 {
 	int i;
 
 	cli_set_up();
-	if (!is_errno(module_load(""), 0, "the module loads"))
-		return;
 	for (i = CARD; i <= CARD2; i++) {
 		if (!is_errno(pci_find(models[i].vendor, models[i].device, models[i].nth, &devices[i].dev), 0,
 			      "device %d is there", i))
@@ -476,5 +471,4 @@ CASE(check_program)
 	check_program();
 	for (i = CARD; i <= CARD2; i++)
 		is_errno(pci_bind(&devices[i].dev, ""), 0, "device %d: unbound", i);
-	is_errno(module_unload(), 0, "the module unloads");
 }

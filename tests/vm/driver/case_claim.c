@@ -130,7 +130,8 @@ static void check_last_bar(void)
 	pci_bind(&at->dev, "");
 }
 
-CASE(claim)
+/* Where the default hides an MSI-X table, that is no matter of pages: case msix. */
+MODULE_CASE(claim, "msix_mmap=isolated")
 {
 	const struct iomem_entry *old;
 	struct iomem map;
@@ -142,9 +143,6 @@ CASE(claim)
 	int moved = 0, i;
 	bool neighbour = false, shared;
 
-	/* Where the default hides an MSI-X table, that is no matter of pages: case msix. */
-	if (!is_errno(module_load("msix_mmap=isolated"), 0, "the module loads"))
-		return;
 	count = zoo_list(bars);
 	check_in_place();
 	count = zoo_list_packed(bars);
@@ -223,14 +221,13 @@ CASE(claim)
 	is_u64(ask_reported(reported), count, "given to stock vfio-pci, all stay mappable");
 	bind_all("");
 	check_last_bar();
-	is_errno(module_unload(), 0, "the module unloads");
 }
 
 #define CYCLES 200
 #define WARM_UP 20
 
 /* Bind and unbind, over and over: nothing grows, nothing wanders. */
-CASE(cycles)
+MODULE_CASE(cycles, "")
 {
 	struct iomem first, last;
 	uint64_t address;
@@ -238,7 +235,6 @@ CASE(cycles)
 	long slab[3] = {}, first_half, second_half;
 	int i, wandered = 0, failed = 0;
 
-	module_load("");
 	count = zoo_list_packed(bars);
 	if (!ok(count > 0, "there is a sub-page BAR"))
 		return;
@@ -269,5 +265,4 @@ CASE(cycles)
 	iomem_free(&last);
 	pci_bind(&at->dev, "");
 	ok(!zoo_any_claim(), "no claim is left");
-	module_unload();
 }

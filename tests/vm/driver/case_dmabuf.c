@@ -13,7 +13,6 @@
 
 #include "cases.h"
 #include "file.h"
-#include "kmod.h"
 #include "models.h"
 #include "msix_table.h"
 #include "tap.h"
@@ -169,7 +168,7 @@ static void check_table(const struct pci_dev *dev, const char *policy)
 	ok(ours.beyond < 0, "a range that wraps around is refused");
 }
 
-CASE(dmabuf)
+MODULE_CASE(dmabuf, "")
 {
 	static const struct { uint16_t vendor, device; } models[] = {
 		{ NVME },
@@ -180,8 +179,6 @@ CASE(dmabuf)
 	size_t m;
 
 	page = sysconf(_SC_PAGESIZE);
-	if (!is_errno(module_load(""), 0, "the module loads"))
-		return;
 	for (m = 0; m < sizeof(models) / sizeof(models[0]); m++) {
 		if (!is_errno(pci_find(models[m].vendor, models[m].device, 0, &dev), 0,
 			      "there is %04x:%04x", models[m].vendor, models[m].device))
@@ -191,5 +188,4 @@ CASE(dmabuf)
 	}
 	if (is_errno(pci_find(SDHCI, 0, &dev), 0, "sdhci is there"))
 		check_subpage(&dev, 0, false);
-	is_errno(module_unload(), 0, "the module unloads");
 }

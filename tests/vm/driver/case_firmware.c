@@ -69,12 +69,10 @@ static void check_stays(const struct zoo_bar *at, uint16_t on, const char *what)
 	file_write("/sys/module/" OURS "/parameters/realign", "1");
 }
 
-CASE(firmware)
+MODULE_CASE(firmware, "")
 {
 	const struct zoo_bar *pic, *none;
 
-	if (!is_errno(module_load(""), 0, "the module loads"))
-		return;
 	count = zoo_list(bars);
 	pic = of_class(CLASS_PIC);
 	none = of_class(CLASS_NONE);
@@ -93,34 +91,28 @@ CASE(firmware)
 	is_str(zoo_sysfs(none, "state"), "unassigned", "it says so");
 	is_u64(zoo_address(none), 0, "and still has none");
 	pci_bind(&none->dev, "");
-	is_errno(module_unload(), 0, "the module unloads");
 }
 
 /* The firmware's ACPI tables say that what it has placed is to stay, and so are devices that are found later. */
-CASE(preserve)
+MODULE_CASE(preserve, "")
 {
 	int i;
 
-	if (!is_errno(module_load(""), 0, "the module loads"))
-		return;
 	count = zoo_list_packed(bars);
 	for (i = 0; i < count && !zoo_other_device(&bars[i]); i++)
 		;
 	if (!ok(i < count, "there is a BAR that shares its page"))
 		return;
 	check_stays(&bars[i], COMMAND_MEMORY, "nothing may be placed anew");
-	is_errno(module_unload(), 0, "the module unloads");
 }
 
 /* The BAR's parent in the tree of resources is then no window of its bus. */
-CASE(reserved)
+MODULE_CASE(reserved, "")
 {
 	const struct iomem_entry *own, *around;
 	struct iomem map;
 	struct pci_bar bar;
 
-	if (!is_errno(module_load(""), 0, "the module loads"))
-		return;
 	count = zoo_list(bars);
 	if (!is_u64(count, 1, "there is a BAR") ||
 	    !is_errno(pci_bar(&bars[0].dev, bars[0].bar, &bar), 0, "at an address"))
@@ -132,5 +124,4 @@ CASE(reserved)
 	ok(around && !strcmp(around->name, "Reserved"), "what is around it is reserved");
 	iomem_free(&map);
 	check_stays(&bars[0], COMMAND_MEMORY, "reserved");
-	is_errno(module_unload(), 0, "the module unloads");
 }

@@ -11,7 +11,6 @@
 #include "cases.h"
 #include "command.h"
 #include "iomem.h"
-#include "kmod.h"
 #include "log.h"
 #include "models.h"
 #include "snapshot.h"
@@ -84,7 +83,7 @@ static void check_command(const struct zoo_bar *at)
 	shows("sub-page: BAR no_space", "info for people");
 }
 
-CASE(full)
+MODULE_CASE(full, "")
 {
 	char *before, *log;
 	struct pci_dev bridge;
@@ -95,8 +94,7 @@ CASE(full)
 	int mark;
 
 	cli_set_up();
-	if (!is_errno(module_load(""), 0, "the module loads") ||
-	    !is_errno(pci_find(PCI_BRIDGE, 0, &bridge), 0, "there is a bridge"))
+	if (!is_errno(pci_find(PCI_BRIDGE, 0, &bridge), 0, "there is a bridge"))
 		return;
 	/* The firmware gave each BAR a page; a window closed to the kernel is sized anew. */
 	pci_config_write(&bridge, MEMORY_BASE_LIMIT, 4, 0x0000fff0);
@@ -143,5 +141,4 @@ CASE(full)
 		ok(zoo_claimed(&at), "and has it alone");
 		pci_bind(&at.dev, "");
 	}
-	is_errno(module_unload(), 0, "the module unloads");
 }

@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include "cases.h"
-#include "kmod.h"
 #include "models.h"
 #include "tap.h"
 #include "zoo.h"
@@ -86,7 +85,7 @@ static void run(const char *program, const char *bdf, struct verdicts *verdicts)
 	snprintf(verdicts->line[verdicts->count++], sizeof(verdicts->line[0]), "exit status %#x", status);
 }
 
-CASE(kselftest)
+MODULE_CASE(kselftest, "")
 {
 	static struct verdicts stock[PROGRAMS], ours;
 	struct zoo_bar bars[ZOO_MAX];
@@ -94,8 +93,6 @@ CASE(kselftest)
 	int all = 0, passed = 0, i;
 	size_t m, p;
 
-	if (!is_errno(module_load(""), 0, "the module loads"))
-		return;
 	zoo_list_packed(bars);
 	for (m = 0; m < sizeof(models) / sizeof(models[0]); m++) {
 		about("%04x:%04x", models[m].vendor, models[m].device);
@@ -123,5 +120,4 @@ CASE(kselftest)
 	/* A program that does not even start gives none, to both. */
 	ok(all > 100 && passed > 50, "the programs have run");
 	diag("%d verdicts, %d of them passed and not skipped", all, passed);
-	is_errno(module_unload(), 0, "the module unloads");
 }

@@ -15,7 +15,6 @@
 #include "cases.h"
 #include "eeh.h"
 #include "file.h"
-#include "kmod.h"
 #include "log.h"
 #include "meminfo.h"
 #include "models.h"
@@ -267,7 +266,7 @@ static int check_device(const struct pci_dev *dev, const char *policy)
 	return others;
 }
 
-CASE(msix)
+MODULE_CASE(msix, "")
 {
 	static const struct { uint16_t vendor, device; } models[] = {
 		{ NVME },	/* registers and table in one BAR */
@@ -283,8 +282,6 @@ CASE(msix)
 	int others;
 
 	page = sysconf(_SC_PAGESIZE);
-	if (!is_errno(module_load(""), 0, "the module loads"))
-		return;
 	file_read(PARAMETER, text, sizeof(text));
 	is_str(text, "isolated", "the default is isolated");
 	/* VFIO lets nobody use a device whose MSIs are not isolated, unless it is told to. */
@@ -304,11 +301,10 @@ CASE(msix)
 		ok(others > 0, "msix_mmap=%s: a device has other BARs, too", policies[p]);
 #endif
 	}
-	is_errno(module_unload(), 0, "the module unloads");
 }
 
 /* No model of QEMU's is such a device; a module of the test build takes one for it. */
-CASE(msix_behind)
+MODULE_CASE(msix_behind, "msix_mmap=never")
 {
 	static const char * const faults[] = { "0", "128", "0" };
 	static const char * const where[] = { "in the BAR", "behind the BAR", "in the BAR again" };
@@ -320,8 +316,7 @@ CASE(msix_behind)
 	size_t i;
 
 	page = sysconf(_SC_PAGESIZE);
-	if (!is_errno(module_load("msix_mmap=never"), 0, "the module loads") ||
-	    !is_errno(pci_find(XHCI, 0, &xhci), 0, "there is a device with its table inside a BAR"))
+	if (!is_errno(pci_find(XHCI, 0, &xhci), 0, "there is a device with its table inside a BAR"))
 		return;
 	is_errno(pci_bind(&xhci, "subpage_vfio_pci"), 0, "it is bound");
 	for (i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
@@ -347,5 +342,4 @@ CASE(msix_behind)
 	}
 	file_write("/sys/module/subpage_vfio_pci/parameters/fault_points", "0");
 	is_errno(pci_bind(&xhci, ""), 0, "it is given back");
-	is_errno(module_unload(), 0, "the module unloads");
 }

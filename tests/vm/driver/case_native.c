@@ -89,13 +89,11 @@ static void use_as_user(const struct pci_dev *dev)
 	vfio_close(&vfio);
 }
 
-CASE(native)
+MODULE_CASE(native, "")
 {
 	struct pci_dev dev;
 	size_t i;
 
-	if (!is_errno(module_load(""), 0, "the module loads"))
-		return;
 	count = zoo_list_packed(bars);
 	for (i = 0; i < DRIVES; i++) {
 		const struct drive *drive = &drives[i];
@@ -121,5 +119,4 @@ CASE(native)
 		give_back(&dev, nics[i].driver);
 		check_nic(i, &dev, "after");
 	}
-	is_errno(module_unload(), 0, "the module unloads");
 }

@@ -211,7 +211,7 @@ CASE(options)
  * While BAR 0 is moved, somebody reads BAR 2 through its file in sysfs, on the other processor: memory
  * that says the same all the time.
  */
-CASE(undisturbed)
+MODULE_CASE(undisturbed, "")
 {
 	static struct zoo_bar bars[ZOO_MAX];
 	const struct zoo_bar *at = zoo_named(bars, zoo_list_packed(bars), "ivshmem");
@@ -221,7 +221,7 @@ CASE(undisturbed)
 	int status;
 	pid_t child;
 
-	if (!is_errno(module_load(""), 0, "the module loads") || !ok(at, "there is a device with shared memory"))
+	if (!ok(at, "there is a device with shared memory"))
 		return;
 	pci_config_write(&at->dev, COMMAND, 2, pci_config_read(&at->dev, COMMAND, 2) | COMMAND_MEMORY);
 	memory = pci_map(&at->dev, 2);
@@ -245,14 +245,13 @@ CASE(undisturbed)
 	is_u64(seen[1], 0, "and never said anything else");
 	munmap((void *)memory, 4096);
 	pci_bind(&at->dev, "");
-	module_unload();
 }
 
 /*
  * Somebody maps BAR 0 through its file in sysfs, which no driver hears of. When the BAR has moved, who
  * comes to its old place later is not his.
  */
-CASE(old_place)
+MODULE_CASE(old_place, "")
 {
 	static struct zoo_bar bars[ZOO_MAX];
 	const struct zoo_bar *at = zoo_named(bars, zoo_list_packed(bars), "sdhci");
@@ -261,7 +260,7 @@ CASE(old_place)
 	int status = 0;
 	pid_t child;
 
-	if (!is_errno(module_load(""), 0, "the module loads") || !ok(at, "there is a device that shares its page"))
+	if (!ok(at, "there is a device that shares its page"))
 		return;
 	home = zoo_address(at);
 	page = pci_map(&at->dev, 0);
@@ -282,7 +281,6 @@ CASE(old_place)
 	   status);
 	munmap((void *)page, 4096);
 	pci_bind(&at->dev, "");
-	module_unload();
 }
 
 /*

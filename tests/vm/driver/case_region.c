@@ -15,7 +15,6 @@
 
 #include "cases.h"
 #include "file.h"
-#include "kmod.h"
 #include "models.h"
 #include "tap.h"
 #include "vfio.h"
@@ -369,7 +368,7 @@ static void check_exact_long(void)
 	pci_bind(&nvme, "");
 }
 
-CASE(region)
+MODULE_CASE(region, "")
 {
 	static struct zoo_bar bars[ZOO_MAX];
 	struct answers ours = {}, stock = {};
@@ -378,7 +377,6 @@ CASE(region)
 	int count, i;
 
 	page = sysconf(_SC_PAGESIZE);
-	module_load("");
 	count = zoo_list(bars);
 	for (i = 0; i < count && !at; i++)
 		if (!pci_capability(&bars[i].dev, 0x11))
@@ -407,5 +405,4 @@ CASE(region)
 	}
 	compare(&ours, &stock);
 	pci_bind(&at->dev, "");
-	module_unload();
 }

@@ -20,7 +20,7 @@
 
 #define ALARM "/sys/class/rtc/rtc0/wakealarm"
 
-CASE(suspend)
+MODULE_CASE(suspend, "")
 {
 	static struct zoo_bar bars[ZOO_MAX];
 	volatile uint32_t *reg;
@@ -30,8 +30,6 @@ CASE(suspend)
 	char *log;
 	void *map;
 
-	if (!is_errno(module_load(""), 0, "the module loads"))
-		return;
 	count = zoo_list_packed(bars);
 	if (!ok(count >= 3 && zoo_other_device(&bars[0]), "BARs share a page"))
 		return;
@@ -77,5 +75,4 @@ CASE(suspend)
 		       "its register has its address");
 	}
 	ok(!zoo_any_claim(), "no claim is left");
-	is_errno(module_unload(), 0, "the module unloads");
 }

@@ -9,12 +9,11 @@
 #include "cases.h"
 #include "denied.h"
 #include "image.h"
-#include "kmod.h"
 #include "models.h"
 #include "nested.h"
 #include "tap.h"
 
-CASE(denied)
+MODULE_CASE(denied, "")
 {
 	static struct nested_device devices[DENIED];
 	static char options[DENIED][64];
@@ -22,8 +21,7 @@ CASE(denied)
 	struct nested guest;
 	int i;
 
-	if (!is_errno(image_mount(), 0, "the image is mounted") ||
-	    !is_errno(module_load(""), 0, "the module loads"))
+	if (!is_errno(image_mount(), 0, "the image is mounted"))
 		return;
 	for (i = 0; i < DENIED; i++) {
 		about("%04x", denied[i]);
@@ -41,5 +39,4 @@ CASE(denied)
 	about("after it");
 	for (i = 0; i < DENIED; i++)
 		is_errno(pci_bind(&devices[i].dev, ""), 0, "%s is given back", devices[i].dev.bdf);
-	is_errno(module_unload(), 0, "the module unloads");
 }

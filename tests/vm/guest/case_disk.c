@@ -254,20 +254,18 @@ static void host_reads(const struct pci_dev *dev, unsigned int ms)
 	close(fd);
 }
 
-CASE(disk)
+MODULE_CASE(disk, "msix_mmap=isolated")
 {
 	const char *mode = getenv("disk");
 	bool all = mode && !strcmp(mode, "all");
 	unsigned int ms = all ? 4500 : 1500;
 	int i;
 
-	if (!is_errno(image_mount(), 0, "the image is mounted") ||
-	    !is_errno(module_load("msix_mmap=isolated"), 0, "the module loads"))
+	if (!is_errno(image_mount(), 0, "the image is mounted"))
 		return;
 	for (i = 0; i < DISKS; i++)
 		if (ok(find(&disks[i]), "there is a disk, %s", disks[i].name))
 			measure(&disks[i], all, ms);
 	/* Given back to the kernel's own driver; the other one is vfio-pci's. */
 	host_reads(&disks[0].device.dev, ms);
-	is_errno(module_unload(), 0, "the module unloads");
 }

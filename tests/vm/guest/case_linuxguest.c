@@ -12,7 +12,6 @@
 #include "cases.h"
 #include "drive.h"
 #include "image.h"
-#include "kmod.h"
 #include "nested.h"
 #include "tap.h"
 #include "vfio.h"
@@ -83,12 +82,11 @@ static void check_drive(const struct drive *drive, int boots)
 	close(fd);
 }
 
-CASE(linuxguest)
+MODULE_CASE(linuxguest, "msix_mmap=isolated")
 {
 	int i;
 
-	if (!is_errno(image_mount(), 0, "the image is mounted") ||
-	    !is_errno(module_load("msix_mmap=isolated"), 0, "the module loads"))
+	if (!is_errno(image_mount(), 0, "the image is mounted"))
 		return;
 	for (i = 0; i < DRIVES; i++)
 		if (!is_errno(pci_find(drives[i].vendor, drives[i].device, 0, &devices[i].dev), 0,
@@ -105,5 +103,4 @@ CASE(linuxguest)
 		is_errno(pci_bind(&devices[i].dev, ""), 0, "%s is given back", devices[i].dev.bdf);
 		check_drive(&drives[i], 3);
 	}
-	is_errno(module_unload(), 0, "the module unloads");
 }

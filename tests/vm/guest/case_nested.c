@@ -128,15 +128,14 @@ static void print_table(const uint64_t *stock, const uint64_t *ours)
 		    bars[i].bar, bars[i].size, stock[i], ours[i], ours[i] ? stock[i] / ours[i] : 0);
 }
 
-CASE(nested)
+MODULE_CASE(nested, "")
 {
 	uint64_t stock[ZOO_MAX] = { 0 }, ours[ZOO_MAX] = { 0 };
 	struct nested nested;
 	bool shared[ZOO_MAX];
 	int trapped = 0, i;
 
-	if (!is_errno(image_mount(), 0, "there is a QEMU in the machine") ||
-	    !is_errno(module_load(""), 0, "the module loads"))
+	if (!is_errno(image_mount(), 0, "there is a QEMU in the machine"))
 		return;
 	count = zoo_list_packed(bars);
 	list_devices();
@@ -167,7 +166,6 @@ CASE(nested)
 			ok(ours[i] && ours[i] * 4 < stock[i], "%s BAR %d: the guest's reads are faster by far",
 			   bars[i].name, bars[i].bar);
 	print_table(stock, ours);
-	is_errno(module_unload(), 0, "the module unloads");
 }
 
 /*
@@ -265,13 +263,12 @@ static void check_auto(void)
 	bind_all("");
 }
 
-CASE(relocation)
+MODULE_CASE(relocation, "")
 {
 	uint64_t ns[ROWS][MODELS] = { 0 };
 	int row, i;
 
-	if (!is_errno(image_mount(), 0, "there is a QEMU in the machine") ||
-	    !is_errno(module_load(""), 0, "the module loads"))
+	if (!is_errno(image_mount(), 0, "there is a QEMU in the machine"))
 		return;
 	for (i = 0; i < MODELS; i++)
 		if (!is_errno(pci_find(models[i].vendor, models[i].device, 0, &devices[i].dev), 0,
@@ -292,5 +289,4 @@ CASE(relocation)
 	for (i = 0; i < MODELS; i++)
 		ok(ns[ROWS - 1][i] && ns[ROWS - 1][i] * 4 < ns[ROWS - 2][i],
 		   "%s: the relocation makes the guest's reads faster by far", models[i].name);
-	is_errno(module_unload(), 0, "the module unloads");
 }

@@ -13,7 +13,6 @@
 
 #include "cases.h"
 #include "file.h"
-#include "kmod.h"
 #include "log.h"
 #include "lost_user.h"
 #include "models.h"
@@ -122,12 +121,9 @@ static void check_no_room(void)
 	ok(!zoo_any_claim(), "the BAR has its true size again");
 }
 
-CASE(lost_untold)
+MODULE_CASE(lost_untold, "")
 {
-	if (!is_errno(module_load(""), 0, "the module loads"))
-		return;
 	check_newcomer();
 	check_at_close();
 	check_no_room();
-	is_errno(module_unload(), 0, "the module unloads");
 }

@@ -9,11 +9,16 @@
 struct test_case {
 	const char *name;
 	void (*run)(void);
+	const char *parameters;		/* of our module, or NULL: the case itself loads it, or does not */
 };
 
-#define CASE(name)								\
+#define CASE(name) CASE_OF(name, NULL)
+/* Before it our module is loaded with these parameters, after it unloaded; both are tests. */
+#define MODULE_CASE(name, parameters) CASE_OF(name, parameters)
+
+#define CASE_OF(name, parameters)						\
 	static void case_##name(void);						\
-	static const struct test_case entry_##name = { #name, case_##name };	\
+	static const struct test_case entry_##name = { #name, case_##name, parameters };	\
 	static const struct test_case *const pointer_##name			\
 		__attribute__((used, section("test_cases"))) = &entry_##name;	\
 	static void case_##name(void)

@@ -27,6 +27,16 @@ static void mount_or_bail(const char *type, const char *dir)
 		bail("cannot mount %s: %s", dir, strerror(errno));
 }
 
+static const struct test_case *current;
+
+static void run_with_module(void)
+{
+	if (!is_errno(module_load(current->parameters), 0, "the module loads"))
+		return;
+	current->run();
+	is_errno(module_unload(), 0, "the module unloads");
+}
+
 static void run_case(const char *name)
 {
 	const struct test_case *const *at;
@@ -35,7 +45,8 @@ static void run_case(const char *name)
 		if (strcmp((*at)->name, name))
 			continue;
 		/* One that crashed may have left the module, which the next one wants to load. */
-		if (!tap_case(name, (*at)->run))
+		current = *at;
+		if (!tap_case(name, current->parameters ? run_with_module : current->run))
 			module_unload();
 		return;
 	}

@@ -118,13 +118,11 @@ static void check_moved(const struct zoo_bar *first, const struct zoo_bar *neigh
 	is_errno(pci_bind(&first->dev, ""), 0, "%s: unbound", first->name);
 }
 
-CASE(aligned)
+MODULE_CASE(aligned, "")
 {
 	const struct zoo_bar *first, *neighbour;
 	int i;
 
-	if (!is_errno(module_load(""), 0, "the module loads"))
-		return;
 	count = zoo_list(bars);
 	if (!ok(count >= 5, "%d sub-page BARs", count))
 		return;
@@ -139,5 +137,4 @@ CASE(aligned)
 	check_stock(first, neighbour);
 	check_ours(first, neighbour);
 	check_moved(first, neighbour);
-	is_errno(module_unload(), 0, "the module unloads");
 }

@@ -13,7 +13,6 @@
 #include "eeh.h"
 #include "file.h"
 #include "image.h"
-#include "kmod.h"
 #include "models.h"
 #include "nested.h"
 #include "tap.h"
@@ -40,7 +39,7 @@ static uint32_t bar_word(const struct pci_dev *dev)
 	return pci_config_read(dev, 0x10, 4);
 }
 
-CASE(pseries)
+MODULE_CASE(pseries, "")
 {
 	const struct nested_linux linux_guest = { .parameters = "run=guest_eeh", .trace = true };
 	struct nested_device device = { .options = "" };
@@ -54,7 +53,6 @@ CASE(pseries)
 
 	if (!is_errno(image_mount(), 0, "the image is mounted") ||
 	    !ok(eeh_enabled(), "EEH is enabled") ||
-	    !is_errno(module_load(""), 0, "the module loads") ||
 	    !is_errno(pci_find(SDHCI, 0, dev), 0, "the device is there") ||
 	    !is_errno(pci_bind(dev, "subpage_vfio_pci"), 0, "the driver takes it"))
 		return;
@@ -77,5 +75,4 @@ CASE(pseries)
 	is_u64(bar_word(dev), word, "the BAR register is as before");
 	is_u64(after.start, before.start, "and so is the resource");
 	is_errno(pci_bind(dev, ""), 0, "the device is given back");
-	is_errno(module_unload(), 0, "the module unloads");
 }

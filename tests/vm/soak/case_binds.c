@@ -46,7 +46,7 @@ static double median(const double *first, int n)
 	return sorted[n / 2];
 }
 
-CASE(binds)
+MODULE_CASE(binds, "")
 {
 	static struct zoo_bar bars[ZOO_MAX];
 	struct wrong wrong = {};
@@ -57,8 +57,6 @@ CASE(binds)
 	int n, part, i, count, moved = 0;
 	char *begin;
 
-	if (!is_errno(module_load(""), 0, "the module loads"))
-		return;
 	begin = soak_begin();
 	count = zoo_list(bars);
 	/* One with a neighbour that begins its page: what is left there when it has moved. */
@@ -114,5 +112,4 @@ CASE(binds)
 	/* What kmemleak cannot see, as somebody still points to it: 200 bytes a bind, and what KASAN holds back. */
 	ok(after - before < 2048 + n / 5, "the kernel's memory does not grow");
 	soak_end(begin);
-	is_errno(module_unload(), 0, "the module unloads");
 }

@@ -571,7 +571,7 @@ static void session(const struct pci_dev *dev, unsigned int targets)
 	fuzz->sessions++;
 }
 
-CASE(fuzz)
+MODULE_CASE(fuzz, "")
 {
 	double end;
 	struct pci_dev targets[8], dev;
@@ -582,8 +582,6 @@ CASE(fuzz)
 	fuzz = soak_shared(sizeof(*fuzz));
 	rng_start(&rng, 7);
 	signal(SIGPIPE, SIG_IGN);
-	if (!is_errno(module_load(""), 0, "the module loads"))
-		return;
 	before = soak_begin();
 	/* The first is in the user's hands, the others beside it are root's. */
 	if (!is_errno(pci_find(IVSHMEM, 0, &targets[count++]), 0,
@@ -613,5 +611,4 @@ CASE(fuzz)
 	for (i = 1; !pci_find(IVSHMEM, i, &dev) && i < SECRETS; i++)
 		pci_attr_write(&dev, "enable", "0");
 	soak_end(before);
-	is_errno(module_unload(), 0, "the module unloads");
 }

@@ -262,7 +262,7 @@ static bool all_happened(void)
 	return all.visits && all.hand_overs && shared->churn.visits;
 }
 
-CASE(storm)
+MODULE_CASE(storm, "")
 {
 	double end;
 	struct worker all;
@@ -274,8 +274,6 @@ CASE(storm)
 	shared = soak_shared(sizeof(*shared));
 	rng_start(&rng, 0);
 	plugged = getenv("monitor");
-	if (!is_errno(module_load(""), 0, "the module loads"))
-		return;
 	find_guest();
 	/* After the first device a slot is not left as the firmware had it. */
 	if (plugged) {
@@ -323,5 +321,4 @@ CASE(storm)
 	if (!plugged)
 		pci_rescan();
 	soak_end(before);
-	is_errno(module_unload(), 0, "the module unloads");
 }

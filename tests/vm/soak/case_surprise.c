@@ -441,7 +441,7 @@ static bool ended(pid_t child, int *status)
 }
 
 /* The button of its slot is pressed while a user has it mapped and reads. */
-CASE(unplug)
+MODULE_CASE(unplug, "")
 {
 	double end;
 	struct wrong wrong = {};
@@ -451,8 +451,6 @@ CASE(unplug)
 	int i;
 
 	shared = soak_shared(sizeof(*shared));
-	if (!is_errno(module_load(""), 0, "the module loads"))
-		return;
 	before = soak_begin();
 	for (i = 0; !pci_find(ROOT_PORT, i, &port); i++)
 		;
@@ -505,18 +503,15 @@ CASE(unplug)
 	none_wrong(&wrong, "a user is asked to let go, and the device goes when it has, or is killed");
 	diag("%u times", n);
 	soak_end(before);
-	is_errno(module_unload(), 0, "the module unloads");
 }
 
-CASE(surprise)
+MODULE_CASE(surprise, "")
 {
 	struct rng rng;
 	char *before;
 
 	shared = soak_shared(sizeof(*shared));
 	rng_start(&rng, 0);
-	if (!is_errno(module_load(""), 0, "the module loads"))
-		return;
 	before = soak_begin();
 	count = zoo_list(bars);
 	if (!ok(count >= 8, "%d BARs smaller than a page", count))
@@ -525,5 +520,4 @@ CASE(surprise)
 	check_unloaded();
 	check_functions();
 	soak_end(before);
-	is_errno(module_unload(), 0, "the module unloads");
 }

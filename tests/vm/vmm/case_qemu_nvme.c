@@ -11,7 +11,6 @@
 #include "cases.h"
 #include "file.h"
 #include "image.h"
-#include "kmod.h"
 #include "tap.h"
 #include "zoo.h"
 
@@ -98,12 +97,11 @@ static void check(int i, const char *driver, bool works)
 	pci_bind(dev, "");
 }
 
-CASE(qemu_nvme)
+MODULE_CASE(qemu_nvme, "")
 {
 	int shared = 0, i;
 
-	if (!is_errno(image_mount(), 0, "there is a qemu-img in the machine") ||
-	    !is_errno(module_load(""), 0, "the module loads"))
+	if (!is_errno(image_mount(), 0, "there is a qemu-img in the machine"))
 		return;
 	find();
 	ok(count == 3, "there are three NVMes");
@@ -115,5 +113,4 @@ CASE(qemu_nvme)
 		check(i, "vfio-pci", stock_maps[i]);
 	for (i = 0; i < count; i++)
 		check(i, "subpage_vfio_pci", true);
-	is_errno(module_unload(), 0, "the module unloads");
 }
