@@ -33,6 +33,7 @@ dkms-source:
 	install -d $(dkms_source)/src/driver $(dkms_source)/include/uapi/linux
 	install -m 644 Kbuild dkms.conf LICENSE $(dkms_source)
 	install -m 644 $(wildcard src/driver/*.[ch]) $(dkms_source)/src/driver
+	install -m 644 include/subpage_states.h $(dkms_source)/include
 	install -m 644 include/uapi/linux/subpage_vfio_pci.h $(dkms_source)/include/uapi/linux
 
 dkms-install: dkms-source ## Have DKMS build and install the module, now and after each kernel upgrade

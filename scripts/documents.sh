@@ -64,9 +64,7 @@ states_are_everywhere() {
 			return scalar <$in>;
 		}
 		my $header = slurp("include/uapi/linux/subpage_vfio_pci.h");
-		my $driver = slurp("src/driver/page_claim.c");
-		my $msix = slurp("src/driver/msix.c");
-		my $info = slurp("src/cli/commands/info.c");
+		my $list = slurp("include/subpage_states.h");
 		my ($abi_bar, $abi_msix) = map { slurp("doc/ABI-sysfs") =~ m{/$_\n(.*?)(?:\nWhat:|\z)}s }
 			"barN_state", "msix_state";
 		my $manual = slurp("doc/subpage_vfio_pci.4") =~ s/\\-/-/gr;
@@ -90,10 +88,9 @@ states_are_everywhere() {
 		for my $STATE (@bar) {
 			my $state = lc $STATE;
 			my $good = $state =~ /^(in_place|moved)$/;
-			my ($name, $why) = $driver =~ /\[SUBPAGE_BAR_$STATE\]\s*=\s*\{\s*"(\w+)",\s*"([^"]+)"/;
+			my ($name, $why) = $list =~ /BAR_STATE\($STATE, "(\w+)",\s+"([^"]+)"/;
 			wants($header =~ /^ \* \@SUBPAGE_BAR_$STATE: /m, "include/uapi/linux/subpage_vfio_pci.h", "what $STATE means");
-			wants(($name // "") eq $state, "state_text[] of src/driver/page_claim.c", "\"$state\" and its reason");
-			wants($info =~ /\[SUBPAGE_BAR_$STATE\] = "$state"/, "bar_state[] of src/cli/commands/info.c", $STATE);
+			wants(($name // "") eq $state, "include/subpage_states.h", "\"$state\" and its reason");
 			next if $state eq "none";
 			wants($abi_bar =~ /"$state"/, "barN_state in doc/ABI-sysfs", "\"$state\"");
 			wants($states =~ /^\.B $state$/m, "barN_state in doc/subpage_vfio_pci.4", $state);
@@ -105,8 +102,7 @@ states_are_everywhere() {
 		for my $STATE (@table) {
 			my $state = lc $STATE;
 			wants($header =~ /^ \* \@SUBPAGE_MSIX_$STATE: /m, "include/uapi/linux/subpage_vfio_pci.h", "what $STATE means");
-			wants($msix =~ /\[SUBPAGE_MSIX_$STATE\] = "$state"/, "name[] of src/driver/msix.c", $STATE);
-			wants($info =~ /\[SUBPAGE_MSIX_$STATE\] = "$state"/, "msix_state[] of src/cli/commands/info.c", $STATE);
+			wants($list =~ /MSIX_STATE\($STATE, "$state"\)/, "include/subpage_states.h", $STATE);
 			next if $state eq "none";
 			wants($abi_msix =~ /"$state"/, "msix_state in doc/ABI-sysfs", "\"$state\"");
 			wants($tables =~ /\b$state\b/, "msix_state in doc/subpage_vfio_pci.4", $state);
@@ -123,7 +119,7 @@ messages_are_said() {
 		my @others = ("Key was rejected by service", "no iommu_group found", "group … is not viable",
 			"unknown driver name", "must be manually detached", "No automatic MSI-X relocation available");
 		my $said = "";
-		for my $file (glob "src/driver/*.c src/cli/*.c src/cli/*/*.c") {
+		for my $file (glob "src/driver/*.c include/*.h src/cli/*.c src/cli/*/*.c") {
 			open my $in, "<", $file or die "$file: $!";
 			$said .= join "", <$in>;
 		}

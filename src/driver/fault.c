@@ -4,7 +4,9 @@
 #include <linux/module.h>
 #include <linux/pci.h>
 
+#include "bar.h"
 #include "fault.h"
+#include "msix.h"
 
 static uint fault_points;
 module_param(fault_points, uint, 0644);
@@ -13,6 +15,20 @@ MODULE_PARM_DESC(fault_points, "Test builds only: mask of the steps that fail (d
 int subpage_fault(enum fault_point point)
 {
 	return fault_points & BIT(point) ? -EIO : 0;
+}
+
+void subpage_fault_readback(struct pci_dev *pdev, int bar)
+{
+	int word = pci_resource_flags(pdev, bar) & IORESOURCE_MEM_64 ? 4 : 0;
+
+	if (subpage_fault(FAULT_READBACK))
+		pci_write_config_dword(pdev, subpage_bar_register(bar) + word, 0);
+}
+
+void subpage_fault_table(struct msix_table *table, struct pci_dev *pdev)
+{
+	if (subpage_fault(FAULT_TABLE))
+		table->offset = 2 * pci_resource_len(pdev, table->bar);
 }
 
 /* What a native driver does after an error: only so does the copy of config space show. */

@@ -29,6 +29,9 @@ enum fault_point {
 	FAULT_TABLE,
 };
 
+struct msix_table;
+struct pci_dev;
+
 #ifdef SUBPAGE_FAULT_POINTS
 /**
  * subpage_fault() - should this step fail
@@ -37,11 +40,29 @@ enum fault_point {
  * Return: 0, or -EIO when the module parameter fault_points holds @point.
  */
 int subpage_fault(enum fault_point point);
+
+/**
+ * subpage_fault_readback() - FAULT_READBACK: have a BAR register say another address
+ * @pdev: the device
+ * @bar: number of the BAR; of one with 64 bits the upper word goes wrong
+ */
+void subpage_fault_readback(struct pci_dev *pdev, int bar);
+
+/**
+ * subpage_fault_table() - FAULT_TABLE: have the MSI-X table be far behind its BAR
+ * @table: the device's table
+ * @pdev: the device
+ */
+void subpage_fault_table(struct msix_table *table, struct pci_dev *pdev);
 #else
 static inline int subpage_fault(enum fault_point point)
 {
 	return 0;
 }
+
+static inline void subpage_fault_readback(struct pci_dev *pdev, int bar) { }
+
+static inline void subpage_fault_table(struct msix_table *table, struct pci_dev *pdev) { }
 #endif
 
 #endif /* SUBPAGE_FAULT_H */

@@ -5,13 +5,16 @@
 #include <linux/module.h>
 #include <linux/pci.h>
 
+#include "align.h"
 #include "device.h"
+#include "dmabuf.h"
+#include "eligible.h"
 #include "fault.h"
 #include "kcompat.h"
 #include "options.h"
 #include "region.h"
+#include "revoke.h"
 #include "sysfs.h"
-#include "watch.h"
 
 static int subpage_init_dev(struct vfio_device *core_vdev)
 {
@@ -21,11 +24,10 @@ static int subpage_init_dev(struct vfio_device *core_vdev)
 	if (ret)
 		return ret;
 
-	sdev->nointxmask = subpage_option_nointxmask;
-	sdev->disable_vga = subpage_option_disable_vga;
-	kcompat_set_intx_vga(&sdev->core, sdev->nointxmask, sdev->disable_vga);
-	kcompat_set_idle_d3(&sdev->core, subpage_option_disable_idle_d3);
-	subpage_watch_prepare(sdev);
+	subpage_options_for(to_pci_dev(core_vdev->dev), &sdev->options);
+	kcompat_set_intx_vga(&sdev->core, sdev->options.nointxmask, sdev->options.disable_vga);
+	kcompat_set_idle_d3(&sdev->core, sdev->options.disable_idle_d3);
+	subpage_revoke_init(sdev);
 	return 0;
 }
 
@@ -35,19 +37,19 @@ static int subpage_open_device(struct vfio_device *core_vdev)
 	struct vfio_pci_core_device *core = &sdev->core;
 	int ret;
 
-	subpage_watch_opening(sdev);
+	subpage_revoke_opening(sdev);
 	ret = vfio_pci_core_enable(core);
 	if (ret)
 		return ret;
 
 	/* What these options do on a kernel that has them for all drivers alike. */
-	if (sdev->nointxmask)
+	if (sdev->options.nointxmask)
 		core->pci_2_3 = false;
-	if (sdev->disable_vga)
+	if (sdev->options.disable_vga)
 		core->has_vga = false;
 	vfio_pci_core_finish_enable(core);
 	subpage_region_open(sdev);
-	subpage_watch_opened(sdev);
+	subpage_revoke_opened(sdev);
 	return 0;
 }
 
@@ -55,9 +57,9 @@ static void subpage_close_device(struct vfio_device *core_vdev)
 {
 	struct subpage_device *sdev = to_subpage_device(core_vdev);
 
-	subpage_watch_closing(sdev);
+	subpage_revoke_closing(sdev);
 	vfio_pci_core_close_device(core_vdev);
-	subpage_watch_closed(sdev);
+	subpage_revoke_closed(sdev);
 }
 
 static long subpage_ioctl(struct vfio_device *core_vdev, unsigned int cmd, unsigned long arg)
@@ -66,7 +68,7 @@ static long subpage_ioctl(struct vfio_device *core_vdev, unsigned int cmd, unsig
 	bool reaches_device = cmd == VFIO_DEVICE_RESET || cmd == VFIO_DEVICE_PCI_HOT_RESET ||
 			      cmd == VFIO_DEVICE_IOEVENTFD || cmd == VFIO_DEVICE_SET_IRQS;
 
-	if (reaches_device && !subpage_watch_intact(to_subpage_device(core_vdev)))
+	if (reaches_device && !subpage_revoke_intact(to_subpage_device(core_vdev)))
 		return -EIO;
 
 	return kcompat_ioctl(core_vdev, cmd, arg, subpage_region_info);
@@ -75,7 +77,7 @@ static long subpage_ioctl(struct vfio_device *core_vdev, unsigned int cmd, unsig
 static int subpage_ioctl_feature(struct vfio_device *core_vdev, u32 flags, void __user *arg,
 				 size_t argsz)
 {
-	if (!subpage_watch_intact(to_subpage_device(core_vdev)))
+	if (!subpage_revoke_intact(to_subpage_device(core_vdev)))
 		return -EIO;
 
 	return vfio_pci_core_ioctl_feature(core_vdev, flags, arg, argsz);
@@ -100,81 +102,13 @@ static const struct vfio_device_ops subpage_ops = {
 	KCOMPAT_IOMMUFD_OPS
 };
 
-#ifdef HAVE_VFIO_PCI_DMABUF
-/*
- * The last door to a BAR: what is hidden from mmap must not leave through it, nor a BAR
- * that has lost its page and may begin on another device's.
- */
-static int subpage_get_dmabuf_phys(struct vfio_pci_core_device *core,
-				   struct p2pdma_provider **provider, unsigned int index,
-				   struct kcompat_phys_vec *phys,
-				   struct vfio_region_dma_range *ranges, size_t nr_ranges)
-{
-	struct subpage_device *sdev = to_subpage_device(&core->vdev);
-	size_t i;
-
-	for (i = 0; i < nr_ranges; i++)
-		if (!core->bar_mmap_supported[index] ||
-		    msix_hole_covers(&sdev->msix, index, ranges[i].offset, ranges[i].length))
-			return -EINVAL;
-
-	return vfio_pci_core_get_dmabuf_phys(core, provider, index, phys, ranges, nr_ranges);
-}
-
-static const struct vfio_pci_device_ops subpage_pci_ops = {
-	.get_dmabuf_phys = subpage_get_dmabuf_phys,
-};
-
-static void set_pci_ops(struct vfio_pci_core_device *core)
-{
-	core->pci_ops = &subpage_pci_ops;
-}
-#else
-static void set_pci_ops(struct vfio_pci_core_device *core) { }
-#endif
-
-/* As stock vfio-pci: known errata that a user could exploit. */
-static const struct pci_device_id denied[] = {
-	{ PCI_VDEVICE(INTEL, PCI_DEVICE_ID_INTEL_QAT_C3XXX) },
-	{ PCI_VDEVICE(INTEL, PCI_DEVICE_ID_INTEL_QAT_C3XXX_VF) },
-	{ PCI_VDEVICE(INTEL, PCI_DEVICE_ID_INTEL_QAT_C62X) },
-	{ PCI_VDEVICE(INTEL, PCI_DEVICE_ID_INTEL_QAT_C62X_VF) },
-	{ PCI_VDEVICE(INTEL, PCI_DEVICE_ID_INTEL_QAT_DH895XCC) },
-	{ PCI_VDEVICE(INTEL, PCI_DEVICE_ID_INTEL_QAT_DH895XCC_VF) },
-	{ PCI_VDEVICE(INTEL, 0x0b25) },		/* DSA of Sapphire Rapids */
-	{ PCI_VDEVICE(INTEL, 0x0cfe) },		/* IAA of Sapphire Rapids */
-	{}
-};
-
-static int check_device(struct pci_dev *pdev)
-{
-	/* vfio-pci-core refuses these two, too, but only after the BARs have moved. */
-	if (pdev->hdr_type != PCI_HEADER_TYPE_NORMAL) {
-		pci_err(pdev, "is a bridge; VFIO takes endpoints only\n");
-		return -EINVAL;
-	}
-	if (pci_num_vf(pdev)) {
-		pci_err(pdev, "has virtual functions; write 0 to sriov_numvfs, then bind again\n");
-		return -EBUSY;
-	}
-	if (pci_match_id(denied, pdev)) {
-		if (!subpage_option_disable_denylist) {
-			pci_err(pdev, "has errata that make it unsafe in a user's hands; disable_denylist=1 takes it all the same\n");
-			return -EINVAL;
-		}
-		pci_warn(pdev, "has errata that make it unsafe in a user's hands; taken because of disable_denylist=1\n");
-	}
-
-	return 0;
-}
-
 static int subpage_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 {
 	struct subpage_device *sdev;
 	bool undone;
 	int ret;
 
-	ret = check_device(pdev);
+	ret = subpage_check_eligible(pdev);
 	if (ret)
 		return ret;
 
@@ -182,10 +116,9 @@ static int subpage_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	if (IS_ERR(sdev))
 		return PTR_ERR(sdev);
 
-	set_pci_ops(&sdev->core);
-	sdev->exact_size = subpage_option_exact_size(pdev);
-	subpage_msix_init(&sdev->msix, pdev, subpage_option_msix_mmap(pdev));
-	subpage_claims_make(sdev->claims, pdev, subpage_option_realign(pdev));
+	subpage_dmabuf_init(&sdev->core);
+	subpage_msix_init(&sdev->msix, pdev, sdev->options.msix_mmap);
+	subpage_claims_make(sdev->claims, pdev, sdev->options.realign);
 
 	dev_set_drvdata(&pdev->dev, &sdev->core);
 	ret = subpage_fault(FAULT_REGISTER) ?: vfio_pci_core_register_device(&sdev->core);
@@ -250,13 +183,21 @@ static int __init subpage_init(void)
 	int ret;
 
 	subpage_sysfs_init();
-	ret = subpage_watch_init();
+	ret = subpage_revoke_register();
 	if (ret)
 		return ret;
-
+	ret = subpage_align_register();
+	if (ret)
+		goto err_revoke;
 	ret = pci_register_driver(&subpage_driver);
 	if (ret)
-		subpage_watch_exit();
+		goto err_align;
+	return 0;
+
+err_align:
+	subpage_align_unregister();
+err_revoke:
+	subpage_revoke_unregister();
 	return ret;
 }
 module_init(subpage_init);
@@ -264,7 +205,8 @@ module_init(subpage_init);
 static void __exit subpage_exit(void)
 {
 	pci_unregister_driver(&subpage_driver);
-	subpage_watch_exit();
+	subpage_align_unregister();
+	subpage_revoke_unregister();
 }
 module_exit(subpage_exit);
 

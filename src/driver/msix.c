@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <linux/pci.h>
 
-#include "kcompat.h"
 #include "eeh.h"
+#include "kcompat.h"
 #include "msix.h"
 
 static void set_state(struct msix_table *table, enum subpage_msix_state state,
@@ -33,16 +33,16 @@ static void decide(struct msix_table *table, struct pci_dev *pdev, enum msix_pol
 			  "hidden from mmap, neither EEH nor the IOMMU isolates MSIs (msix_mmap=always maps it)");
 }
 
+#define SUBPAGE_MSIX_STATE(_name, _word) \
+	[SUBPAGE_MSIX_ ## _name] = _word,
+
 const char *subpage_msix_state_name(const struct msix_table *table)
 {
 	static const char * const name[] = {
-		[SUBPAGE_MSIX_NONE] = "none",
-		[SUBPAGE_MSIX_HIDDEN] = "hidden",
-		[SUBPAGE_MSIX_EEH] = "eeh",
-		[SUBPAGE_MSIX_ISOLATED] = "isolated",
-		[SUBPAGE_MSIX_ALWAYS] = "always",
+#include "subpage_states.h"
 	};
 
+	static_assert(ARRAY_SIZE(name) == SUBPAGE_MSIX_ALWAYS + 1);
 	return name[table->state];
 }
 

@@ -167,15 +167,14 @@ static const struct kernel_param_ops choice_ops = {
 	.free = choice_free,
 };
 
+/* Under kernel_param_lock(). */
 static int choice_for(const struct choice *choice, struct pci_dev *pdev)
 {
 	const char *error, *expected;
 	int value = choice->preset;
 
-	kernel_param_lock(THIS_MODULE);
 	if (choice->text)
 		parse(choice, choice->text, pdev, &value, &error, &expected);
-	kernel_param_unlock(THIS_MODULE);
 
 	return value;
 }
@@ -263,17 +262,17 @@ module_param_named(enable_sriov, subpage_option_enable_sriov, bool, 0644);
 MODULE_PARM_DESC(enable_sriov,
 		 "Let sriov_numvfs create virtual functions of a bound physical function (default: no). They need a user-space driver of the physical function.");
 
-bool subpage_option_nointxmask;
-module_param_named(nointxmask, subpage_option_nointxmask, bool, 0644);
+static bool nointxmask;
+module_param(nointxmask, bool, 0644);
 MODULE_PARM_DESC(nointxmask,
 		 "Do not use the device's own masking of INTx, PCI 2.3 (default: no). Read at bind.");
 
-bool subpage_option_disable_vga;
-module_param_named(disable_vga, subpage_option_disable_vga, bool, 0444);
+static bool disable_vga;
+module_param(disable_vga, bool, 0444);
 MODULE_PARM_DESC(disable_vga, "No access to VGA's legacy ranges (default: no). Read at bind.");
 
-bool subpage_option_disable_idle_d3;
-module_param_named(disable_idle_d3, subpage_option_disable_idle_d3, bool, 0644);
+static bool disable_idle_d3;
+module_param(disable_idle_d3, bool, 0644);
 MODULE_PARM_DESC(disable_idle_d3,
 		 "Do not put a device that nobody has open to sleep, D3 (default: no). Read at bind.");
 
@@ -282,19 +281,16 @@ module_param_named(disable_denylist, subpage_option_disable_denylist, bool, 0444
 MODULE_PARM_DESC(disable_denylist,
 		 "Take also devices that are known to be unsafe in a user's hands (default: no).");
 
-enum msix_policy subpage_option_msix_mmap(struct pci_dev *pdev)
+void subpage_options_for(struct pci_dev *pdev, struct subpage_options *options)
 {
-	return choice_for(&msix_mmap, pdev);
-}
-
-enum realign_policy subpage_option_realign(struct pci_dev *pdev)
-{
-	return choice_for(&realign, pdev);
-}
-
-bool subpage_option_exact_size(struct pci_dev *pdev)
-{
-	return choice_for(&bar_size, pdev);
+	kernel_param_lock(THIS_MODULE);
+	options->msix_mmap = choice_for(&msix_mmap, pdev);
+	options->realign = choice_for(&realign, pdev);
+	options->exact_size = choice_for(&bar_size, pdev);
+	options->nointxmask = nointxmask;
+	options->disable_vga = disable_vga;
+	options->disable_idle_d3 = disable_idle_d3;
+	kernel_param_unlock(THIS_MODULE);
 }
 
 bool subpage_option_align_for(const char *driver)

@@ -21,19 +21,36 @@
  * The parameters are read when a device is bound; kernel_param_lock() is held for that.
  */
 
-/* What the administrator chose for a device. */
-enum msix_policy subpage_option_msix_mmap(struct pci_dev *pdev);
-enum realign_policy subpage_option_realign(struct pci_dev *pdev);
-bool subpage_option_exact_size(struct pci_dev *pdev);
+/**
+ * struct subpage_options - what the administrator chose for a device
+ * @msix_mmap: where a user may map its MSI-X table
+ * @realign: what may be done for its sub-page BARs
+ * @exact_size: region info shows a BAR's true size (bar_size=exact)
+ * @nointxmask: stock vfio-pci's, likewise the next two
+ * @disable_vga: no access to VGA's legacy ranges
+ * @disable_idle_d3: stay awake while nobody has it open
+ */
+struct subpage_options {
+	enum msix_policy msix_mmap;
+	enum realign_policy realign;
+	bool exact_size;
+	bool nointxmask;
+	bool disable_vga;
+	bool disable_idle_d3;
+};
+
+/**
+ * subpage_options_for() - the options as they are now
+ * @pdev: the device
+ * @options: filled in
+ */
+void subpage_options_for(struct pci_dev *pdev, struct subpage_options *options);
 
 /* Is the driver named in align_for? */
 bool subpage_option_align_for(const char *driver);
 
-/* Stock vfio-pci's, with its names and meanings. */
+/* Stock vfio-pci's, with its names and meanings; not by device. */
 extern bool subpage_option_enable_sriov;
-extern bool subpage_option_nointxmask;
-extern bool subpage_option_disable_vga;
-extern bool subpage_option_disable_idle_d3;
 extern bool subpage_option_disable_denylist;
 
 #endif /* SUBPAGE_OPTIONS_H */

@@ -3,36 +3,23 @@
 #include <linux/mm.h>
 #include <linux/mutex.h>
 
+#include "bar.h"
 #include "eeh.h"
 #include "fault.h"
 #include "page_claim.h"
 #include "trace.h"
 
+#define SUBPAGE_BAR_STATE(_name, _word, _reason) \
+	[SUBPAGE_BAR_ ## _name] = { _word, _reason },
+
 static const struct {
 	const char *name;
 	const char *reason;
 } state_text[] = {
-	[SUBPAGE_BAR_NONE] = { "none", "a page or more, nothing to claim" },
-	[SUBPAGE_BAR_IN_PLACE] = { "in_place", "alone on its page" },
-	[SUBPAGE_BAR_MOVED] = { "moved", "moved to a page of its own" },
-	[SUBPAGE_BAR_UNASSIGNED] = { "unassigned", "trapped, it has no address" },
-	[SUBPAGE_BAR_VIRTFN] = { "virtfn", "trapped, the physical function places it" },
-	[SUBPAGE_BAR_FIXED] = { "fixed", "trapped, it shares its page and must not be moved" },
-	[SUBPAGE_BAR_BUSY] = {
-		"busy", "trapped, it shares its page and the kernel is using the device"
-	},
-	[SUBPAGE_BAR_REALIGN_OFF] = {
-		"realign_off", "trapped, it shares its page and realign=0 forbids to move it"
-	},
-	[SUBPAGE_BAR_TRAP] = { "trap", "trapped, because of realign=trap" },
-	[SUBPAGE_BAR_NO_SPACE] = {
-		"no_space", "trapped, it shares its page and the bridge window is full"
-	},
-	[SUBPAGE_BAR_FAILED] = { "failed", "trapped, it shares its page and could not be moved" },
-	[SUBPAGE_BAR_LOST] = {
-		"lost", "page lost, the PCI core released the bridge window above it"
-	},
+#include "subpage_states.h"
 };
+
+static_assert(ARRAY_SIZE(state_text) == SUBPAGE_BAR_LOST + 1);
 
 const char *subpage_bar_state_name(enum subpage_bar_state state)
 {
@@ -58,10 +45,10 @@ enum subpage_bar_state subpage_claim_state(const struct page_claim *claim)
 }
 
 /*
- * For a moment of its move a BAR is nowhere; who is bound at the same time must not
- * take its place, or have the rest of the page, before it is there again.
+ * While a BAR is being moved it is briefly out of the resource tree. Moves are
+ * serialized, so that a concurrent bind cannot take its old range or the rest of its page.
  */
-static DEFINE_MUTEX(moving);
+static DEFINE_MUTEX(move_lock);
 
 static bool is_subpage(const struct resource *res)
 {
@@ -73,93 +60,6 @@ static void set_range(struct resource *res, resource_size_t start, resource_size
 {
 	res->start = start;
 	res->end = start + size - 1;
-}
-
-static int bar_register(int bar)
-{
-	return PCI_BASE_ADDRESS_0 + 4 * bar;
-}
-
-/* The words of a BAR's register at the address of a resource; returns how many. */
-static int bar_words(struct pci_dev *pdev, struct resource *res, u32 words[2])
-{
-	struct pci_bus_region region;
-
-	pcibios_resource_to_bus(pdev->bus, &region, res);
-	words[0] = lower_32_bits(region.start) |
-		   (res->flags & ~(u32)PCI_BASE_ADDRESS_MEM_MASK & 0xf);
-	words[1] = upper_32_bits(region.start);
-
-	return res->flags & IORESOURCE_MEM_64 ? 2 : 1;
-}
-
-/*
- * The copy of config space is written back whether or not it is marked as saved
- * (pci_restore_state() of 6.12.y and 7.x), so it must be right at any time.
- */
-static void save_bar(struct pci_dev *pdev, int bar)
-{
-	u32 words[2];
-	int i, n = bar_words(pdev, &pdev->resource[bar], words);
-
-	for (i = 0; i < n; i++)
-		pdev->saved_config_space[bar_register(bar) / 4 + i] = words[i];
-}
-
-static u16 decode_off(struct pci_dev *pdev)
-{
-	u16 command;
-
-	pci_read_config_word(pdev, PCI_COMMAND, &command);
-	pci_write_config_word(pdev, PCI_COMMAND, command & ~PCI_COMMAND_MEMORY);
-
-	return command;
-}
-
-void subpage_bar_decode_off(struct pci_dev *pdev)
-{
-	decode_off(pdev);
-	pdev->saved_config_space[PCI_COMMAND / 4] &= ~PCI_COMMAND_MEMORY;
-}
-
-/* Between the two words of a 64-bit BAR the device must not decode an address that is half new. */
-static void write_bar(struct pci_dev *pdev, int bar, struct resource *res)
-{
-	u32 words[2];
-	int i, n = bar_words(pdev, res, words);
-	u16 command = n > 1 ? decode_off(pdev) : 0;
-
-	for (i = 0; i < n; i++)
-		pci_write_config_dword(pdev, bar_register(bar) + 4 * i, words[i]);
-	if (n > 1)
-		pci_write_config_word(pdev, PCI_COMMAND, command);
-}
-
-/* Does the register say what the resource does? */
-static bool is_written(struct pci_dev *pdev, int bar)
-{
-	u32 words[2], value;
-	int i, n = bar_words(pdev, &pdev->resource[bar], words);
-
-	for (i = 0; i < n; i++) {
-		pci_read_config_dword(pdev, bar_register(bar) + 4 * i, &value);
-		if (value != words[i])
-			return false;
-	}
-
-	return true;
-}
-
-void subpage_bar_renew(struct pci_dev *pdev, int bar)
-{
-	struct resource *res = &pdev->resource[bar];
-
-	/* Their registers are none that could be written. */
-	if (pdev->is_virtfn || (res->flags & IORESOURCE_PCI_FIXED))
-		return;
-	if (!is_written(pdev, bar))
-		write_bar(pdev, bar, res);
-	save_bar(pdev, bar);
 }
 
 /* Whatever else the BAR had: should the PCI core place it anew, then on a page. */
@@ -205,7 +105,7 @@ static int set_aside(struct page_claim *claim)
 	ret = subpage_fault(FAULT_RELEASE);
 	if (ret)
 		return ret;
-	/* It can have gone since make() looked, and release_resource() does not look. */
+	/* It can have gone since claim_page() looked, and release_resource() does not look. */
 	if (!window)
 		return -ENXIO;
 
@@ -242,7 +142,7 @@ static int reassign_to_page(struct page_claim *claim, struct pci_dev *pdev, int 
 	res->flags = claim->was.flags;
 	align_to_size(res);
 
-	/* Whatever stands in the way of an address, there is none to be had. */
+	/* Any failure here means that there is no space. */
 	if (subpage_fault(FAULT_ASSIGN) || pci_assign_resource(pdev, bar))
 		return -ENOSPC;
 
@@ -250,16 +150,13 @@ static int reassign_to_page(struct page_claim *claim, struct pci_dev *pdev, int 
 	if (subpage_fault(FAULT_ALIGNMENT) || !PAGE_ALIGNED(res->start))
 		return -ENOSPC;
 
-	/* So that it is the comparison that fails: of a 64-bit BAR the upper word. */
-	if (subpage_fault(FAULT_READBACK))
-		pci_write_config_dword(pdev, bar_register(bar) +
-				       (res->flags & IORESOURCE_MEM_64 ? 4 : 0), 0);
+	subpage_fault_readback(pdev, bar);
 
 	/*
 	 * The PCI core reports a BAR register that does not take its new value in the
 	 * log only. A page claimed for such a BAR would map somebody else's registers.
 	 */
-	return is_written(pdev, bar) ? 0 : -EIO;
+	return subpage_bar_is_written(pdev, bar) ? 0 : -EIO;
 }
 
 /*
@@ -274,7 +171,7 @@ static int put_back(struct page_claim *claim, struct pci_dev *pdev, int bar)
 	struct resource *res = claim->res, *window;
 
 	if (claim->was.parent)
-		write_bar(pdev, bar, &claim->was);
+		subpage_bar_write(pdev, bar, &claim->was);
 	res->flags = 0;
 	if (res->parent)
 		release_resource(res);
@@ -286,7 +183,7 @@ static int put_back(struct page_claim *claim, struct pci_dev *pdev, int bar)
 		return -EADDRNOTAVAIL;
 
 	res->flags = claim->was.flags;
-	save_bar(pdev, bar);
+	subpage_bar_save(pdev, bar);
 	return 0;
 }
 
@@ -296,7 +193,7 @@ static int put_back(struct page_claim *claim, struct pci_dev *pdev, int bar)
  * held meanwhile. So the function's other BARs are undisturbed, and so is a console
  * on one of them while the PCI core prints.
  */
-static int move(struct page_claim *claim, struct pci_dev *pdev, int bar)
+static int move_to_page(struct page_claim *claim, struct pci_dev *pdev, int bar)
 {
 	int ret;
 
@@ -308,7 +205,7 @@ static int move(struct page_claim *claim, struct pci_dev *pdev, int bar)
 	if (ret)
 		ret = put_back(claim, pdev, bar) ?: ret;
 	else
-		save_bar(pdev, bar);
+		subpage_bar_save(pdev, bar);
 out:
 	if (ret == -EADDRNOTAVAIL)
 		unassign(claim, pdev, bar);
@@ -356,8 +253,8 @@ static bool in_use(struct pci_dev *pdev)
 }
 
 /* Return: SUBPAGE_BAR_NONE when the BAR has its page. */
-static enum subpage_bar_state make(struct page_claim *claim, struct pci_dev *pdev, int bar,
-				   enum realign_policy realign)
+static enum subpage_bar_state claim_page(struct page_claim *claim, struct pci_dev *pdev, int bar,
+					 enum realign_policy realign)
 {
 	struct resource *res = claim->res;
 
@@ -379,7 +276,7 @@ static enum subpage_bar_state make(struct page_claim *claim, struct pci_dev *pde
 	if (in_use(pdev))
 		return SUBPAGE_BAR_BUSY;
 
-	switch (move(claim, pdev, bar)) {
+	switch (move_to_page(claim, pdev, bar)) {
 	case 0:
 		return SUBPAGE_BAR_NONE;
 	case -ENOSPC:
@@ -391,7 +288,7 @@ static enum subpage_bar_state make(struct page_claim *claim, struct pci_dev *pde
 	}
 }
 
-static void tell(const struct page_claim *claim, struct pci_dev *pdev, int bar)
+static void log_claim(const struct page_claim *claim, struct pci_dev *pdev, int bar)
 {
 	enum subpage_bar_state state = subpage_claim_state(claim);
 	const char *reason = subpage_bar_state_reason(state);
@@ -423,14 +320,14 @@ void subpage_claims_make(struct page_claim *claims, struct pci_dev *pdev,
 		set_range(&claims[bar].was, res->start, resource_size(res));
 		claims[bar].was.flags = res->flags;
 		claims[bar].was.name = res->name;
-		mutex_lock(&moving);
-		claims[bar].refused = make(&claims[bar], pdev, bar, realign);
-		mutex_unlock(&moving);
-		tell(&claims[bar], pdev, bar);
+		mutex_lock(&move_lock);
+		claims[bar].refused = claim_page(&claims[bar], pdev, bar, realign);
+		mutex_unlock(&move_lock);
+		log_claim(&claims[bar], pdev, bar);
 	}
 }
 
-void subpage_claims_tell_lost(const struct page_claim *claims, struct pci_dev *pdev)
+void subpage_claims_log_lost(const struct page_claim *claims, struct pci_dev *pdev)
 {
 	int bar;
 
@@ -474,7 +371,7 @@ void subpage_claims_settle(struct page_claim *claims)
 }
 
 /* The size and alignment that the BAR had; its address is what it is. */
-static void shrink(struct page_claim *claim, struct pci_dev *pdev, int bar)
+static void restore_size(struct page_claim *claim, struct pci_dev *pdev, int bar)
 {
 	struct resource *res = claim->res;
 
@@ -504,18 +401,18 @@ bool subpage_claims_undo(struct page_claim *claims, struct pci_dev *pdev)
 		}
 		/* Not moved; or the PCI core took the window, and placed it anew if it could. */
 		if (!claim->was.parent) {
-			shrink(claim, pdev, bar);
+			restore_size(claim, pdev, bar);
 			if (claim->res->parent)
 				claim->res->flags = claim->was.flags;
 			undone &= claim->res->start == claim->was.start;
 			continue;
 		}
-		mutex_lock(&moving);
+		mutex_lock(&move_lock);
 		if (put_back(claim, pdev, bar)) {
 			unassign(claim, pdev, bar);
 			undone = false;
 		}
-		mutex_unlock(&moving);
+		mutex_unlock(&move_lock);
 		subpage_eeh_save_bar(pdev, bar);
 		trace_subpage_restore(pdev, bar, "none", claim->was.start, claim->res->start);
 	}
@@ -527,8 +424,8 @@ void subpage_claims_drop(struct page_claim *claims, struct pci_dev *pdev)
 {
 	int bar;
 
-	subpage_claims_tell_lost(claims, pdev);
+	subpage_claims_log_lost(claims, pdev);
 	for (bar = PCI_STD_NUM_BARS - 1; bar >= 0; bar--)
 		if (claims[bar].res && !claims[bar].refused)
-			shrink(&claims[bar], pdev, bar);
+			restore_size(&claims[bar], pdev, bar);
 }

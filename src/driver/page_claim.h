@@ -92,11 +92,11 @@ bool subpage_claims_undo(struct page_claim *claims, struct pci_dev *pdev);
 void subpage_claims_drop(struct page_claim *claims, struct pci_dev *pdev);
 
 /**
- * subpage_claims_tell_lost() - say in the log which pages have gone
+ * subpage_claims_log_lost() - say in the log which pages have gone
  * @claims: the device's claims
  * @pdev: the device
  */
-void subpage_claims_tell_lost(const struct page_claim *claims, struct pci_dev *pdev);
+void subpage_claims_log_lost(const struct page_claim *claims, struct pci_dev *pdev);
 
 /**
  * subpage_claim_state() - how does a BAR stand now
@@ -121,17 +121,5 @@ static inline resource_size_t subpage_claim_true_size(const struct page_claim *c
 {
 	return resource_size(&claim->was);
 }
-
-/**
- * subpage_bar_renew() - have the device decode a BAR where its resource is
- * @pdev: the device, awake
- * @bar: number of a memory BAR that has an address
- *
- * So it is after the PCI core has restored config space, too.
- */
-void subpage_bar_renew(struct pci_dev *pdev, int bar);
-
-/* Have the function decode no memory, now or when the PCI core restores its config space. */
-void subpage_bar_decode_off(struct pci_dev *pdev);
 
 #endif /* SUBPAGE_PAGE_CLAIM_H */

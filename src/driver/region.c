@@ -5,8 +5,8 @@
 #include "fault.h"
 #include "kcompat.h"
 #include "region.h"
+#include "revoke.h"
 #include "trace.h"
-#include "watch.h"
 
 static bool is_hidden(const struct subpage_device *sdev, int bar)
 {
@@ -38,8 +38,7 @@ void subpage_region_open(struct subpage_device *sdev)
 		sdev->msix.bar = core->msix_bar;
 		sdev->msix.offset = core->msix_offset;
 		sdev->msix.size = core->msix_size;
-		if (subpage_fault(FAULT_TABLE))
-			sdev->msix.offset = 2 * pci_resource_len(core->pdev, sdev->msix.bar);
+		subpage_fault_table(&sdev->msix, core->pdev);
 	}
 
 	for (bar = 0; bar < PCI_STD_NUM_BARS; bar++)
@@ -114,7 +113,7 @@ static int bar_info(struct subpage_device *sdev, struct vfio_region_info *info,
 {
 	int bar = info->index;
 	const struct page_claim *claim = &sdev->claims[bar];
-	bool mappable = sdev->core.bar_mmap_supported[bar] && subpage_watch_intact(sdev);
+	bool mappable = sdev->core.bar_mmap_supported[bar] && subpage_revoke_intact(sdev);
 	int ret = 0;
 
 	info->offset = VFIO_PCI_INDEX_TO_OFFSET(bar);
@@ -134,7 +133,7 @@ static int bar_info(struct subpage_device *sdev, struct vfio_region_info *info,
 			return ret;
 	}
 
-	if (claim->res && sdev->exact_size)
+	if (claim->res && sdev->options.exact_size)
 		info->size = subpage_claim_true_size(claim);
 	/* Some VMMs map nothing that has a capability they do not know. */
 	if ((claim->res && !mappable) || bar == sdev->msix.bar)
@@ -171,10 +170,18 @@ int subpage_region_mmap(struct vfio_device *core_vdev, struct vm_area_struct *vm
 		trace_subpage_mmap_refused(sdev->core.pdev, bar, offset, length, 0);
 		return -EINVAL;
 	}
-	if (!subpage_watch_intact(sdev))
+	if (!subpage_revoke_intact(sdev))
 		return -EIO;
 
 	return vfio_pci_core_mmap(core_vdev, vma);
+}
+
+bool subpage_region_may_leave(struct vfio_pci_core_device *core, int bar, u64 offset, u64 length)
+{
+	struct subpage_device *sdev = to_subpage_device(&core->vdev);
+
+	return core->bar_mmap_supported[bar] &&
+	       !msix_hole_covers(&sdev->msix, bar, offset, length);
 }
 
 /* How much of an access is before the end of the page that holds the registers. */
@@ -204,7 +211,7 @@ ssize_t subpage_region_read(struct vfio_device *core_vdev, char __user *buf, siz
 	size_t there = on_device(sdev, count, *ppos);
 	u64 ones = ~0ull;
 
-	if (VFIO_PCI_OFFSET_TO_INDEX(*ppos) < PCI_STD_NUM_BARS && !subpage_watch_intact(sdev))
+	if (VFIO_PCI_OFFSET_TO_INDEX(*ppos) < PCI_STD_NUM_BARS && !subpage_revoke_intact(sdev))
 		return -EIO;
 	if (there || !count)
 		return vfio_pci_core_read(core_vdev, buf, there, ppos);
@@ -224,7 +231,7 @@ ssize_t subpage_region_write(struct vfio_device *core_vdev, const char __user *b
 	size_t there = on_device(sdev, count, *ppos);
 	ssize_t ret;
 
-	if (!subpage_watch_intact(sdev))
+	if (!subpage_revoke_intact(sdev))
 		return -EIO;
 	if (!there && count) {
 		count = on_page(count, *ppos);
@@ -234,6 +241,6 @@ ssize_t subpage_region_write(struct vfio_device *core_vdev, const char __user *b
 
 	ret = vfio_pci_core_write(core_vdev, buf, there, ppos);
 	if (config)
-		subpage_watch_config_written(sdev);
+		subpage_revoke_config_written(sdev);
 	return ret;
 }

@@ -46,6 +46,18 @@ int subpage_region_info(struct vfio_device *core_vdev, struct vfio_region_info *
 int subpage_region_mmap(struct vfio_device *core_vdev, struct vm_area_struct *vma);
 
 /**
+ * subpage_region_may_leave() - may a part of a BAR leave as a dma-buf
+ * @core: the device
+ * @bar: number of the BAR
+ * @offset: first byte of the part
+ * @length: number of bytes
+ *
+ * What is hidden from mmap must not leave through a dma-buf, nor a BAR that has lost
+ * its page and may begin on another device's.
+ */
+bool subpage_region_may_leave(struct vfio_pci_core_device *core, int bar, u64 offset, u64 length);
+
+/**
  * subpage_region_read() - read() of the device's file
  * @core_vdev: the device
  * @buf: the user's

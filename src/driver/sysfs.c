@@ -12,22 +12,23 @@ static struct subpage_device *dev_to_subpage(struct device *dev)
 	return to_subpage_device(&core->vdev);
 }
 
-/* The BAR's number is in its file's name. */
-static const struct page_claim *claim_of(struct device *dev, const struct attribute *attr)
+static const struct page_claim *claim_of(struct device *dev, const struct device_attribute *attr)
 {
-	return &dev_to_subpage(dev)->claims[attr->name[strlen("bar")] - '0'];
+	const struct dev_ext_attribute *file = container_of(attr, struct dev_ext_attribute, attr);
+
+	return &dev_to_subpage(dev)->claims[(unsigned long)file->var];
 }
 
 static ssize_t state_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
-	enum subpage_bar_state state = subpage_claim_state(claim_of(dev, &attr->attr));
+	enum subpage_bar_state state = subpage_claim_state(claim_of(dev, attr));
 
 	return sysfs_emit(buf, "%s\n", subpage_bar_state_name(state));
 }
 
 static ssize_t reason_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
-	enum subpage_bar_state state = subpage_claim_state(claim_of(dev, &attr->attr));
+	enum subpage_bar_state state = subpage_claim_state(claim_of(dev, attr));
 
 	return sysfs_emit(buf, "%s\n", subpage_bar_state_reason(state));
 }
@@ -35,24 +36,23 @@ static ssize_t reason_show(struct device *dev, struct device_attribute *attr, ch
 static ssize_t size_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
 	return sysfs_emit(buf, "%llu\n",
-			  (u64)subpage_claim_true_size(claim_of(dev, &attr->attr)));
+			  (u64)subpage_claim_true_size(claim_of(dev, attr)));
 }
 
 static ssize_t original_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
-	return sysfs_emit(buf, "%#llx\n", (u64)claim_of(dev, &attr->attr)->was.start);
+	return sysfs_emit(buf, "%#llx\n", (u64)claim_of(dev, attr)->was.start);
 }
 
 #define BAR_ATTRS(_bar) { \
-	__ATTR(_bar##_state, 0444, state_show, NULL), \
-	__ATTR(_bar##_reason, 0444, reason_show, NULL), \
-	__ATTR(_bar##_size, 0444, size_show, NULL), \
-	__ATTR(_bar##_original, 0444, original_show, NULL), \
+	{ __ATTR(bar ## _bar ## _state, 0444, state_show, NULL), (void *)_bar ## UL }, \
+	{ __ATTR(bar ## _bar ## _reason, 0444, reason_show, NULL), (void *)_bar ## UL }, \
+	{ __ATTR(bar ## _bar ## _size, 0444, size_show, NULL), (void *)_bar ## UL }, \
+	{ __ATTR(bar ## _bar ## _original, 0444, original_show, NULL), (void *)_bar ## UL }, \
 }
 
-static struct device_attribute bar_attrs[PCI_STD_NUM_BARS][4] = {
-	BAR_ATTRS(bar0), BAR_ATTRS(bar1), BAR_ATTRS(bar2),
-	BAR_ATTRS(bar3), BAR_ATTRS(bar4), BAR_ATTRS(bar5),
+static struct dev_ext_attribute bar_attrs[PCI_STD_NUM_BARS][4] = {
+	BAR_ATTRS(0), BAR_ATTRS(1), BAR_ATTRS(2), BAR_ATTRS(3), BAR_ATTRS(4), BAR_ATTRS(5),
 };
 
 static ssize_t msix_bar_show(struct device *dev, struct device_attribute *attr, char *buf)
@@ -85,11 +85,11 @@ subpage_attrs[MSIX_ATTRS + sizeof(bar_attrs) / sizeof(bar_attrs[0][0]) + 1] = {
 
 void __init subpage_sysfs_init(void)
 {
-	struct device_attribute *from = bar_attrs[0];
+	struct dev_ext_attribute *from = bar_attrs[0];
 	size_t i;
 
 	for (i = MSIX_ATTRS; i + 1 < ARRAY_SIZE(subpage_attrs); i++)
-		subpage_attrs[i] = &from++->attr;
+		subpage_attrs[i] = &from++->attr.attr;
 }
 
 /* A file takes time at each bind and memory while bound, so only those that say something. */
@@ -103,7 +103,7 @@ static umode_t subpage_is_visible(struct kobject *kobj, struct attribute *attr, 
 	if (n < MSIX_ATTRS) {
 		visible = dev_to_subpage(dev)->msix.state != SUBPAGE_MSIX_NONE;
 	} else {
-		claim = claim_of(dev, attr);
+		claim = claim_of(dev, file);
 		visible = claim->res && (file->show != original_show ||
 					 subpage_claim_state(claim) == SUBPAGE_BAR_MOVED);
 	}

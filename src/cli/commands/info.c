@@ -45,27 +45,18 @@ static const struct column columns[] = {
 	{ 0 }
 };
 
+#define SUBPAGE_BAR_STATE(name, word, sentence) \
+	[SUBPAGE_BAR_ ## name] = word,
+
 static const char * const bar_state[] = {
-	[SUBPAGE_BAR_NONE] = "none",
-	[SUBPAGE_BAR_IN_PLACE] = "in_place",
-	[SUBPAGE_BAR_MOVED] = "moved",
-	[SUBPAGE_BAR_UNASSIGNED] = "unassigned",
-	[SUBPAGE_BAR_VIRTFN] = "virtfn",
-	[SUBPAGE_BAR_FIXED] = "fixed",
-	[SUBPAGE_BAR_BUSY] = "busy",
-	[SUBPAGE_BAR_REALIGN_OFF] = "realign_off",
-	[SUBPAGE_BAR_NO_SPACE] = "no_space",
-	[SUBPAGE_BAR_FAILED] = "failed",
-	[SUBPAGE_BAR_LOST] = "lost",
-	[SUBPAGE_BAR_TRAP] = "trap",
+#include "subpage_states.h"
 };
 
+#define SUBPAGE_MSIX_STATE(name, word) \
+	[SUBPAGE_MSIX_ ## name] = word,
+
 static const char * const msix_state[] = {
-	[SUBPAGE_MSIX_NONE] = "none",
-	[SUBPAGE_MSIX_HIDDEN] = "hidden",
-	[SUBPAGE_MSIX_EEH] = "eeh",
-	[SUBPAGE_MSIX_ISOLATED] = "isolated",
-	[SUBPAGE_MSIX_ALWAYS] = "always",
+#include "subpage_states.h"
 };
 
 /* A newer driver may know states that this program does not. */

@@ -1,23 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <linux/pci.h>
 #include <linux/pm_runtime.h>
-#include <linux/slab.h>
 
+#include "bar.h"
 #include "device.h"
-#include "options.h"
-#include "watch.h"
+#include "revoke.h"
 
 /*
- * The devices that a user has open. Nothing else is locked below @lock, and no
+ * The devices that a user has open. Nothing else is locked below @open_lock, and no
  * mmap_lock is held around it; the bus notifier takes it below the device lock of a
  * newcomer, pciehp's reset_lock and pci_lock_rescan_remove().
  */
 static LIST_HEAD(open_devices);
-static DEFINE_MUTEX(lock);
+static DEFINE_MUTEX(open_lock);
 
 /* Devices whose mappings are being taken away. */
-static atomic_t revoking = ATOMIC_INIT(0);
-static DECLARE_WAIT_QUEUE_HEAD(revoked);
+static atomic_t pending = ATOMIC_INIT(0);
+static DECLARE_WAIT_QUEUE_HEAD(none_pending);
 
 static bool is_moved(struct subpage_device *sdev)
 {
@@ -25,9 +24,9 @@ static bool is_moved(struct subpage_device *sdev)
 	int bar;
 
 	for (bar = 0; bar < PCI_STD_NUM_BARS; bar++)
-		if (sdev->placed[bar].parent &&
-		    (res[bar].parent != sdev->placed[bar].parent ||
-		     res[bar].start != sdev->placed[bar].start))
+		if (sdev->revocation.placed[bar].parent &&
+		    (res[bar].parent != sdev->revocation.placed[bar].parent ||
+		     res[bar].start != sdev->revocation.placed[bar].start))
 			return true;
 
 	return false;
@@ -64,45 +63,45 @@ static void close_doors(struct vfio_pci_core_device *core)
  * The device stays awake until it is closed, for what it restored on waking up would be
  * the old addresses. The user may have put it to sleep: then it wakes up with decode off.
  */
-static void revoke(struct work_struct *work)
+static void revoke_work(struct work_struct *work)
 {
-	struct subpage_device *sdev = container_of(work, struct subpage_device, revoke);
+	struct subpage_device *sdev = container_of(work, struct subpage_device, revocation.work);
 	struct pci_dev *pdev = sdev->core.pdev;
 
 	pdev->saved_config_space[PCI_COMMAND / 4] &= ~PCI_COMMAND_MEMORY;
 	pm_runtime_get_sync(&pdev->dev);
 	close_doors(&sdev->core);
-	if (atomic_dec_and_test(&revoking))
-		wake_up_all(&revoked);
+	if (atomic_dec_and_test(&pending))
+		wake_up_all(&none_pending);
 
-	subpage_claims_tell_lost(sdev->claims, pdev);
+	subpage_claims_log_lost(sdev->claims, pdev);
 	pci_warn(pdev, "the PCI core has moved its BARs while a user has it open; it is of no use to that user until closed and opened again\n");
 }
 
-bool subpage_watch_intact(struct subpage_device *sdev)
+bool subpage_revoke_intact(struct subpage_device *sdev)
 {
-	if (atomic_read(&sdev->revoked))
+	if (atomic_read(&sdev->revocation.revoked))
 		return false;
 	if (!is_moved(sdev))
 		return true;
 
 	/* As work: see notify(). In this order: who sees @revoked also waits. */
-	atomic_inc(&revoking);
-	if (!atomic_xchg(&sdev->revoked, 1))
-		schedule_work(&sdev->revoke);
-	else if (atomic_dec_and_test(&revoking))
-		wake_up_all(&revoked);
+	atomic_inc(&pending);
+	if (!atomic_xchg(&sdev->revocation.revoked, 1))
+		schedule_work(&sdev->revocation.work);
+	else if (atomic_dec_and_test(&pending))
+		wake_up_all(&none_pending);
 	return false;
 }
 
-void subpage_watch_prepare(struct subpage_device *sdev)
+void subpage_revoke_init(struct subpage_device *sdev)
 {
-	INIT_WORK(&sdev->revoke, revoke);
+	INIT_WORK(&sdev->revocation.work, revoke_work);
 }
 
-void subpage_watch_config_written(struct subpage_device *sdev)
+void subpage_revoke_config_written(struct subpage_device *sdev)
 {
-	if (!subpage_watch_intact(sdev))
+	if (!subpage_revoke_intact(sdev))
 		close_doors(&sdev->core);
 }
 
@@ -117,7 +116,7 @@ static void renew_registers(struct subpage_device *sdev)
 	int bar;
 
 	for (bar = 0; bar < PCI_STD_NUM_BARS; bar++) {
-		if (!sdev->placed[bar].parent)
+		if (!sdev->revocation.placed[bar].parent)
 			continue;
 		if (pdev->resource[bar].parent)
 			subpage_bar_renew(pdev, bar);
@@ -126,20 +125,20 @@ static void renew_registers(struct subpage_device *sdev)
 	}
 }
 
-void subpage_watch_opening(struct subpage_device *sdev)
+void subpage_revoke_opening(struct subpage_device *sdev)
 {
 	struct pci_dev *pdev = sdev->core.pdev;
 	int bar;
 
-	subpage_claims_tell_lost(sdev->claims, pdev);
+	subpage_claims_log_lost(sdev->claims, pdev);
 	for (bar = 0; bar < PCI_STD_NUM_BARS; bar++) {
 		const struct resource *res = &pdev->resource[bar];
 		bool memory = res->flags & IORESOURCE_MEM;
 
-		sdev->placed[bar].start = res->start;
-		sdev->placed[bar].parent = memory ? res->parent : NULL;
+		sdev->revocation.placed[bar].start = res->start;
+		sdev->revocation.placed[bar].parent = memory ? res->parent : NULL;
 	}
-	atomic_set(&sdev->revoked, 0);
+	atomic_set(&sdev->revocation.revoked, 0);
 
 	/*
 	 * Where the PCI core of 6.1 moves a BAR while the device sleeps, waking up restores the
@@ -150,36 +149,36 @@ void subpage_watch_opening(struct subpage_device *sdev)
 	pm_runtime_put(&pdev->dev);
 }
 
-void subpage_watch_opened(struct subpage_device *sdev)
+void subpage_revoke_opened(struct subpage_device *sdev)
 {
-	mutex_lock(&lock);
-	list_add(&sdev->open, &open_devices);
-	mutex_unlock(&lock);
-	subpage_watch_intact(sdev);
+	mutex_lock(&open_lock);
+	list_add(&sdev->revocation.open, &open_devices);
+	mutex_unlock(&open_lock);
+	subpage_revoke_intact(sdev);
 }
 
-void subpage_watch_closing(struct subpage_device *sdev)
+void subpage_revoke_closing(struct subpage_device *sdev)
 {
 	struct pci_dev *pdev = sdev->core.pdev;
 
-	mutex_lock(&lock);
-	list_del(&sdev->open);
-	mutex_unlock(&lock);
-	if (subpage_watch_intact(sdev))
+	mutex_lock(&open_lock);
+	list_del(&sdev->revocation.open);
+	mutex_unlock(&open_lock);
+	if (subpage_revoke_intact(sdev))
 		return;
 
-	flush_work(&sdev->revoke);
+	flush_work(&sdev->revocation.work);
 	/* What vfio-pci-core saved as it opened the device, and is about to restore. */
 	pci_load_and_free_saved_state(pdev, &sdev->core.pci_saved_state);
 	renew_registers(sdev);
 	sdev->core.pci_saved_state = pci_store_saved_state(pdev);
 }
 
-void subpage_watch_closed(struct subpage_device *sdev)
+void subpage_revoke_closed(struct subpage_device *sdev)
 {
 	struct pci_dev *pdev = sdev->core.pdev;
 
-	if (!atomic_read(&sdev->revoked)) {
+	if (!atomic_read(&sdev->revocation.revoked)) {
 		if (!is_moved(sdev))
 			return;
 		/* Moved while VFIO closed the device, which then restored the old addresses. */
@@ -187,30 +186,6 @@ void subpage_watch_closed(struct subpage_device *sdev)
 		renew_registers(sdev);
 	}
 	pm_runtime_put(&pdev->dev);
-}
-
-/*
- * The device lock is held, the device has no driver yet, and it may be asleep. A
- * device that nobody may move or that would lose virtual functions stays as it is.
- */
-static void give_pages(struct pci_dev *pdev)
-{
-	struct page_claim *claims;
-
-	if (pdev->hdr_type != PCI_HEADER_TYPE_NORMAL || pdev->is_virtfn || pci_num_vf(pdev) ||
-	    subpage_option_realign(pdev) != REALIGN_ON)
-		return;
-
-	claims = kcalloc(PCI_STD_NUM_BARS, sizeof(*claims), GFP_KERNEL);
-	if (!claims)
-		return;
-
-	pm_runtime_get_sync(&pdev->dev);
-	subpage_claims_make(claims, pdev, REALIGN_ON);
-	subpage_claims_settle(claims);
-	subpage_claims_drop(claims, pdev);
-	pm_runtime_put(&pdev->dev);
-	kfree(claims);
 }
 
 /*
@@ -222,36 +197,31 @@ static void give_pages(struct pci_dev *pdev)
  */
 static int notify(struct notifier_block *nb, unsigned long action, void *data)
 {
-	struct device *dev = data;
 	struct subpage_device *sdev;
 
 	if (action != BUS_NOTIFY_ADD_DEVICE && action != BUS_NOTIFY_BIND_DRIVER)
 		return NOTIFY_DONE;
 
-	mutex_lock(&lock);
-	list_for_each_entry(sdev, &open_devices, open)
-		subpage_watch_intact(sdev);
-	mutex_unlock(&lock);
-	if (!wait_event_timeout(revoked, !atomic_read(&revoking), HZ))
+	mutex_lock(&open_lock);
+	list_for_each_entry(sdev, &open_devices, revocation.open)
+		subpage_revoke_intact(sdev);
+	mutex_unlock(&open_lock);
+	if (!wait_event_timeout(none_pending, !atomic_read(&pending), HZ))
 		pr_warn("%s: the mappings of a device that has moved cannot be taken away within a second\n",
 			KBUILD_MODNAME);
-
-	/* Our own probe claims, and can undo. */
-	if (action == BUS_NOTIFY_BIND_DRIVER && strcmp(dev->driver->name, KBUILD_MODNAME) &&
-	    subpage_option_align_for(dev->driver->name))
-		give_pages(to_pci_dev(dev));
 
 	return NOTIFY_DONE;
 }
 
-static struct notifier_block block = { .notifier_call = notify };
+/* Before align.c moves the BARs of the device that is about to be probed. */
+static struct notifier_block notifier = { .notifier_call = notify, .priority = 1 };
 
-int subpage_watch_init(void)
+int subpage_revoke_register(void)
 {
-	return bus_register_notifier(&pci_bus_type, &block);
+	return bus_register_notifier(&pci_bus_type, &notifier);
 }
 
-void subpage_watch_exit(void)
+void subpage_revoke_unregister(void)
 {
-	bus_unregister_notifier(&pci_bus_type, &block);
+	bus_unregister_notifier(&pci_bus_type, &notifier);
 }

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <linux/vfio_pci_core.h>
+
+#include "dmabuf.h"
+#include "kcompat.h"
+#include "region.h"
+
+static int get_dmabuf_phys(struct vfio_pci_core_device *core, struct p2pdma_provider **provider,
+			   unsigned int index, struct kcompat_phys_vec *phys,
+			   struct vfio_region_dma_range *ranges, size_t nr_ranges)
+{
+	size_t i;
+
+	for (i = 0; i < nr_ranges; i++)
+		if (!subpage_region_may_leave(core, index, ranges[i].offset, ranges[i].length))
+			return -EINVAL;
+
+	return vfio_pci_core_get_dmabuf_phys(core, provider, index, phys, ranges, nr_ranges);
+}
+
+static const struct vfio_pci_device_ops subpage_pci_ops = {
+	.get_dmabuf_phys = get_dmabuf_phys,
+};
+
+void subpage_dmabuf_init(struct vfio_pci_core_device *core)
+{
+	core->pci_ops = &subpage_pci_ops;
+}
