@@ -26,7 +26,8 @@ scenario_cli() {
 scenario_cli-safe() {
 	shows='the command leaves alone what is in use, does all or nothing, and says which of it'
 	# Users of all kinds, of devices whose native drivers this kernel has.
-	machines=x86_64-6.1 cases=cli_safe
+	machines=x86_64-6.1
+	cases=cli_disks,cli_interfaces,cli_users,cli_put_back,cli_interrupted,cli_swap,cli_refused_module
 	wants='new-qemu faults module:nvme module:e1000e module:loop module:nvmet module:ext4 module:bridge
 		module:snd-hda-codec-generic module:snd-hda-intel module:bochs module:xhci-pci module:hid-generic module:usbhid module:sd_mod module:usb-storage'
 	options=(-audiodev none,id=silence)

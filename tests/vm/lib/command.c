@@ -190,6 +190,9 @@ void cli_set_up(void)
 	char path[64];
 	size_t i;
 
+	/* By an earlier case. */
+	if (!access("/sbin/modprobe", F_OK))
+		return;
 	mkdir("/bin", 0755);
 	mkdir("/sbin", 0755);
 	mkdir("/lib", 0755);
@@ -223,7 +226,7 @@ void cli_install(const char *name, const char *file)
 	char path[128];
 
 	cli_module_path(name, path, sizeof(path));
-	if (symlink(file, path))
+	if (symlink(file, path) && errno != EEXIST)
 		bail("%s: %s", path, strerror(errno));
 	index_modules();
 }
@@ -231,6 +234,16 @@ void cli_install(const char *name, const char *file)
 void cli_install_module(void)
 {
 	cli_install(OURS, "/" OURS ".ko");
+}
+
+void cli_state(const struct pci_dev *dev, const char *driver, const char *override,
+	       const char *what)
+{
+	char now[64];
+
+	is_str(pci_driver(dev), driver, "%s: driver of %s", what, dev->bdf);
+	pci_attr_read(dev, "driver_override", now, sizeof(now));
+	is_str(now, override, "%s: driver_override of %s", what, dev->bdf);
 }
 
 void cli_fail_last_step(bool fail)

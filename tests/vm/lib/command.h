@@ -45,6 +45,9 @@ void cli_refused(const struct pci_dev *dev, const char *why, const char *code, c
 /* With --force it is taken all the same; then, once it was let go, it goes back to the driver that it had. */
 void cli_forced(const struct pci_dev *dev, const char *why, const char *what, void (*let_go)(void));
 
+/* Test that the device has this driver, and this driver_override. */
+void cli_state(const struct pci_dev *dev, const char *driver, const char *override, const char *what);
+
 /* Run a line of busybox's shell. Returns its status. */
 int shell(const char *fmt, ...);
 
