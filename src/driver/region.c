@@ -2,6 +2,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
+#include "config.h"
 #include "fault.h"
 #include "kcompat.h"
 #include "region.h"
@@ -227,20 +228,17 @@ ssize_t subpage_region_write(struct vfio_device *core_vdev, const char __user *b
 			     size_t count, loff_t *ppos)
 {
 	struct subpage_device *sdev = to_subpage_device(core_vdev);
-	bool config = VFIO_PCI_OFFSET_TO_INDEX(*ppos) == VFIO_PCI_CONFIG_REGION_INDEX;
 	size_t there = on_device(sdev, count, *ppos);
-	ssize_t ret;
 
 	if (!subpage_revoke_intact(sdev))
 		return -EIO;
+	if (VFIO_PCI_OFFSET_TO_INDEX(*ppos) == VFIO_PCI_CONFIG_REGION_INDEX)
+		return subpage_config_write(sdev, buf, count, ppos);
 	if (!there && count) {
 		count = on_page(count, *ppos);
 		*ppos += count;
 		return count;
 	}
 
-	ret = vfio_pci_core_write(core_vdev, buf, there, ppos);
-	if (config)
-		subpage_revoke_config_written(sdev);
-	return ret;
+	return vfio_pci_core_write(core_vdev, buf, there, ppos);
 }

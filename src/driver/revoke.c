@@ -70,7 +70,9 @@ static void revoke_work(struct work_struct *work)
 
 	pdev->saved_config_space[PCI_COMMAND / 4] &= ~PCI_COMMAND_MEMORY;
 	pm_runtime_get_sync(&pdev->dev);
+	mutex_lock(&sdev->revocation.lock);
 	close_doors(&sdev->core);
+	mutex_unlock(&sdev->revocation.lock);
 	if (atomic_dec_and_test(&pending))
 		wake_up_all(&none_pending);
 
@@ -96,13 +98,23 @@ bool subpage_revoke_intact(struct subpage_device *sdev)
 
 void subpage_revoke_init(struct subpage_device *sdev)
 {
+	mutex_init(&sdev->revocation.lock);
 	INIT_WORK(&sdev->revocation.work, revoke_work);
 }
 
-void subpage_revoke_config_written(struct subpage_device *sdev)
+bool subpage_revoke_lock(struct subpage_device *sdev)
 {
-	if (!subpage_revoke_intact(sdev))
-		close_doors(&sdev->core);
+	mutex_lock(&sdev->revocation.lock);
+	if (subpage_revoke_intact(sdev))
+		return true;
+
+	mutex_unlock(&sdev->revocation.lock);
+	return false;
+}
+
+void subpage_revoke_unlock(struct subpage_device *sdev)
+{
+	mutex_unlock(&sdev->revocation.lock);
 }
 
 /*

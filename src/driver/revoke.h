@@ -2,6 +2,7 @@
 #ifndef SUBPAGE_REVOKE_H
 #define SUBPAGE_REVOKE_H
 
+#include <linux/mutex.h>
 #include <linux/pci.h>
 #include <linux/workqueue.h>
 
@@ -25,6 +26,8 @@ struct subpage_device;
  * @placed: where its memory BARs were when it was opened; parent NULL for others
  * @revoked: the PCI core has moved one of them since; set once, for as long as
  *	the device is open
+ * @lock: the device is being revoked, or something of its user's runs that must not
+ *	go on after that
  * @work: takes a user's mappings away
  */
 struct revocation {
@@ -34,6 +37,7 @@ struct revocation {
 		struct resource *parent;
 	} placed[PCI_STD_NUM_BARS];
 	atomic_t revoked;
+	struct mutex lock;
 	struct work_struct work;
 };
 
@@ -85,12 +89,16 @@ void subpage_revoke_closed(struct subpage_device *sdev);
 bool subpage_revoke_intact(struct subpage_device *sdev);
 
 /**
- * subpage_revoke_config_written() - a user has written to config space
+ * subpage_revoke_lock() - keep an open device from being revoked, for a moment
  * @sdev: the device
  *
- * The write may have begun before the device was revoked, and taken as long as the
- * user liked, whose buffer it reads: what it switched on is switched off again.
+ * For what could undo a revocation. Nothing in between may wait for the user, whose
+ * page faults it must not handle: the rest of the machine waits for the revocation.
+ *
+ * Return: true, until subpage_revoke_unlock(); false, and then there is nothing to
+ * unlock, when the user must not get at the device any more.
  */
-void subpage_revoke_config_written(struct subpage_device *sdev);
+bool subpage_revoke_lock(struct subpage_device *sdev);
+void subpage_revoke_unlock(struct subpage_device *sdev);
 
 #endif /* SUBPAGE_REVOKE_H */
