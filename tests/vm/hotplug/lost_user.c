@@ -79,32 +79,52 @@ static void write_begin(const struct vfio *vfio, struct writer *writer)
 	/* It is for the memory of who opens it. */
 	fd = syscall(SYS_userfaultfd, O_CLOEXEC);
 	writer->its->faults = fd;
-	writer->its->page = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	writer->its->page = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	range.range.start = (uintptr_t)writer->its->page;
-	range.range.len = page;
+	range.range.len = 2 * page;
 	if (ioctl(fd, UFFDIO_API, &api) || ioctl(fd, UFFDIO_REGISTER, &range) ||
 	    vfio_region(vfio, VFIO_PCI_CONFIG_REGION_INDEX, &config))
 		_exit(2);
-	_exit(pwrite(vfio->device, writer->its->page, 2, config->offset + PCI_COMMAND) != 2);
+	/* Command and status are the last four bytes of the first page. */
+	_exit(pwrite(vfio->device, (char *)writer->its->page + page - 4, 8, config->offset + PCI_COMMAND) == 8 ?
+	      0 : errno);
 }
 
-/* Give it its page: what it writes switches memory decode on. Returns its exit status. */
-int write_end(struct writer *writer)
+static void give_page(struct writer *writer, int nth)
 {
-	static const uint16_t buffer[32768] = { PCI_COMMAND_MEMORY };
+	long page = sysconf(_SC_PAGESIZE);
+	static char buffer[65536];
 	struct uffdio_copy copy = {
-		.dst = (uintptr_t)writer->its->page,
+		.dst = (uintptr_t)writer->its->page + nth * page,
 		.src = (uintptr_t)buffer,
-		.len = sysconf(_SC_PAGESIZE),
+		.len = page,
 	};
-	int pidfd = pidfd_open(writer->pid, 0), fd = pidfd_getfd(pidfd, writer->its->faults, 0), status = -1;
+	int pidfd = pidfd_open(writer->pid, 0), fd = pidfd_getfd(pidfd, writer->its->faults, 0);
 
+	memset(buffer, 0, sizeof(buffer));
+	if (!nth)
+		buffer[page - 4] = PCI_COMMAND_MEMORY;
 	if (ioctl(fd, UFFDIO_COPY, &copy))
 		kill(writer->pid, SIGKILL);
-	waitpid(writer->pid, &status, 0);
 	close(fd);
 	close(pidfd);
-	return status;
+	sleep_ms(200);
+}
+
+void write_half(struct writer *writer)
+{
+	give_page(writer, 0);
+}
+
+int write_end(struct writer *writer)
+{
+	int status = -1;
+
+	if (!waitpid(writer->pid, &status, WNOHANG)) {
+		give_page(writer, 1);
+		waitpid(writer->pid, &status, 0);
+	}
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
 /*

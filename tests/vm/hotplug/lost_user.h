@@ -10,7 +10,10 @@
 
 /* A user who has the device open and mapped while its window goes (window.h). */
 
-/* A write to config space whose buffer is on a page that the user does not have yet. */
+/*
+ * A write to two registers of config space, each of whose bytes are on a page that the user does not have
+ * yet. The first switches memory decode on.
+ */
 struct writer {
 	pid_t pid;	/* 0 on a kernel that has no such pages */
 	struct {
@@ -35,7 +38,8 @@ bool user_lose_untold(const char *model, int models, struct user *user);
 
 /* Read through a mapping; false for SIGBUS. */
 bool peek(const volatile uint32_t *reg, uint32_t *value);
-/* Let the write to config space end. Returns the writer's exit status. */
+/* Let the write to config space have its first page, then let it end. Returns 0 or its errno. */
+void write_half(struct writer *writer);
 int write_end(struct writer *writer);
 /* Signal the event that the user has had write to a register: nothing may be written to a device that has the old address. */
 void check_event(int event);
