@@ -56,6 +56,12 @@ scenario_reserved() {
 	devices=(-device sdhci-pci)
 }
 
+scenario_config() {
+	shows='whatever is written to config space, of any length and anywhere, does what it does with stock vfio-pci'
+	machines='x86_64 arm64-16k-6.12'
+	devices=(-device e1000e,romfile=)
+}
+
 scenario_cycles() {
 	shows='a device bound 200 times stays where it is, and no memory is lost'
 	devices=(-device sdhci-pci -device pci-ohci)
