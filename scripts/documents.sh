@@ -112,7 +112,7 @@ states_are_everywhere() {
 		}'
 }
 
-# What README.md quotes of messages, in the second column of its table of symptoms, somebody says:
+# What doc/troubleshooting.md quotes of messages, in the second column of its table, somebody says:
 # this project, or one of those whose words are here (QEMU, libvirt, the kernel).
 messages_are_said() {
 	perl -Mutf8 -CSD -e '
@@ -125,20 +125,45 @@ messages_are_said() {
 		}
 		$said =~ s/"\s*OURS\s*"/subpage_vfio_pci/g;
 		$said =~ s/"\s*\n\s*"//g;
-		open my $in, "<", "README.md" or die "README.md: $!";
+		my $document = "doc/troubleshooting.md";
+		open my $in, "<", $document or die "$document: $!";
 		my $quoted = 0;
 		while (<$in>) {
-			next unless /^## When it is still slow/ .. /^## Options/ and /^\|/;
+			next unless /^\|/;
 			my (undef, undef, $what) = split / *\| */;
 			for my $message ($what =~ /`([^`]+)`/g) {
 				next if $message !~ / / || grep { $_ eq $message } @others;
 				$quoted++;
 				for my $part (split / *…[,:]? *(?:\(…\))?/, $message) {
-					print "README.md:$.: nobody says \"$part\"\n" if index($said, $part) < 0;
+					print "$document:$.: nobody says \"$part\"\n" if index($said, $part) < 0;
 				}
 			}
 		}
-		print "README.md quotes no message\n" unless $quoted > 10;'
+		print "$document quotes no message\n" unless $quoted > 10;'
+}
+
+# An issue form that its site cannot read is shown to nobody, without a word. What the two forms ask for is there.
+forms_are_whole() {
+	perl -MCPAN::Meta::YAML -e '
+		my %wanted = map { $_ => 1 } "subpage-vfio list --json", "subpage-vfio bench --report", "uname -r", "VMM";
+		my @known = qw(markdown textarea input dropdown checkboxes);
+		for my $file (glob ".github/ISSUE_TEMPLATE/*.yml") {
+			open my $in, "<", $file or die "$file: $!";
+			my $text = do { local $/; <$in> };
+			my $form = eval { CPAN::Meta::YAML->read_string($text)->[0] } or print "$file: $@" and next;
+			next if $file =~ /config\.yml$/;
+			print "$file has no $_\n" for grep { !$form->{$_} } qw(name description body);
+			my %ids;
+			for my $field (@{ $form->{body} || [] }) {
+				my $name = $field->{attributes}{label} // $field->{type};
+				print "$file: $name: no type that is known\n" unless grep { $_ eq $field->{type} } @known;
+				print "$file: $name: nothing to show\n" unless $field->{attributes}{label} // $field->{attributes}{value};
+				next if $field->{type} eq "markdown";
+				print "$file: $name: its id is missing or not the only one\n" if !$field->{id} || $ids{$field->{id}}++;
+			}
+			delete $wanted{$_} for grep { index($text, $_) >= 0 } keys %wanted;
+		}
+		print "no form asks for: $_\n" for sort keys %wanted;'
 }
 
 document_checks() {
@@ -147,5 +172,6 @@ document_checks() {
 	ok 'no line of a document is longer than 100 columns' quiet lines_fit
 	ok 'each link in a document leads somewhere' quiet links_lead_somewhere "${documents[@]}"
 	ok 'a state of a BAR or of an MSI-X table is known in all places' quiet states_are_everywhere
-	ok 'the messages that README.md quotes are said' quiet messages_are_said
+	ok 'the messages that doc/troubleshooting.md quotes are said' quiet messages_are_said
+	ok 'the issue forms can be read, and ask for what is needed' quiet forms_are_whole
 }
