@@ -9,6 +9,7 @@ PREFIX ?= /usr/local
 name := $(shell sed -n 's/^PACKAGE_NAME="\(.*\)"/\1/p' dkms.conf)
 version := $(shell sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' dkms.conf)
 dkms_source := $(DESTDIR)/usr/src/$(name)-$(version)
+man := $(DESTDIR)$(PREFIX)/share/man/man4/subpage_vfio_pci.4
 kbuild = $(MAKE) -C $(KDIR) M=$(CURDIR)
 
 all: module cli ## Build the module for the running kernel (KERNEL=, KDIR=) and the command
@@ -27,7 +28,7 @@ module-install:
 	$(kbuild) INSTALL_MOD_PATH=$(DESTDIR) INSTALL_MOD_DIR=updates modules_install
 
 module-man:
-	install -D -m 644 doc/subpage_vfio_pci.4 $(DESTDIR)$(PREFIX)/share/man/man4/subpage_vfio_pci.4
+	install -D -m 644 doc/subpage_vfio_pci.4 $(man)
 
 dkms-source:
 	install -d $(dkms_source)/src/driver $(dkms_source)/include/uapi/linux
@@ -36,7 +37,7 @@ dkms-source:
 	install -m 644 include/subpage_states.h $(dkms_source)/include
 	install -m 644 include/uapi/linux/subpage_vfio_pci.h $(dkms_source)/include/uapi/linux
 
-dkms-install: dkms-source ## Have DKMS build and install the module, now and after each kernel upgrade
+dkms-install: dkms-source module-man ## Have DKMS build and install the module, now and after each kernel upgrade
 	@command -v dkms >/dev/null || { echo "DKMS is missing: install it, and the headers of $(KERNEL): README.md, rpm/README.md" >&2; exit 1; }
 	dkms install $(name)/$(version) -k $(KERNEL) || { status=$$?; [ $$status != 77 ] || \
 		echo "Linux $(KERNEL) will not do: use 6.1 or newer, or RHEL 9's, built with CONFIG_VFIO_PCI" >&2; exit $$status; }
@@ -44,6 +45,7 @@ dkms-install: dkms-source ## Have DKMS build and install the module, now and aft
 dkms-remove: ## Undo dkms-install, for all kernels
 	dkms remove $(name)/$(version) --all
 	rm -r $(dkms_source)
+	rm -f $(man)
 
 demo: ## See what it does, in a virtual machine (needs root or sudo)
 	scripts/demo
