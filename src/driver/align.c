@@ -1,46 +1,156 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <linux/module.h>
 #include <linux/pci.h>
 #include <linux/pm_runtime.h>
 #include <linux/slab.h>
+#include <linux/string.h>
 
 #include "align.h"
+#include "kcompat.h"
 #include "options.h"
 #include "page_claim.h"
+
+/**
+ * struct held_device - a device whose BARs are a page long for another driver
+ * @list: in held_devices
+ * @pdev: the device, with a reference
+ * @driver: that driver's name; NULL when the driver has gone and left a BAR in use
+ * @claims: as of a device of ours
+ *
+ * Each has a reference to this module.
+ */
+struct held_device {
+	struct list_head list;
+	struct pci_dev *pdev;
+	const char *driver;
+	struct page_claim claims[PCI_STD_NUM_BARS];
+};
+
+/* Nothing else is locked below @lock; the bus notifier takes it below the device lock. */
+static LIST_HEAD(held_devices);
+static DEFINE_MUTEX(lock);
+
+static bool has_page(const struct page_claim *claim)
+{
+	return claim->res && !claim->refused;
+}
 
 /*
  * The device lock is held, the device has no driver yet, and it may be asleep. A
  * device that nobody may move or that would lose virtual functions stays as it is.
  */
-static void give_pages(struct pci_dev *pdev)
+static void hold(struct pci_dev *pdev)
 {
 	struct subpage_options options;
-	struct page_claim *claims;
+	struct held_device *held;
+	int bar, pages = 0;
 
 	subpage_options_for(pdev, &options);
 	if (pdev->hdr_type != PCI_HEADER_TYPE_NORMAL || pdev->is_virtfn || pci_num_vf(pdev) ||
 	    options.realign != REALIGN_ON)
 		return;
 
-	claims = kcalloc(PCI_STD_NUM_BARS, sizeof(*claims), GFP_KERNEL);
-	if (!claims)
-		return;
+	held = kzalloc(sizeof(*held), GFP_KERNEL);
+	/* The reference cannot be had while this module is on its way out. */
+	if (!held || !try_module_get(THIS_MODULE))
+		goto err_free;
 
 	pm_runtime_get_sync(&pdev->dev);
-	subpage_claims_make(claims, pdev, REALIGN_ON);
-	subpage_claims_settle(claims);
-	subpage_claims_drop(claims, pdev);
+	subpage_claims_make(held->claims, pdev, REALIGN_ON);
+	subpage_claims_settle(held->claims);
 	pm_runtime_put(&pdev->dev);
-	kfree(claims);
+	for (bar = 0; bar < PCI_STD_NUM_BARS; bar++)
+		pages += has_page(&held->claims[bar]);
+	if (!pages)
+		goto err_put;
+
+	held->pdev = pci_dev_get(pdev);
+	held->driver = pdev->dev.driver->name;
+	mutex_lock(&lock);
+	list_add_tail(&held->list, &held_devices);
+	mutex_unlock(&lock);
+	pci_info(pdev, "%s: its BARs keep their pages while %s has it, and this module cannot be unloaded\n",
+		 KBUILD_MODNAME, held->driver);
+	return;
+
+err_put:
+	module_put(THIS_MODULE);
+err_free:
+	kfree(held);
 }
 
+static bool in_use(const struct held_device *held)
+{
+	int bar;
+
+	for (bar = 0; bar < PCI_STD_NUM_BARS; bar++)
+		if (has_page(&held->claims[bar]) && held->claims[bar].res->child)
+			return true;
+
+	return false;
+}
+
+/*
+ * Under the device lock, or when the device has left the bus. A driver that refuses a
+ * device may have regions of BARs that the driver core releases for it (devres) right
+ * after the notifier: then the next bind gives the pages back.
+ */
+static void give_back(struct pci_dev *pdev, bool is_gone)
+{
+	struct held_device *held, *found = NULL;
+
+	mutex_lock(&lock);
+	list_for_each_entry(held, &held_devices, list)
+		if (held->pdev == pdev)
+			found = held;
+	if (found && !is_gone && in_use(found)) {
+		found->driver = NULL;
+		pci_info(pdev, "%s: a BAR with a page is still in use; the next bind gives it its true size back\n",
+			 KBUILD_MODNAME);
+		found = NULL;
+	}
+	if (found)
+		list_del(&found->list);
+	mutex_unlock(&lock);
+	if (!found)
+		return;
+
+	subpage_claims_drop(found->claims, pdev);
+	kfree(found);
+	pci_dev_put(pdev);
+	module_put(THIS_MODULE);
+}
+
+/*
+ * BIND_DRIVER may come twice, without a word between (CONFIG_DEBUG_TEST_DRIVER_REMOVE).
+ * A driver that goes or refuses always has its word, with the device lock held; and a
+ * device that is removed, by surprise or not, loses its driver first and its place in
+ * the resource tree last.
+ *
+ * The last reference to this module may be put here: the notifier chain is locked, and
+ * subpage_align_unregister() waits for that.
+ */
 static int notify(struct notifier_block *nb, unsigned long action, void *data)
 {
 	struct device *dev = data;
+	struct pci_dev *pdev = to_pci_dev(dev);
 
-	/* Our own probe claims, and can undo. */
-	if (action == BUS_NOTIFY_BIND_DRIVER && strcmp(dev->driver->name, KBUILD_MODNAME) &&
-	    subpage_option_align_for(dev->driver->name))
-		give_pages(to_pci_dev(dev));
+	switch (action) {
+	case BUS_NOTIFY_BIND_DRIVER:
+		give_back(pdev, false);
+		/* Our own probe claims, and can undo. */
+		if (strcmp(dev->driver->name, KBUILD_MODNAME) &&
+		    subpage_option_align_for(dev->driver->name))
+			hold(pdev);
+		break;
+	case BUS_NOTIFY_DRIVER_NOT_BOUND:
+	case BUS_NOTIFY_UNBOUND_DRIVER:
+		give_back(pdev, false);
+		break;
+	case BUS_NOTIFY_REMOVED_DEVICE:
+		give_back(pdev, true);
+		break;
+	}
 
 	return NOTIFY_DONE;
 }
@@ -56,3 +166,36 @@ void subpage_align_unregister(void)
 {
 	bus_unregister_notifier(&pci_bus_type, &notifier);
 }
+
+/* A binary attribute, as there can be more lines than fit on a page. */
+static ssize_t held_read(struct file *file, struct kobject *kobj, kcompat_bin_attribute *attr,
+			 char *buf, loff_t from, size_t size)
+{
+	struct held_device *held;
+	size_t done = 0;
+	char line[320];
+	int bar, length;
+
+	mutex_lock(&lock);
+	list_for_each_entry(held, &held_devices, list) {
+		for (bar = 0; bar < PCI_STD_NUM_BARS && done < size; bar++) {
+			if (!has_page(&held->claims[bar]))
+				continue;
+			length = scnprintf(line, sizeof(line), "%s %d %llu %s\n", pci_name(held->pdev), bar,
+					   (u64)subpage_claim_true_size(&held->claims[bar]),
+					   held->driver ?: "-");
+			/* Nothing of a line that ends before @from. */
+			done += memory_read_from_buffer(buf + done, size - done, &from, line, length);
+			from -= length;
+		}
+	}
+	mutex_unlock(&lock);
+
+	return done;
+}
+static BIN_ATTR_RO(held, 0);
+
+static kcompat_bin_attribute *held_attrs[] = { &bin_attr_held, NULL };
+static const struct attribute_group held_group = { .bin_attrs = held_attrs };
+
+const struct attribute_group *subpage_align_groups[] = { &held_group, NULL };

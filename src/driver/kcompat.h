@@ -171,4 +171,11 @@ static inline void kcompat_set_idle_d3(struct vfio_pci_core_device *core, bool d
 static inline void kcompat_set_idle_d3(struct vfio_pci_core_device *core, bool disable) { }
 #endif
 
+/* 6.16: what reads a binary attribute of sysfs does not change the attribute. */
+#ifdef HAVE_CONST_BIN_ATTRIBUTE
+#define kcompat_bin_attribute const struct bin_attribute
+#else
+#define kcompat_bin_attribute struct bin_attribute
+#endif
+
 #endif /* SUBPAGE_KCOMPAT_H */

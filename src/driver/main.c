@@ -175,6 +175,7 @@ static struct pci_driver subpage_driver = {
 	.sriov_configure	= subpage_sriov_configure,
 	.err_handler		= &vfio_pci_core_err_handlers,
 	.driver_managed_dma	= true,
+	.groups			= subpage_align_groups,
 	.dev_groups		= subpage_sysfs_groups,
 };
 
@@ -186,16 +187,16 @@ static int __init subpage_init(void)
 	ret = subpage_revoke_register();
 	if (ret)
 		return ret;
-	ret = subpage_align_register();
-	if (ret)
-		goto err_revoke;
 	ret = pci_register_driver(&subpage_driver);
 	if (ret)
-		goto err_align;
+		goto err_revoke;
+	ret = subpage_align_register();
+	if (ret)
+		goto err_driver;
 	return 0;
 
-err_align:
-	subpage_align_unregister();
+err_driver:
+	pci_unregister_driver(&subpage_driver);
 err_revoke:
 	subpage_revoke_unregister();
 	return ret;
@@ -204,8 +205,8 @@ module_init(subpage_init);
 
 static void __exit subpage_exit(void)
 {
-	pci_unregister_driver(&subpage_driver);
 	subpage_align_unregister();
+	pci_unregister_driver(&subpage_driver);
 	subpage_revoke_unregister();
 }
 module_exit(subpage_exit);

@@ -288,22 +288,25 @@ static enum subpage_bar_state claim_page(struct page_claim *claim, struct pci_de
 	}
 }
 
+/* Of another driver's device the line would carry that driver's name alone, or none. */
+static const char *us(const struct pci_dev *pdev)
+{
+	return strcmp(dev_driver_string(&pdev->dev), KBUILD_MODNAME) ? KBUILD_MODNAME ": " : "";
+}
+
 static void log_claim(const struct page_claim *claim, struct pci_dev *pdev, int bar)
 {
 	enum subpage_bar_state state = subpage_claim_state(claim);
 	const char *reason = subpage_bar_state_reason(state);
-	/* Before another driver's probe the line would carry that driver's name alone. */
-	const char *us = strcmp(dev_driver_string(&pdev->dev), KBUILD_MODNAME) ?
-			 KBUILD_MODNAME ": " : "";
 	u64 size = subpage_claim_true_size(claim);
 
 	trace_subpage_claim(pdev, bar, subpage_bar_state_name(state), claim->was.start,
 			    claim->res->start);
 	if (state == SUBPAGE_BAR_MOVED)
-		pci_info(pdev, "%sBAR %d %pR: %llu bytes, %s, from %pR\n", us, bar, claim->res,
+		pci_info(pdev, "%sBAR %d %pR: %llu bytes, %s, from %pR\n", us(pdev), bar, claim->res,
 			 size, reason, &claim->was);
 	else
-		pci_info(pdev, "%sBAR %d: %llu bytes, %s\n", us, bar, size, reason);
+		pci_info(pdev, "%sBAR %d: %llu bytes, %s\n", us(pdev), bar, size, reason);
 }
 
 void subpage_claims_make(struct page_claim *claims, struct pci_dev *pdev,
@@ -339,8 +342,8 @@ void subpage_claims_log_lost(const struct page_claim *claims, struct pci_dev *pd
 			continue;
 		trace_subpage_lost(pdev, bar, subpage_bar_state_name(state), claim->was.start,
 				   claim->res->start);
-		pci_warn(pdev, "BAR %d, at bind %pR: %s; remove the device and rescan to have it placed anew\n",
-			 bar, &claim->was, subpage_bar_state_reason(state));
+		pci_warn(pdev, "%sBAR %d, at bind %pR: %s; remove the device and rescan to have it placed anew\n",
+			 us(pdev), bar, &claim->was, subpage_bar_state_reason(state));
 	}
 }
 
@@ -380,7 +383,8 @@ static void restore_size(struct page_claim *claim, struct pci_dev *pdev, int bar
 		return;
 	/* Nobody has the device open, so no region of it is requested. */
 	if (adjust_resource(res, res->start, subpage_claim_true_size(claim)))
-		pci_err(pdev, "BAR %d %pR: in use, keeps the size of a page\n", bar, res);
+		pci_err(pdev, "%sBAR %d %pR: in use, keeps the size of a page\n", us(pdev), bar,
+			res);
 	res->flags &= ~IORESOURCE_SIZEALIGN;
 	res->flags |= claim->was.flags & IORESOURCE_SIZEALIGN;
 }

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * align_for=vfio-pci: stock vfio-pci is given devices whose BARs are on pages of their
- * own, however it comes by them; nothing else is touched.
+ * align_for=vfio-pci: stock vfio-pci is given devices whose BARs are a page long, however it
+ * comes by them, for as long as it has them; nothing else is touched.
  */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "cases.h"
@@ -18,6 +20,7 @@
 #include "tap.h"
 #include "zoo.h"
 
+#define ALIGN_FOR "/sys/module/" OURS "/parameters/align_for"
 #define DRIVER "/sys/bus/pci/drivers/" STOCK "/"
 
 static struct zoo_bar bars[ZOO_MAX];
@@ -28,9 +31,19 @@ static bool is_native(const struct zoo_bar *at)
 	return !strcmp(at->name, "nvme");
 }
 
+static void bind_all(const char *driver)
+{
+	int i;
+
+	for (i = 0; i < count; i++)
+		if (!is_native(&bars[i]) && strcmp(pci_driver(&bars[i].dev), driver))
+			pci_bind(&bars[i].dev, driver);
+}
+
 /* Packed again, and known where. */
 static void pack(void)
 {
+	bind_all("");
 	pci_rescan();
 	count = zoo_list(bars);
 	zoo_repack(bars, count);
@@ -60,21 +73,21 @@ static int mapped(void)
 	return n;
 }
 
-static void bind_all(const char *driver)
-{
-	int i;
-
-	for (i = 0; i < count; i++)
-		if (!is_native(&bars[i]) && strcmp(pci_driver(&bars[i].dev), driver))
-			pci_bind(&bars[i].dev, driver);
-}
-
 static int native_bars(void)
 {
 	int n = 0, i;
 
 	for (i = 0; i < count; i++)
 		n += is_native(&bars[i]);
+	return n;
+}
+
+static int devices(void)
+{
+	int n = 0, i;
+
+	for (i = 0; i < count; i++)
+		n += !is_native(&bars[i]) && zoo_first_of_device(bars, i);
 	return n;
 }
 
@@ -92,19 +105,78 @@ static int asleep(void)
 	return n;
 }
 
+static bool reported(const struct zoo_bar *at)
+{
+	struct vfio_region_info *info;
+	struct vfio vfio;
+	bool good = false;
+
+	if (vfio_open(&at->dev, &vfio))
+		return false;
+	if (!vfio_region(&vfio, at->bar, &info)) {
+		good = (info->flags & VFIO_REGION_INFO_FLAG_MMAP) && info->size == (uint64_t)sysconf(_SC_PAGESIZE);
+		free(info);
+	}
+	vfio_close(&vfio);
+	return good;
+}
+
+static bool held_for(const struct zoo_bar *at, const char *driver)
+{
+	char want[64];
+
+	snprintf(want, sizeof(want), "%llu %s", (unsigned long long)at->size, driver);
+	return !strcmp(zoo_held(at), want);
+}
+
+static bool has_true_size(const struct zoo_bar *at)
+{
+	struct pci_bar bar;
+
+	return !pci_bar(&at->dev, at->bar, &bar) && bar.size == at->size;
+}
+
+/* Stock vfio-pci has all but the native one, and each BAR is a page long for it. */
 static void check_all(const char *how)
 {
 	int all = count - native_bars(), i;
-	struct wrong wrong = {};
+	struct wrong wrong = {}, size = {}, file = {};
 
 	about("%s", how);
 	is_u64(mapped(), all, "all are mapped");
-	for (i = 0; i < count; i++)
-		if (!is_native(&bars[i]) && (!zoo_stock_maps(&bars[i]) || *zoo_sysfs(&bars[i], "state")))
+	for (i = 0; i < count; i++) {
+		if (is_native(&bars[i]))
+			continue;
+		if (!zoo_claimed(&bars[i]) || *zoo_sysfs(&bars[i], "state"))
 			wrong_add(&wrong, "%s BAR %d at %#llx", bars[i].dev.bdf, bars[i].bar,
 				  (unsigned long long)zoo_address(&bars[i]));
-	none_wrong(&wrong, "each is alone on a page, and not this driver's");
-	ok(!zoo_any_claim(), "each has its true size");
+		if (!reported(&bars[i]))
+			wrong_add(&size, "%s BAR %d", bars[i].dev.bdf, bars[i].bar);
+		if (!held_for(&bars[i], STOCK))
+			wrong_add(&file, "%s BAR %d: \"%s\"", bars[i].dev.bdf, bars[i].bar, zoo_held(&bars[i]));
+	}
+	none_wrong(&wrong, "each is as long as the page that it is alone on, and not this driver's");
+	none_wrong(&size, "vfio-pci reports the page, to be mapped");
+	none_wrong(&file, "the file \"held\" says the true size, and for which driver");
+	is_u64(zoo_held_count(), all, "and nothing else");
+	is_errno(module_unload(), -EAGAIN, "this module cannot be unloaded meanwhile");
+}
+
+/* The true size, where the BAR is. */
+static void check_let_go(const char *how)
+{
+	uint64_t home[ZOO_MAX];
+	int i, moved = 0;
+
+	about("%s", how);
+	for (i = 0; i < count; i++)
+		home[i] = zoo_address(&bars[i]);
+	bind_all("");
+	ok(!zoo_any_claim(), "let go, each has its true size again");
+	is_u64(zoo_held_count(), 0, "and none is held");
+	for (i = 0; i < count; i++)
+		moved += home[i] != zoo_address(&bars[i]);
+	is_u64(moved, 0, "each stays where it is");
 }
 
 /* Bound before the module came. */
@@ -144,17 +216,128 @@ static void check_override(void)
 	log = log_since(mark);
 	lines = log_count(log, STOCK " 0000:") ? log_count(log, ": " OURS ": BAR") : 0;
 	is_u64(lines, count - native_bars(), "a line of the log for each says who moved it");
+	is_u64(log_count(log, "this module cannot be unloaded"), devices(), "and one for each device that this module stays");
 	free(log);
 	close(mark);
-	bind_all("");
+	check_let_go("driver_override");
 }
 
-/* As vfio-pci.ids= does at boot, when the softdep has loaded this module first. */
-static void check_ids(void)
+/* On this driver's pages before. Whether they are held is a question of align_for alone. */
+static void check_hand_over(void)
 {
-	char ids[512] = "ids=";
+	file_write(ALIGN_FOR, "\n");
+	bind_all(OURS);
+	bind_all(STOCK);
+	about("a hand-over");
+	is_u64(zoo_held_count(), 0, "without align_for nothing is held");
+	ok(!zoo_any_claim(), "and each has its true size");
+	is_u64(mapped(), count - native_bars(), "all are mapped");
+	file_write(ALIGN_FOR, STOCK);
+	bind_all(OURS);
+	is_u64(zoo_held_count(), 0, "nothing is held for others while this driver has them");
+	bind_all(STOCK);
+	check_all("with align_for");
+	bind_all(OURS);
+	is_u64(zoo_held_count(), 0, "nor when it has them back");
+	bind_all("");
+	ok(!zoo_any_claim(), "let go, each has its true size");
+}
+
+/* The PCI core looks for places, and a neighbour comes back: not onto the page. */
+static void check_rescan(const struct zoo_bar *at, const struct zoo_bar *neighbour)
+{
+	uint64_t home = zoo_address(at);
+
+	about("a rescan");
+	pci_remove(&neighbour->dev);
+	pci_rescan();
+	ok(pci_present(&neighbour->dev), "a neighbour is found anew");
+	is_u64(zoo_address(at), home, "the BAR stays where it was");
+	ok(zoo_claimed(at), "a page long, and alone there");
+	is_str(zoo_held(neighbour), "", "of the neighbour, which was held and removed, nothing is held");
+	ok(has_true_size(neighbour), "and it has its true size");
+	pci_bind(&neighbour->dev, STOCK);
+	ok(held_for(neighbour, STOCK), "until vfio-pci has it again");
+}
+
+/* Whoever unbinds waits for the user, and so does the BAR. */
+static void check_user(const struct zoo_bar *at)
+{
+	volatile uint32_t *reg;
+	uint32_t value = 0;
+	struct vfio vfio;
+	pid_t child;
+	int status;
+	void *map;
+
+	about("with a user");
+	if (!is_errno(vfio_open(&at->dev, &vfio), 0, "opened") ||
+	    !is_errno(vfio_request_event(&vfio, eventfd(0, EFD_CLOEXEC)), 0, "it would hear that it is to let go") ||
+	    !is_errno(vfio_map(&vfio, at->bar, 0, sysconf(_SC_PAGESIZE), &map), 0, "mapped"))
+		return;
+	reg = (void *)((char *)map + at->reg);
+	vfio_read32(&vfio, at->bar, at->reg, &value);
+	child = fork();
+	if (!child) {
+		/* Its copies of the user's files would keep the device open. */
+		munmap(map, sysconf(_SC_PAGESIZE));
+		vfio_close(&vfio);
+		_exit(!!pci_unbind(&at->dev));
+	}
+	sleep_ms(500);
+	ok(!waitpid(child, &status, WNOHANG), "the unbind waits");
+	ok(zoo_claimed(at) && held_for(at, STOCK), "the BAR is held");
+	is_u64(*reg, value, "and reads as before");
+	munmap(map, sysconf(_SC_PAGESIZE));
+	vfio_close(&vfio);
+	waitpid(child, &status, 0);
+	is_u64(status, 0, "the user gone, it is unbound");
+	is_str(zoo_held(at), "", "and not held");
+	ok(has_true_size(at), "with its true size");
+	pci_bind(&at->dev, STOCK);
+}
+
+/* What is held stays held, whatever align_for says meanwhile. */
+static void check_option(void)
+{
+	bind_all(STOCK);
+	file_write(ALIGN_FOR, "\n");
+	check_all("with the name taken away");
+	check_let_go("with the name taken away");
+	file_write(ALIGN_FOR, STOCK);
+	bind_all(STOCK);
+}
+
+static void check_held(void)
+{
+	const struct zoo_bar *at = NULL, *neighbour = NULL;
 	int i;
 
+	check_hand_over();
+	check_option();
+	for (i = 0; i < count && !neighbour; i++) {
+		if (is_native(&bars[i]))
+			continue;
+		if (at && strcmp(at->dev.bdf, bars[i].dev.bdf))
+			neighbour = &bars[i];
+		else
+			at = &bars[i];
+	}
+	if (ok(at && neighbour, "there are two devices")) {
+		check_rescan(at, neighbour);
+		check_user(at);
+	}
+	check_let_go("held");
+}
+
+/* As vfio-pci.ids= does at boot, when the softdep has loaded this module first; async: by a thread of the kernel's. */
+static void check_ids(bool async)
+{
+	const char *how = async ? "ids, async" : "ids";
+	char ids[512] = "ids=";
+	int i, waited;
+
+	about("%s", how);
 	pack();
 	bind_all("");
 	for (i = 0; i < count; i++)
@@ -163,9 +346,13 @@ static void check_ids(void)
 				bars[i].dev.device);
 	for (i = 0; i < count; i++)
 		pci_attr_write(&bars[i].dev, "driver_override", "\n");
-	is_errno(kmod_remove("vfio_pci"), 0, "ids: vfio-pci is unloaded");
-	is_errno(kmod_insert("boot", ids), 0, "ids: and loaded with ids=");
-	check_all("ids");
+	if (async)
+		strcat(ids, " async_probe");
+	is_errno(kmod_remove("vfio_pci"), 0, "vfio-pci is unloaded");
+	is_errno(kmod_insert("boot", ids), 0, "and loaded with ids=");
+	for (waited = 0; waited < 20000 && zoo_held_count() < count - native_bars(); waited += 100)
+		sleep_ms(100);
+	check_all("then");
 }
 
 /* Packed again and nobody's; one that shares its page. */
@@ -191,12 +378,12 @@ static void check_untouched(void)
 
 	about("untouched");
 	/* vfio-pci has the ids of all by now. */
-	file_write("/sys/module/" OURS "/parameters/align_for", "\n");
+	file_write(ALIGN_FOR, "\n");
 	at = sharing();
 	if (!at)
 		return;
 	home = zoo_address(at);
-	file_write("/sys/module/" OURS "/parameters/align_for", STOCK);
+	file_write(ALIGN_FOR, STOCK);
 	for (i = 0; i < 2; i++) {
 		snprintf(realign, sizeof(realign), "1,%s@%.15s", never[i], at->dev.bdf);
 		file_write("/sys/module/" OURS "/parameters/realign", realign);
@@ -205,17 +392,17 @@ static void check_untouched(void)
 		pci_bind(&at->dev, "");
 	}
 	file_write("/sys/module/" OURS "/parameters/realign", "1");
-	file_write("/sys/module/" OURS "/parameters/align_for", "vfio,vfio-pc,vfio_pci,vfio-pci-x,pci\n");
+	file_write(ALIGN_FOR, "vfio,vfio-pc,vfio_pci,vfio-pci-x,pci\n");
 	is_errno(pci_bind(&at->dev, STOCK), 0, "with names that are not quite vfio-pci");
 	is_u64(zoo_address(at), home, "it stays, too");
 	pci_bind(&at->dev, "");
 	/* What was longer before leaves nothing behind. */
-	file_write("/sys/module/" OURS "/parameters/align_for", "abc," STOCK);
-	file_write("/sys/module/" OURS "/parameters/align_for", "abc");
+	file_write(ALIGN_FOR, "abc," STOCK);
+	file_write(ALIGN_FOR, "abc");
 	is_errno(pci_bind(&at->dev, STOCK), 0, "with its name taken away again");
 	is_u64(zoo_address(at), home, "it stays as well");
 	pci_bind(&at->dev, "");
-	file_write("/sys/module/" OURS "/parameters/align_for", "uio_pci_generic," STOCK ",uio\n");
+	file_write(ALIGN_FOR, "uio_pci_generic," STOCK ",uio\n");
 	is_errno(pci_bind(&at->dev, STOCK), 0, "with three names");
 	ok(zoo_address(at) != home && zoo_stock_maps(at), "each counts");
 }
@@ -226,14 +413,14 @@ static void check_own_name(void)
 	struct zoo_bar *at;
 
 	about("with this driver's own name");
-	file_write("/sys/module/" OURS "/parameters/align_for", OURS);
+	file_write(ALIGN_FOR, OURS);
 	at = sharing();
 	if (!at)
 		return;
 	is_errno(pci_bind(&at->dev, OURS), 0, "it has the device");
 	is_str(zoo_sysfs(at, "state"), "moved", "the move is that of its probe");
 	pci_bind(&at->dev, "");
-	file_write("/sys/module/" OURS "/parameters/align_for", STOCK "\n");
+	file_write(ALIGN_FOR, STOCK "\n");
 }
 
 #ifdef __x86_64__
@@ -277,7 +464,9 @@ CASE(align)
 
 	check_before();
 	check_override();
-	check_ids();
+	check_held();
+	check_ids(false);
+	check_ids(true);
 	check_untouched();
 	check_own_name();
 #ifdef __x86_64__
@@ -288,9 +477,10 @@ CASE(align)
 	pci_bar(&nvme, 0, &after);
 	ok(before.start == after.start || sysconf(_SC_PAGESIZE) == 4096, "which is where it was");
 
-	bind_all("");
 	bind_all(STOCK);
-	is_errno(module_unload(), 0, "the module unloads while vfio-pci has the devices");
-	is_u64(mapped(), count - native_bars(), "which stay mapped");
+	check_let_go("in the end");
+	is_errno(module_unload(), 0, "the module unloads");
+	bind_all(STOCK);
+	is_u64(mapped(), count - native_bars(), "without it vfio-pci maps what stays alone on its page");
 	bind_all("");
 }

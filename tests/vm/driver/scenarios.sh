@@ -132,7 +132,7 @@ scenario_options() {
 }
 
 scenario_align() {
-	shows='stock vfio-pci maps what align_for= has aligned before; nothing else is touched'
+	shows='stock vfio-pci maps, and reports as a page, what align_for= has given pages before; nothing else is touched'
 	wants=module:nvme
 	drive 1
 	shared 1

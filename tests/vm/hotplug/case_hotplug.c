@@ -4,12 +4,16 @@
  * port (pciehp), and back from a remove and rescan beside it. None may be placed
  * on the claimed page. All are as small as the BAR, so that they would fit there.
  */
+#include <linux/pci_regs.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cases.h"
 #include "file.h"
 #include "kmod.h"
+#include "log.h"
 #include "models.h"
 #include "monitor.h"
 #include "tap.h"
@@ -109,8 +113,44 @@ static void check_align(void)
 	count = zoo_list(bars);
 	for (i = 0; i < count; i++)
 		if (!strcmp(bars[i].name, "rtl8139"))
-			aligned += zoo_stock_maps(&bars[i]);
-	is_u64(aligned, 2, "each BAR is alone on a page");
+			aligned += zoo_claimed(&bars[i]);
+	is_u64(aligned, 2, "each BAR is a page long, and alone there");
+	is_u64(zoo_held_count(), 2, "each is held");
+}
+
+/*
+ * Out of the kernel's sight the power of the slot goes for a moment, and the machine takes out what is
+ * in it. Then pciehp hears that the slot is empty, as when somebody pulls a card.
+ */
+static void check_surprise(void)
+{
+	struct pci_dev port, dev = {};
+	int mark = log_mark(), sltctl, waited, i;
+	uint16_t on, off;
+	char bus[16];
+
+	about("pulled out");
+	for (i = 0; i < count; i++)
+		if (!strcmp(bars[i].name, "rtl8139"))
+			dev = bars[i].dev;
+	for (i = 0; !pci_find(ROOT_PORT, i, &port); i++) {
+		snprintf(bus, sizeof(bus), "0000:%02x:", pci_config_read(&port, PCI_SECONDARY_BUS, 1));
+		if (!strncmp(dev.bdf, bus, strlen(bus)))
+			break;
+	}
+	sltctl = pci_capability(&port, PCI_CAP_ID_EXP) + PCI_EXP_SLTCTL;
+	on = pci_config_read(&port, sltctl, 2);
+	off = (on & ~PCI_EXP_SLTCTL_HPIE) | PCI_EXP_SLTCTL_PWR_OFF | PCI_EXP_SLTCTL_PWR_IND_OFF;
+	pci_config_write(&port, sltctl, 2, on & ~PCI_EXP_SLTCTL_HPIE);
+	pci_config_write(&port, sltctl, 2, off);
+	pci_config_write(&port, sltctl, 2, on);
+	for (waited = 0; waited < BUTTON_MS && pci_present(&dev); waited += 100)
+		sleep_ms(100);
+	pci_rescan();
+	ok(!pci_present(&dev), "the devices are gone");
+	ok(log_has(mark, "Card not present"), "to the kernel's surprise");
+	close(mark);
+	is_u64(zoo_held_count(), 0, "nothing is held any more");
 }
 
 MODULE_CASE(hotplug, "")
@@ -142,4 +182,5 @@ MODULE_CASE(hotplug, "")
 		check_stock(neighbour[i], claimed[i]);
 	}
 	check_align();
+	check_surprise();
 }

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "cases.h"
+#include "file.h"
 #include "kmod.h"
 #include "log.h"
 #include "models.h"
@@ -102,6 +103,35 @@ static void check_opened_after(void)
 	window_start_over();
 }
 
+/* vfio-pci has it, and nobody but the PCI core looks after its page. */
+static void check_held(void)
+{
+	int mark = log_mark();
+	struct pci_bar bar = {};
+	bool lost;
+
+	about("lost while it is held for vfio-pci");
+	home = zoo_address(&at);
+	is_errno(file_write("/sys/module/" OURS "/parameters/align_for", STOCK), 0, "align_for");
+	is_errno(pci_bind(&at.dev, STOCK), 0, "vfio-pci has it");
+	ok(zoo_claimed(&at) && *zoo_held(&at), "its BAR is held");
+	window_add(LONG, "bridge", 6);
+	ok(window_wait(home, BUTTON_MS), "the window is gone");
+	pci_bar(&at.dev, at.bar, &bar);
+	lost = bar.size != (uint64_t)sysconf(_SC_PAGESIZE) || bar.start % bar.size;
+	if (!lost)
+		ok(zoo_claimed(&at), "the PCI core has given it a page again");
+	else
+		is_u64(bar.size, 0, "the PCI core has found no room for it");
+	is_errno(pci_bind(&at.dev, ""), 0, "the device is unbound");
+	ok(log_has(mark, OURS ": BAR 0, at bind") == lost, "the log says so if the page was lost, and who says it");
+	close(mark);
+	ok(!zoo_any_claim(), "the BAR has its true size again");
+	is_u64(zoo_held_count(), 0, "and is not held");
+	window_free_bridge();
+	window_start_over();
+}
+
 MODULE_CASE(lost, "")
 {
 	uint64_t at_bind;
@@ -116,5 +146,6 @@ MODULE_CASE(lost, "")
 
 	check_closed(at_bind);
 	check_opened_after();
+	check_held();
 	pci_bind(&at.dev, "");
 }

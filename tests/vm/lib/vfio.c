@@ -247,6 +247,21 @@ int vfio_map(const struct vfio *vfio, uint32_t index, uint64_t offset, size_t le
 	return *map == MAP_FAILED ? -errno : 0;
 }
 
+int vfio_request_event(const struct vfio *vfio, int fd)
+{
+	struct {
+		struct vfio_irq_set set;
+		int32_t fd;
+	} request = { .set = {
+		.argsz = sizeof(request),
+		.flags = VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER,
+		.index = VFIO_PCI_REQ_IRQ_INDEX,
+		.count = 1,
+	}, .fd = fd };
+
+	return ioctl(vfio->device, VFIO_DEVICE_SET_IRQS, &request) ? -errno : 0;
+}
+
 int vfio_read32(const struct vfio *vfio, uint32_t index, uint64_t offset, uint32_t *value)
 {
 	uint64_t base;

@@ -42,6 +42,9 @@ int vfio_dmabuf(const struct vfio *vfio, uint32_t index, uint64_t offset, uint64
 /* A feature without an argument (VFIO_DEVICE_FEATURE_...). */
 int vfio_feature_set(const struct vfio *vfio, uint32_t feature);
 
+/* The kernel signals this eventfd when it wants the device back. */
+int vfio_request_event(const struct vfio *vfio, int fd);
+
 /* Through read() and write() on the device: the trapped way. */
 int vfio_read32(const struct vfio *vfio, uint32_t index, uint64_t offset, uint32_t *value);
 int vfio_write32(const struct vfio *vfio, uint32_t index, uint64_t offset, uint32_t value);

@@ -8,7 +8,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "file.h"
 #include "iomem.h"
+#include "kmod.h"
 #include "models.h"
 #include "tap.h"
 #include "zoo.h"
@@ -82,6 +84,7 @@ static int list(struct zoo_bar *bars, uint64_t limit)
 {
 	struct dirent **entries;
 	int n = scandir("/sys/bus/pci/devices", &entries, NULL, alphasort), count = 0, i, bar;
+	const char *true_size;
 	size_t m;
 
 	for (i = 0; i < n; i++) {
@@ -97,8 +100,9 @@ static int list(struct zoo_bar *bars, uint64_t limit)
 			if (pci_bar(&dev, bar, &res) || !(res.flags & IORESOURCE_MEM))
 				continue;
 			*at = (struct zoo_bar) { .dev = dev, .name = NULL, .bar = bar };
-			/* While it is claimed its resource is a page long. */
-			at->size = *zoo_sysfs(at, "size") ? strtoull(zoo_sysfs(at, "size"), NULL, 10) : res.size;
+			/* While it is claimed, or held for another driver, its resource is a page long. */
+			true_size = *zoo_sysfs(at, "size") ? zoo_sysfs(at, "size") : zoo_held(at);
+			at->size = *true_size ? strtoull(true_size, NULL, 10) : res.size;
 			if (!at->size || at->size >= limit)
 				continue;
 			for (m = 0; m < sizeof(models) / sizeof(models[0]); m++) {
@@ -243,6 +247,40 @@ const char *zoo_sysfs(const struct zoo_bar *at, const char *name)
 
 	snprintf(path, sizeof(path), "subpage_vfio_pci/bar%d_%s", at->bar, name);
 	return pci_attr_read(&at->dev, path, text, sizeof(text)) < 0 ? "" : text;
+}
+
+/* The file, "" without one; free() it. */
+static char *held(void)
+{
+	size_t len;
+	char *text = file_slurp("/sys/bus/pci/drivers/" OURS "/held", &len);
+
+	return text ?: strdup("");
+}
+
+const char *zoo_held(const struct zoo_bar *at)
+{
+	static char rest[280];
+	char *text = held(), *line, *next = text, start[32];
+
+	snprintf(start, sizeof(start), "%.15s %d ", at->dev.bdf, at->bar);
+	*rest = '\0';
+	while ((line = strsep(&next, "\n")))
+		if (!strncmp(line, start, strlen(start)))
+			snprintf(rest, sizeof(rest), "%s", line + strlen(start));
+	free(text);
+	return rest;
+}
+
+int zoo_held_count(void)
+{
+	char *text = held(), *at;
+	int lines = 0;
+
+	for (at = text; *at; at++)
+		lines += *at == '\n';
+	free(text);
+	return lines;
 }
 
 bool zoo_claimed(const struct zoo_bar *at)

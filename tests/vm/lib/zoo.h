@@ -66,6 +66,14 @@ bool zoo_has_page(const struct zoo_bar *at);
 /* Is any BAR of this machine longer than it was when its device was found? */
 bool zoo_any_claim(void);
 
+/*
+ * The line that this driver's file "held" has of this BAR: "SIZE DRIVER", its true size and the driver
+ * for which it is a page long; "" if it has none.
+ */
+const char *zoo_held(const struct zoo_bar *at);
+/* How many BARs does it list? */
+int zoo_held_count(void);
+
 /* sysfs value "barN_NAME" of this BAR, "" if there is none. */
 const char *zoo_sysfs(const struct zoo_bar *at, const char *name);
 

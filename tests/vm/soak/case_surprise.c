@@ -118,25 +118,9 @@ static void reset_its_bus(struct user *u)
 	ioctl(u->vfio.device, VFIO_DEVICE_PCI_HOT_RESET, &request);
 }
 
-/* The kernel signals the eventfd when it wants the device back. Returns 0 or -errno. */
-static int set_request_irq(const struct vfio *vfio, int fd)
-{
-	struct {
-		struct vfio_irq_set set;
-		int32_t fd;
-	} request = { .set = {
-		.argsz = sizeof(request),
-		.flags = VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER,
-		.index = VFIO_PCI_REQ_IRQ_INDEX,
-		.count = 1,
-	}, .fd = fd };
-
-	return ioctl(vfio->device, VFIO_DEVICE_SET_IRQS, &request) ? -errno : 0;
-}
-
 static void set_its_irq(struct user *u)
 {
-	set_request_irq(&u->vfio, u->fd);
+	vfio_request_event(&u->vfio, u->fd);
 }
 
 static void map_memory(struct user *u)
@@ -411,7 +395,7 @@ static void hold(const struct pci_dev *dev, const struct zoo_bar *at, bool obeys
 
 	asked.fd = eventfd(0, EFD_CLOEXEC);
 	if (vfio_open(dev, &vfio) || vfio_map(&vfio, at->bar, 0, sysconf(_SC_PAGESIZE), &map) ||
-	    set_request_irq(&vfio, asked.fd))
+	    vfio_request_event(&vfio, asked.fd))
 		_exit(1);
 	first = *(volatile uint32_t *)((char *)map + at->reg);
 	shared->done[0]++;
