@@ -1,51 +1,77 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The pictures of "bench", out of the *.dat that bench-report has written.
+# The pictures of "bench", out of the *.dat that bench-report has written: a median and its
+# quartiles a driver. A driver has one colour in all of them; the key is the line at the bottom.
 set datafile separator "\t"
 set datafile missing "?"
-set style data histograms
-set style histogram clustered gap 2
-set style fill solid 0.9 noborder
-set grid ytics lc rgb "#dddddd"
-set key tmargin center horizontal samplen 1
+array name[6] = ["no guest, or no driver", "vfio-pci", "vfio-pci, resource_alignment", "subpage_vfio_pci", \
+	"subpage_vfio_pci, x-msix-relocation", "subpage_vfio_pci, moving the BAR"]
+array colour[6] = ["#333333", "#b0413e", "#d98e04", "#2f6690", "#16a085", "#8e7cc3"]
 set border 3
 set tics nomirror
-set bmargin 4.5
-array colour[7] = ["#b0413e", "#e0a458", "#2f6690", "#16a085", "#8e7cc3", "#7f8c8d", "#333333"]
+set grid ytics lc rgb "#dddddd"
+set bars 0.6
+set pointsize 0.8
+set key off
+set bmargin 5
+median(n) = 2 + 3 * n
+# Words of the key, from left to right: which names, and where each starts.
+key_of(which, at) = sprintf("do for [i=1:words('%s')] { set label i \"\\342\\227\\217 \".name[word('%s', i) + 0] at screen word('%s', i) + 0,0.05 tc rgb colour[word('%s', i) + 0] }", which, which, at, which)
 
-set terminal svg size 1400,460 font "sans,12" background "white" noenhanced
+set terminal svg size 960,420 font "sans,13" background "white" noenhanced
 set output "access.svg"
-set title "One access to a register of a 256-byte BAR that shared its page (sdhci)"
-set ylabel "ns, logarithmic"
+set multiplot layout 1,2 title "One read of a register (sdhci, a BAR of 256 bytes that shared its page): medians, quartiles"
 set logscale y
-set yrange [10:*]
-plot for [i=2:5] "access.dat" using i:xtic(1) title columnheader(i) lc rgb colour[i == 5 ? 7 : i - 1]
-
+set yrange [50:200000]
+set ylabel "ns, logarithmic"
+array of_access[4] = [2, 3, 4, 1]
+do for [panel in "user guest"] {
+	set title panel eq "user" ? "in user space of the host" : "in a guest under KVM"
+	if (panel eq "guest") { set ylabel; eval key_of("2 3 4 1", "0.08 0.21 0.49 0.71") }
+	set xrange [-0.5:(panel eq "user" ? 2.5 : 1.5)]
+	file = "access-".panel.".dat"
+	plot file skip 1 using 0:(50):xtic(1) with dots, \
+		for [n=0:(panel eq "user" ? 3 : 2)] file skip 1 using ($0 + 0.14 * (n - 1.5)):median(n):median(n)+1:median(n)+2 \
+		with yerrorbars pt 7 lw 1.5 lc rgb colour[of_access[n + 1]]
+}
+unset multiplot
+unset label
 unset logscale y
-set output "disk.svg"
-set title "4K random reads of an NVMe with a 16K BAR"
-set ylabel "reads a second"
-set yrange [0:*]
-columns = int(system("awk -F'\t' 'NR == 1 { print NF }' disk.dat"))
-plot for [i=2:columns] "disk.dat" using i:xtic(1) title columnheader(i) lc rgb colour[(i - 2) % 7 + 1]
 
-set terminal svg size 1100,460 font "sans,12" background "white" noenhanced
+set output "disk.svg"
+set title "Random reads of 4K in a guest, 32 at a time, of an NVMe with registers and MSI-X table in its 16K BAR"
+set ylabel "reads a second: medians, quartiles"
+set yrange [0:*]
+set xrange [-0.6:1.6]
+set boxwidth -2
+set style fill solid 0.6 border
+array of_disk[3] = [2, 4, 5]
+last = system("awk -F'\t' 'NR > 1 && $11 != \"?\" { n = 3 } END { print n ? n : 2 }' disk.dat") + 0
+eval key_of(last == 3 ? "1 2 4 5" : "1 2 4", "0.1 0.33 0.46 0.65")
+plot "disk.dat" skip 1 using ($0 - 0.45):2:(0.9):(0) with vectors nohead lw 2 dt 2 lc rgb colour[1], \
+	"disk.dat" skip 1 using 0:(0):xtic(1) with dots, \
+	for [n=1:last] "disk.dat" skip 1 using ($0 + 0.25 * (n - (last + 1) / 2.0)):median(n):median(n)+1:median(n)+2:(0.2) \
+	with boxerrorbars lc rgb colour[of_disk[n]]
+unset label
+
 set output "bind.svg"
-set bmargin
-set style data linespoints
-set title
+set terminal svg size 1100,420 font "sans,13" background "white" noenhanced
 set logscale xy
-set yrange [*:*]
+set yrange [50:30000]
+set xrange [0.8:300]
 set xtics (1, 8, 64, 232)
-set xlabel "functions"
-pages = system("ls bind-*.dat 2>/dev/null | sed 's/bind-//; s/.dat//' | sort -n")
+set xlabel "functions, one after the other"
+set ylabel "1000 instructions a function, logarithmic"
 set grid xtics ytics lc rgb "#dddddd"
-set multiplot layout 1, words(pages) title "Binding a function"
+set bmargin 7
+array of_bind[4] = [2, 3, 6, 4]
+pages = system("ls bind-*.dat 2>/dev/null | sed 's/bind-//; s/.dat//' | sort -n")
+set multiplot layout 1, words(pages) title "Binding a function: medians, quartiles"
 do for [page in pages] {
-	set title sprintf("pages of %dK", page / 1024)
-	set ylabel "thousands of instructions, logarithmic"
-	set xrange [0.8:300]
-	set key tmargin center vertical samplen 1
-	plot for [i=2:5] sprintf("bind-%s.dat", page) using 1:i title columnheader(i) lw 2 pt 7 ps 0.6 lc rgb colour[i - 1]
+	set title sprintf("%dK pages", page / 1024)
+	if (page ne word(pages, 1)) { set ylabel } else { eval key_of("2 3 6 4", "0.1 0.2 0.46 0.73") }
+	file = "bind-".page.".dat"
+	plot for [n=0:3] file skip 1 using 1:median(n):median(n)+1:median(n)+2 with yerrorlines pt 7 ps 0.6 lw 1.5 \
+		lc rgb colour[of_bind[n + 1]]
 }
 unset multiplot
