@@ -36,6 +36,7 @@ dkms-source:
 	install -m 644 $(wildcard src/driver/*.[ch]) $(dkms_source)/src/driver
 	install -m 644 include/subpage_states.h $(dkms_source)/include
 	install -m 644 include/uapi/linux/subpage_vfio_pci.h $(dkms_source)/include/uapi/linux
+	install -m 755 scripts/prefer $(dkms_source)
 
 dkms-install: dkms-source module-man ## Have DKMS build and install the module, now and after each kernel upgrade
 	@command -v dkms >/dev/null || { echo "DKMS is missing: install it, and the headers of $(KERNEL): README.md, rpm/README.md" >&2; exit 1; }

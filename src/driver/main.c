@@ -160,7 +160,8 @@ static int subpage_sriov_configure(struct pci_dev *pdev, int nr_virtfn)
 /*
  * Every device, but only where driver_override asks for this driver. There is
  * no MODULE_DEVICE_TABLE: the alias would tie with vfio-pci's own, and a tool
- * that picks a VFIO driver by alias could then pick this one unasked.
+ * that picks a VFIO driver by alias could then pick this one unasked. Whoever
+ * asks for that gets aliases.c.
  */
 static const struct pci_device_id subpage_ids[] = {
 	{ PCI_DRIVER_OVERRIDE_DEVICE_VFIO(PCI_ANY_ID, PCI_ANY_ID) },

@@ -34,6 +34,29 @@ no_alias() {
 	[ -z "$alias" ] || { echo "$alias"; return 1; }
 }
 
+# prefers KERNEL MODULE DEVICE: what libvirt would take, by its rule, for what the device announces.
+prefers() {
+	local pattern module stars least=8 best=
+	while read -r _ pattern module; do
+		stars=${pattern//[^*]/}
+		# shellcheck disable=SC2053 # it is a pattern
+		if [[ vfio_$3 == $pattern ]] && [ "${#stars}" -lt "$least" ]; then
+			least=${#stars} best=$module
+		fi
+	done < <(grep '^alias vfio_pci:' "/lib/modules/$1/modules.alias")
+	[ "$best" = "$2" ] || { echo "${best:-none} for $3, not $2"; return 1; }
+}
+
+# Six, where vfio-pci's alias has seven, and one that names vendor and device five or fewer.
+has_six_wildcards() {
+	modinfo -k "$1" -F alias "$name" >/tmp/aliases || return
+	test -s /tmp/aliases && ! grep -vE '^vfio_pci:v[*]d[*]sv[*]sd[*]bc[0-9A-F]{2}sc[*]i[*]$' /tmp/aliases
+}
+
+loads_by_itself() {
+	modinfo -k "$1" -F alias "$name" | grep -v '^vfio_pci:'
+}
+
 no_warning() {
 	test -s "$1" && ! grep -iE 'warning|undefined' "$1"
 }
@@ -55,11 +78,19 @@ ok "no PCI device loads it by itself" no_alias "$release"
 ok "the build has no warning" no_warning "/var/lib/dkms/subpage-vfio-pci/"*"/$release/"*/log/make.log
 ok "the same once more says so and does no harm" make -C /source dkms-install KERNEL="$release"
 
+nvme=pci:v00001B36d00000010sv00001AF4sd00001100bc01sc08i02
+ok "whoever asks for the best VFIO driver of an NVMe gets vfio-pci" prefers "$release" vfio_pci $nvme
+ok "prefer on" /usr/src/subpage-vfio-pci-"$version"/prefer on
+ok "then it is this one" prefers "$release" $name $nvme
+ok "and a driver that is made for a device would be before it" has_six_wildcards "$release"
+ok "still no PCI device loads it by itself" not loads_by_itself "$release"
+
 # As apt does on an upgrade: image and headers in one go, old ones kept.
 ok "another kernel gets installed" dpkg --force-depends -i "/out/$other"/*.deb
 ok "its image is there" contains vmlinuz "$(find /boot /usr/lib/modules -name "vmlinuz*" -path "*$other*")"
 ok "DKMS has built the module for it, $other, by itself" is_installed "$other"
 ok "modprobe finds that" contains "updates/dkms/$name" "$(modprobe --show-depends -S "$other" "$name" 2>&1)"
+ok "that is the best for an NVMe, too" prefers "$other" $name $nvme
 ok "and the one for $release is still there" is_installed "$release"
 packages=$(dpkg-query -W -f '${Package}\n' | grep -F -e "-$other")
 # shellcheck disable=SC2086
@@ -99,9 +130,21 @@ ok "an older version is installed" dkms install subpage-vfio-pci/0.0.1 -k "$rele
 ok "it says that it is 0.0.1" has_version 0.0.1
 ok "make dkms-install puts this one in its place" make -C /source dkms-install KERNEL="$release"
 ok "it says that it is $version" has_version "$version"
+ok "and is the best still" prefers "$release" $name $nvme
 ok "the older one can go" dkms remove subpage-vfio-pci/0.0.1 --all
 rm -r /usr/src/subpage-vfio-pci-0.0.1
 ok "and this one is still there" has_version "$version"
+
+echo 'CLEAN=true' >>/etc/dkms/subpage-vfio-pci.conf
+ok "prefer off" /usr/src/subpage-vfio-pci-"$version"/prefer off
+ok "the best is vfio-pci again" prefers "$release" vfio_pci $nvme
+ok "it has no alias any more" no_alias "$release"
+ok "what else was in DKMS's file is there" contains "CLEAN=true" "$(cat /etc/dkms/subpage-vfio-pci.conf)"
+rm /etc/dkms/subpage-vfio-pci.conf
+ok "prefer on, once more" /usr/src/subpage-vfio-pci-"$version"/prefer on
+ok "and off" /usr/src/subpage-vfio-pci-"$version"/prefer off
+ok "which leaves no file" not test -e /etc/dkms/subpage-vfio-pci.conf
+ok "prefer needs a word" not /usr/src/subpage-vfio-pci-"$version"/prefer
 
 ok "make dkms-remove" make -C /source dkms-remove
 ok "modprobe no longer finds it" not modprobe --show-depends -S "$release" "$name"
