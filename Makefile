@@ -57,7 +57,7 @@ check: ## Run all the tests (needs root or sudo for packages); SCENARIOS=help li
 check-slow: ## Run what takes long: two more watched kernels, built first; 10 000 binds; POWER guests; driverctl, libvirt, DPDK
 	scripts/check slow
 
-soak: ## Run a year in an hour (SOAK_S=seconds, SOAK_SEED=number): storms, surprises, random calls
+soak: ## Run storms, surprises and random calls for an hour (SOAK_S=seconds, SOAK_SEED=number)
 	SOAK_S=$${SOAK_S:-3600} SCENARIOS="soak soak_hotplug" scripts/check
 
 coverage: ## Run what the debug kernel runs; each line of the module that never ran must be named in tests/vm/never_run
