@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bus/file.h"
 #include "bus/bar.h"
 #include "print/output.h"
 
@@ -280,7 +281,7 @@ static char *msix_option(const struct device *device)
 {
 	char now[256] = "";
 
-	sysfs_read("/sys/module/" OURS "/parameters/msix_mmap", now, sizeof(now));
+	file_read(now, sizeof(now), "/sys/module/" OURS "/parameters/msix_mmap");
 	if (strstr(now, device->address))
 		return format("take %s out of msix_mmap=; subpage-vfio unbind %s; subpage-vfio bind %s",
 			      device->address, device->address, device->address);

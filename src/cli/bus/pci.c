@@ -9,93 +9,35 @@
 
 #include <pci/pci.h>
 
+#include "bus/file.h"
 #include "bus/pci.h"
 #include "print/output.h"
 
 #define DEVICES "/sys/bus/pci/devices"
 
-int sysfs_read(const char *path, char *text, size_t size)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n;
-
-	if (fd < 0)
-		return -errno;
-	n = read(fd, text, size - 1);
-	if (n < 0)
-		n = -errno;
-	close(fd);
-	if (n < 0)
-		return n;
-	if (n > 0 && text[n - 1] == '\n')
-		n--;
-	text[n] = '\0';
-	return n;
-}
-
 int device_read(const struct device *device, const char *name, char *text, size_t size)
 {
-	char path[128];
-
-	snprintf(path, sizeof(path), DEVICES "/%s/%s", device->address, name);
-	return sysfs_read(path, text, size);
+	return file_read(text, size, DEVICES "/%s/%s", device->address, name);
 }
 
 int device_read_bar(const struct device *device, int bar, const char *what, char *text, size_t size)
 {
-	char name[64];
-	int length;
-
-	snprintf(name, sizeof(name), OURS "/bar%d_%s", bar, what);
-	length = device_read(device, name, text, size);
-	if (length < 0)
-		text[0] = '\0';
-	return length;
-}
-
-int sysfs_write(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC), ret = 0;
-	ssize_t n;
-
-	if (fd < 0)
-		return -errno;
-	n = write(fd, text, strlen(text));
-	if (n < 0)
-		ret = -errno;
-	else if ((size_t)n != strlen(text))
-		ret = -EIO;
-	close(fd);
-	return ret;
+	return file_read(text, size, DEVICES "/%s/" OURS "/bar%d_%s", device->address, bar, what);
 }
 
 int device_write(const struct device *device, const char *name, const char *text)
 {
-	char path[128];
-
-	snprintf(path, sizeof(path), DEVICES "/%s/%s", device->address, name);
-	return sysfs_write(path, text);
+	return file_write(text, DEVICES "/%s/%s", device->address, name);
 }
 
 void device_link(const struct device *device, const char *name, char *text, size_t size)
 {
-	char path[128], target[512], *last;
-	ssize_t n;
-
-	snprintf(path, sizeof(path), DEVICES "/%s/%s", device->address, name);
-	n = readlink(path, target, sizeof(target) - 1);
-	target[n < 0 ? 0 : n] = '\0';
-	last = strrchr(target, '/') ? strrchr(target, '/') + 1 : target;
-	if (snprintf(text, size, "%s", last) >= (int)size)
-		fail(CODE_FAILED, NULL, "%s is longer than any known: %s", name, last);
+	link_read(text, size, DEVICES "/%s/%s", device->address, name);
 }
 
 bool device_has(const struct device *device, const char *name)
 {
-	char path[128];
-
-	snprintf(path, sizeof(path), DEVICES "/%s/%s", device->address, name);
-	return !access(path, F_OK);
+	return file_exists(DEVICES "/%s/%s", device->address, name);
 }
 
 const char *driver_text(const char *driver)
@@ -220,8 +162,7 @@ static void add(struct bus *bus, struct pci_access *libpci, struct pci_dev *pci,
 	if (setjmp(gone))
 		return;
 	pci_fill_info(pci, PCI_FILL_IDENT | PCI_FILL_CLASS | PCI_FILL_CAPS);
-	bus->device = allocate(bus->device, (bus->count + 1) * sizeof(*device));
-	device = &bus->device[bus->count];
+	device = grow(bus->device, bus->count);
 	*device = (struct device) {
 		.vendor = pci->vendor_id,
 		.device = pci->device_id,
@@ -240,7 +181,6 @@ static void add(struct bus *bus, struct pci_access *libpci, struct pci_dev *pci,
 	device->virtfn = device_has(device, "physfn");
 	device_refresh(device);
 	find_msix(device, pci);
-	bus->count++;
 }
 
 static int by_address(const void *a, const void *b)

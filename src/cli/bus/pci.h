@@ -63,18 +63,15 @@ void bus_free(struct bus *bus);
  */
 struct device *bus_find(const struct bus *bus, const char *text);
 
-/* A file in the device's directory, without the last newline. Returns -errno or the length. */
+/* A file in the device's directory, as file_read() and file_write() have it. */
 int device_read(const struct device *device, const char *name, char *text, size_t size);
-/* The same for any file of sysfs, and for writing one. Returns -errno. */
-int sysfs_read(const char *path, char *text, size_t size);
-int sysfs_write(const char *path, const char *text);
 int device_write(const struct device *device, const char *name, const char *text);
 /*
  * What the driver says of a BAR: its "state", "reason", "size" or, if it has moved alone, "original"; else "".
  * Returns as device_read().
  */
 int device_read_bar(const struct device *device, int bar, const char *what, char *text, size_t size);
-/* The last part of what a link in the device's directory points to, "" if there is none. */
+/* As link_read(). */
 void device_link(const struct device *device, const char *name, char *text, size_t size);
 bool device_has(const struct device *device, const char *name);
 

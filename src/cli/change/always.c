@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "bus/file.h"
 #include "bus/pci.h"
 #include "change/always.h"
 #include "print/output.h"
@@ -87,7 +88,7 @@ static int write_config(const char *drivers)
 static void tell_module(const char *drivers)
 {
 	/* Nothing at all would be no write. */
-	int err = sysfs_write(PARAMETER, *drivers ? drivers : "\n");
+	int err = file_write(*drivers ? drivers : "\n", PARAMETER);
 
 	if (err == -ENOENT && !access("/sys/module/" OURS, F_OK))
 		complain("load the new one: rmmod " OURS "; modprobe " OURS,

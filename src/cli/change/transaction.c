@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "bus/file.h"
 #include "change/saved.h"
 #include "change/transaction.h"
 #include "print/output.h"
@@ -21,8 +22,6 @@
 static const int stopping[] = { SIGPIPE, SIGTSTP, SIGTTIN, SIGTTOU };
 /* ... and these do it no harm, nor may those that load a module do without them. */
 static const int harmless[] = { SIGCHLD, SIGCONT, SIGURG, SIGWINCH };
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static void hold_signals(struct transaction *transaction)
 {
@@ -164,14 +163,12 @@ static int set_override(const struct device *device, const char *driver)
 
 static int bind_to(struct device *device, const char *driver)
 {
-	char *path = format("/sys/bus/pci/drivers/%s/bind", driver);
 	int err;
 
 	/* With the override any driver takes it, whatever devices it knows. */
 	err = set_override(device, driver);
 	if (!err)
-		err = sysfs_write(path, device->address);
-	free(path);
+		err = file_write(device->address, "/sys/bus/pci/drivers/%s/bind", driver);
 	device_refresh(device);
 	if (!err && strcmp(device->driver, driver))
 		err = -EIO;

@@ -9,6 +9,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "bus/file.h"
 #include "bus/bar.h"
 #include "change/always.h"
 #include "change/module.h"
@@ -241,8 +242,8 @@ static bool works_without_iommu(void)
 
 	if (access("/sys/module/vfio", F_OK))
 		module_load("vfio");
-	return sysfs_read("/sys/module/vfio/parameters/enable_unsafe_noiommu_mode", mode,
-			  sizeof(mode)) > 0 && *mode == 'Y';
+	return file_read(mode, sizeof(mode),
+			 "/sys/module/vfio/parameters/enable_unsafe_noiommu_mode") > 0 && *mode == 'Y';
 }
 
 static bool lacks_iommu(const struct device *device)
@@ -368,8 +369,7 @@ static bool offer(struct device *device, char *modules)
 		if (!glob(pattern, 0, NULL, &found)) {
 			for (i = 0; i < found.gl_pathc && !*device->driver; i++) {
 				const char *driver = strrchr(found.gl_pathv[i], ':') + 1;
-				char *path = format("/sys/bus/pci/drivers/%s/bind", driver);
-				int said = sysfs_write(path, device->address);
+				int said = file_write(device->address, "/sys/bus/pci/drivers/%s/bind", driver);
 
 				device_refresh(device);
 				if (said && said != -ENODEV && said != -ENXIO) {
@@ -378,7 +378,6 @@ static bool offer(struct device *device, char *modules)
 						 device->address, strerror(-said));
 					err = said;
 				}
-				free(path);
 			}
 			globfree(&found);
 		}
@@ -393,7 +392,7 @@ static bool native_comes(struct device *device)
 	bool good = true;
 	int count;
 
-	sysfs_write("/sys/bus/pci/drivers_probe", device->address);
+	file_write(device->address, "/sys/bus/pci/drivers_probe");
 	device_refresh(device);
 	if (*device->driver || device_read(device, "modalias", modalias, sizeof(modalias)) <= 0)
 		return true;

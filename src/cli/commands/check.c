@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "bus/file.h"
 #include "bus/bar.h"
 #include "commands/check.h"
 #include "guest/qmp.h"
@@ -63,10 +63,9 @@ static const enum colour answer_colour[] = {
 /* What is known of one process. */
 struct look {
 	struct vfio_user user;
-	struct guest_map map;
-	bool monitor;		/* the map is from its monitor ... */
-	char *no_monitor;	/* ... or why not */
-	int64_t exits;		/* a second; -1: unknown */
+	struct monitor *monitor;
+	char *no_monitor;	/* why the monitor has told nothing; NULL: it has */
+	int64_t exits;		/* a second; or why they are unknown, as -errno */
 };
 
 static void say(struct answer *answer, enum mapped direct, enum reason reason, char *why, char *help)
@@ -124,11 +123,11 @@ static void answer_from_monitor(const struct look *look, const struct device *de
 	uint64_t page = sysconf(_SC_PAGESIZE), start, covered;
 	bool kvm = look->user.vm >= 0;
 
-	if (!guest_bar_address(&look->map, device->address, bar, &start)) {
+	if (!guest_bar_address(&look->monitor->map, device->address, bar, &start)) {
 		say(answer, MAPPED_NO, REASON_GUEST_OFF, format("the guest has not switched this BAR on"), NULL);
 		return;
 	}
-	covered = guest_bar_covered(&look->map, device->address, bar, part->offset, part->size, kvm);
+	covered = guest_bar_covered(&look->monitor->map, device->address, bar, part->offset, part->size, kvm);
 	if (covered >= part->size)
 		say(answer, MAPPED_YES, REASON_DIRECT, format("the guest reaches it by itself"), NULL);
 	else if (holds_table(device, bar, part))
@@ -154,7 +153,7 @@ static bool is_page_for_guest(const struct device *device, int bar)
 	if (device->resource[bar].size >= page)
 		return true;
 	return device_read_bar(device, bar, "size", own, sizeof(own)) > 0 &&
-	       sysfs_read("/sys/module/" OURS "/parameters/bar_size", option, sizeof(option)) > 0 &&
+	       file_read(option, sizeof(option), "/sys/module/" OURS "/parameters/bar_size") > 0 &&
 	       !strstr(option, "exact");
 }
 
@@ -188,8 +187,8 @@ static enum mapped has_mapped(const struct bus *bus, const struct look *look, co
 	uint64_t start;
 
 	/* QEMU knows whose mapping it is, as long as the guest has the BAR on. */
-	if (look->monitor && guest_bar_address(&look->map, device->address, bar, &start))
-		return guest_bar_covered(&look->map, device->address, bar, part->offset, part->size,
+	if (!look->no_monitor && guest_bar_address(&look->monitor->map, device->address, bar, &start))
+		return guest_bar_covered(&look->monitor->map, device->address, bar, part->offset, part->size,
 					 false) ? MAPPED_YES : MAPPED_NO;
 	return vfio_user_has_mapped(bus, &look->user, device, bar, part->offset, part->size);
 }
@@ -204,7 +203,7 @@ static void find_answer(const struct bus *bus, const struct look *look, const st
 		say(answer, MAPPED_UNSURE, REASON_WHICH_DEVICE,
 		    format("the process has mapped such a BAR, but of which of its devices this kernel does not tell"),
 		    NULL);
-	else if (answer->mapped == MAPPED_YES && look->monitor)
+	else if (answer->mapped == MAPPED_YES && !look->no_monitor)
 		answer_from_monitor(look, device, bar, part, answer);
 	else if (answer->mapped == MAPPED_YES)
 		answer_from_outside(look, device, bar, part, answer);
@@ -228,12 +227,12 @@ static void add_row(struct table *table, const struct look *look, const struct h
 	table_bool(table, COL_VM, look->user.vm >= 0);
 	if (look->exits >= 0)
 		table_number(table, COL_EXITS, look->exits);
-	table_bool(table, COL_MONITOR, look->monitor);
+	table_bool(table, COL_MONITOR, !look->no_monitor);
 	table_text(table, COL_HELD, held->sure ? "yes" : "unsure");
 	table_number(table, COL_BAR, bar);
 	table_hex(table, COL_OFFSET, part->offset);
 	table_number(table, COL_SIZE, part->size);
-	if (look->monitor && guest_bar_address(&look->map, held->device->address, bar, &start))
+	if (!look->no_monitor && guest_bar_address(&look->monitor->map, held->device->address, bar, &start))
 		table_hex(table, COL_GUEST_START, start);
 	table_text(table, COL_MAPPED, answer_text[answer->mapped]);
 	table_text(table, COL_DIRECT, answer_text[answer->direct]);
@@ -254,8 +253,10 @@ static void print_heading(const struct look *look)
 	else if (look->exits >= 0)
 		printf(", a KVM guest: %lld MMIO exits a second\n", (long long)look->exits);
 	else
-		printf(", a KVM guest; its MMIO exits are unknown: %s\n", geteuid() ? "only root sees them" :
-		       "mount -t debugfs none /sys/kernel/debug");
+		printf(", a KVM guest; its MMIO exits are unknown: %s\n", look->exits == -EACCES ? "only root sees them" :
+		       look->exits == -EPERM ? "the kernel is locked down, which hides debugfs" :
+		       look->exits == -ENOENT ? "mount -t debugfs none /sys/kernel/debug" :
+		       "KVM shows no counter for it");
 }
 
 static void show(const struct bus *bus, const struct look *look, struct table *all,
@@ -275,15 +276,11 @@ static void show(const struct bus *bus, const struct look *look, struct table *a
 			bar_judge(bus, held->device, bar, &verdict);
 			for (n = 0; n < verdict.parts; n++) {
 				struct answer answer;
-				char *more;
 
 				find_answer(bus, look, held->device, bar, &verdict.part[n], &answer);
 				add_row(table, look, held, bar, &verdict.part[n], &answer);
-				if (answer.help && !strstr(helps, answer.help)) {
-					more = format("%s  helps: %s\n", helps, answer.help);
-					free(helps);
-					helps = more;
-				}
+				if (answer.help && !strstr(helps, answer.help))
+					add_text(&helps, "", "  helps: %s\n", answer.help);
 				free(answer.why);
 				free(answer.help);
 			}
@@ -297,112 +294,62 @@ static void show(const struct bus *bus, const struct look *look, struct table *a
 	free(helps);
 }
 
-/* "unix:/run/m.sock,server=on" or a chardev's "socket,id=x,path=/run/m.sock": the path, to free(). */
-static char *socket_path(const char *word)
+/* Ask the monitors of all, or that of --qmp. */
+static void ask_monitors(struct look *look, struct monitor *monitor, int count, const struct options *options)
 {
-	const char *path = strstr(word, "path=");
+	int i;
 
-	if (path)
-		path += strlen("path=");
-	else if (!strncmp(word, "unix:", strlen("unix:")))
-		path = word + strlen("unix:");
-	return path ? format("%.*s", (int)strcspn(path, ","), path) : NULL;
-}
-
-/* Where its command line says that a QMP monitor listens; NULL. The process may have another root than ours. */
-static char *find_monitor(const struct vfio_user *user)
-{
-	const char *word = vfio_user_next_word(user, "-qmp"), *id;
-	char *path = NULL, *inside, *chardev;
-
-	if (word) {
-		path = socket_path(word);
-	} else {
-		word = vfio_user_word_with(user, "mode=control");
-		id = word ? strstr(word, "chardev=") : NULL;
-		if (id) {
-			id += strlen("chardev=");
-			chardev = format("id=%.*s,", (int)strcspn(id, ","), id);
-			word = vfio_user_word_with(user, chardev);
-			path = word ? socket_path(word) : NULL;
-			free(chardev);
-		}
-	}
-	if (!path)
-		return NULL;
-	inside = format("/proc/%d/root%s", user->pid, path);
-	free(path);
-	return inside;
-}
-
-static void ask_monitor(struct look *look, const struct options *options)
-{
-	char *path = options->qmp ? format("%s", options->qmp) : find_monitor(&look->user);
-	int err;
-
-	if (!path) {
-		look->no_monitor = format("QEMU's monitor would tell (--qmp SOCKET)");
-		return;
-	}
-	err = guest_map_read(path, &look->map);
-	look->monitor = !err;
-	if (err && options->qmp)
-		fail(CODE_FAILED, err == -EBUSY ? "another program has it, as libvirt does; leave --qmp out" : NULL,
-		     "QEMU's monitor does not answer at %s: %s", path, strerror(-err));
-	if (err)
-		look->no_monitor = format("QEMU's monitor at %s would tell, but %s", path, err == -EBUSY ?
-					  "another program has it" : strerror(-err));
-	free(path);
-}
-
-static void look_free(struct look *look)
-{
-	vfio_user_free(&look->user);
-	guest_map_free(&look->map);
-	free(look->no_monitor);
-}
-
-static bool look_at(const struct bus *bus, pid_t pid, const struct options *options, struct look *look,
-		    int *error)
-{
-	*look = (struct look) { .exits = -1 };
-	if (!vfio_user_read(bus, pid, &look->user, error))
-		return false;
-	if (look->user.vm >= 0 || options->qmp)
-		ask_monitor(look, options);
-	if (!look->monitor && !look->no_monitor)
-		look->no_monitor = format("no KVM guest");
-	return true;
-}
-
-static void add_look(struct look **looks, int *count, const struct look *look)
-{
-	*looks = allocate(*looks, (*count + 1) * sizeof(**looks));
-	(*looks)[(*count)++] = *look;
-}
-
-static int look_at_all(const struct bus *bus, const struct options *options, struct look **looks)
-{
-	int count = 0, hidden = 0, error;
-	DIR *proc = opendir("/proc");
-	struct dirent *entry;
-
-	while (proc && (entry = readdir(proc))) {
-		struct look look;
-
-		if (!isdigit((unsigned char)entry->d_name[0]) || atoi(entry->d_name) == getpid())
-			continue;
-		if (look_at(bus, atoi(entry->d_name), options, &look, &error))
-			add_look(looks, &count, &look);
+	for (i = 0; i < count; i++) {
+		look[i].monitor = &monitor[i];
+		if (options->qmp)
+			monitor[i].path = format("%s", options->qmp);
 		else
-			look_free(&look);
-		hidden += error == -EACCES;
+			monitor[i] = (struct monitor) { .pid = look[i].user.pid, .path = monitor_path(&look[i].user) };
 	}
-	if (proc)
-		closedir(proc);
-	if (hidden)
-		complain("run it as root to see all", "%d process%s of other users not looked at", hidden,
-			 hidden == 1 ? "" : "es");
+	monitors_ask(monitor, count);
+	for (i = 0; i < count; i++) {
+		int err = monitor[i].error;
+		const char *why = err == -EBUSY ? "another program has it" :
+				  err == -EPERM ? "another process listens there" : strerror(-err);
+
+		if (err && options->qmp)
+			fail(CODE_FAILED, err == -EBUSY ? "another program has it, as libvirt does; leave --qmp out" :
+			     NULL, "QEMU's monitor does not answer at %s: %s", options->qmp, strerror(-err));
+		if (!monitor[i].path)
+			look[i].no_monitor = format(look[i].user.vm < 0 ? "no KVM guest" :
+						    "QEMU's monitor would tell (--qmp SOCKET)");
+		else if (err)
+			look[i].no_monitor = format("QEMU's monitor at %s would tell, but %s", monitor[i].path, why);
+	}
+}
+
+static bool look_at(const struct bus *bus, const struct holders *holders, pid_t pid, struct look **looks,
+		    int *count)
+{
+	struct vfio_user user;
+	bool holds = vfio_user_read(bus, holders, pid, &user);
+
+	if (holds)
+		grow(*looks, *count)->user = user;
+	else
+		vfio_user_free(&user);
+	return holds;
+}
+
+static int look_at_all(const struct bus *bus, struct look **looks, int *hidden)
+{
+	struct holders holders;
+	int i, count = 0;
+
+	holders_scan(&holders, 0);
+	for (i = 0; i < holders.count; i++)
+		if (!i || holders.holder[i].pid != holders.holder[i - 1].pid)
+			look_at(bus, &holders, holders.holder[i].pid, looks, &count);
+	*hidden = holders.hidden;
+	if (*hidden)
+		complain("run it as root to see all", "%d process%s of other users not looked at", *hidden,
+			 *hidden == 1 ? "" : "es");
+	holders_free(&holders);
 	return count;
 }
 
@@ -421,23 +368,25 @@ static pid_t read_pid(const char *text)
 
 static int look_at_named(const struct bus *bus, const struct options *options, struct look **looks)
 {
-	int count = 0, error, i;
+	int count = 0, i;
 
 	for (i = 0; i < options->devices; i++) {
 		pid_t pid = read_pid(options->device[i]);
-		struct look look;
+		struct holders holders;
+		char *name;
 
-		if (look_at(bus, pid, options, &look, &error)) {
-			add_look(looks, &count, &look);
-			continue;
-		}
-		if (error == -EACCES)
+		holders_scan(&holders, pid);
+		if (!file_exists("/proc/%d", pid))
+			fail(CODE_NO_DEVICE, NULL, "there is no process %d", pid);
+		if (holders.hidden)
 			fail(CODE_PERMISSION, "run it as root, or as the owner of the process",
 			     "no permission to look at process %d", pid);
-		if (error)
-			fail(CODE_NO_DEVICE, NULL, "there is no process %d", pid);
-		fail(CODE_NO_DEVICE, "\"subpage-vfio check\" without any finds those that do",
-		     "process %d (%s) holds no VFIO device", pid, look.user.name);
+		if (!look_at(bus, &holders, pid, looks, &count)) {
+			name = process_name(pid);
+			fail(CODE_NO_DEVICE, "\"subpage-vfio check\" without any finds those that do",
+			     "%s holds no VFIO device", name);
+		}
+		holders_free(&holders);
 	}
 	return count;
 }
@@ -460,48 +409,57 @@ static void count_exits(struct look *looks, int count)
 	}
 	for (i = 0; i < count; i++) {
 		after = vfio_user_mmio_exits(&looks[i].user);
-		if (before[i] >= 0 && after >= before[i])
-			looks[i].exits = after - before[i];
+		looks[i].exits = before[i] < 0 ? before[i] : after < 0 ? after : after - before[i];
 	}
 	free(before);
 }
 
-static void check_once(const struct options *options)
+static int check_once(const struct options *options)
 {
+	struct monitor *monitors;
 	struct look *looks = NULL;
+	int count, i, hidden = 0;
 	struct table *table;
 	struct bus bus;
-	int count, i;
 
 	bus_scan(&bus);
-	count = options->devices ? look_at_named(&bus, options, &looks) : look_at_all(&bus, options, &looks);
+	count = options->devices ? look_at_named(&bus, options, &looks) : look_at_all(&bus, &looks, &hidden);
+	monitors = allocate(NULL, (count + 1) * sizeof(*monitors));
+	memset(monitors, 0, (count + 1) * sizeof(*monitors));
+	ask_monitors(looks, monitors, count, options);
 	count_exits(looks, count);
 	table = table_is_for_people(options) ? NULL : table_new("checks", columns, options);
 	if (options->watch && table_is_for_people(options) && isatty(STDOUT_FILENO))
 		printf("\033[H\033[J");
 	for (i = 0; i < count; i++) {
 		show(&bus, &looks[i], table, options);
-		look_free(&looks[i]);
+		vfio_user_free(&looks[i].user);
+		free(looks[i].no_monitor);
+		monitor_free(&monitors[i]);
 	}
 	if (table)
 		table_end(table, "");
-	else if (!count)
+	else if (!count && !hidden)
 		printf("No process holds a VFIO device.\n");
+	free(monitors);
 	free(looks);
 	bus_free(&bus);
+	return hidden && !count ? CODE_PERMISSION : CODE_OK;
 }
 
 static int check_run(const struct options *options)
 {
+	int code;
+
 	if (options->qmp && options->devices != 1)
 		fail(CODE_USAGE, "subpage-vfio check --qmp SOCKET PID", "--qmp goes with one process");
 	do {
-		check_once(options);
+		code = check_once(options);
 		fflush(stdout);
 		if (options->watch)
 			sleep(1);
 	} while (options->watch && !ferror(stdout));
-	return CODE_OK;
+	return code;
 }
 
 static const struct option_use check_options[] = {

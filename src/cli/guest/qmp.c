@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -14,15 +17,53 @@
 #include "guest/qmp.h"
 #include "print/output.h"
 
-/* QEMU answers at once, or is talking to somebody else. All of a talk: who drips would hold us up. */
+/* QEMU answers at once, or is talking to somebody else; and not at length. Who drips would hold us up. */
 #define TALK_MS 3000
+#define ANSWERS_MAX (4 << 20)
 
-struct monitor {
-	int fd;
-	int64_t end;		/* of the talk, ms of the clock */
-	char text[4096];	/* received, and not yet read from here on: */
-	size_t at, length;
-};
+/* The value of a key in "unix:/run/m.sock,server=on" or "socket,path=/run/m.sock,id=x", to free(); NULL. */
+static char *value_of(const char *word, const char *key)
+{
+	size_t length = strlen(key);
+
+	for (; word && *word; word += strcspn(word, ","), word += *word == ',')
+		if (!strncmp(word, key, length))
+			return format("%.*s", (int)strcspn(word + length, ","), word + length);
+	return NULL;
+}
+
+/* The word of the command line in which that key has that value; NULL. */
+static const char *word_that_says(const struct vfio_user *user, const char *key, const char *value)
+{
+	const char *word;
+	bool same;
+
+	for (word = user->command_line; word && *word; word += strlen(word) + 1) {
+		char *said = value_of(word, key);
+
+		same = said && !strcmp(said, value);
+		free(said);
+		if (same)
+			return word;
+	}
+	return NULL;
+}
+
+char *monitor_path(const struct vfio_user *user)
+{
+	const char *word = vfio_user_next_word(user, "-qmp");
+	char *path, *chardev = NULL;
+
+	if (!word)
+		word = vfio_user_next_word(user, "--qmp");
+	if (!word) {
+		chardev = value_of(word_that_says(user, "mode=", "control"), "chardev=");
+		word = chardev ? word_that_says(user, "id=", chardev) : NULL;
+		free(chardev);
+	}
+	path = value_of(word, "unix:");
+	return path ? path : value_of(word, "path=");
+}
 
 static int64_t now_ms(void)
 {
@@ -32,92 +73,56 @@ static int64_t now_ms(void)
 	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-/* More of the stream. Returns false and sets errno. */
-static bool fill(struct monitor *monitor)
+static void end_talk(struct monitor *monitor, int error)
 {
-	struct pollfd wait = { .fd = monitor->fd, .events = POLLIN };
-	int64_t left = monitor->end - now_ms();
-	ssize_t n;
-
-	if (left <= 0 || poll(&wait, 1, left) <= 0) {
-		errno = EBUSY;
-		return false;
-	}
-	n = recv(monitor->fd, monitor->text, sizeof(monitor->text), 0);
-	monitor->at = 0;
-	monitor->length = n < 0 ? 0 : n;
-	if (!n)
-		errno = EPIPE;
-	return n > 0;
+	monitor->error = error;
+	if (monitor->fd >= 0)
+		close(monitor->fd);
+	monitor->fd = -1;
+	if (monitor->tokener)
+		json_tokener_free(monitor->tokener);
+	monitor->tokener = NULL;
 }
 
-/* One JSON object of the stream. Returns NULL and sets errno. */
-static struct json_object *receive(struct monitor *monitor)
+/* What the path is to that process: no link in it leads out of its root. */
+static int open_path(const struct monitor *monitor)
 {
-	struct json_tokener *tokener = json_tokener_new();
-	struct json_object *object = NULL;
+	struct open_how how = {
+		.flags = O_PATH | O_CLOEXEC, .resolve = *monitor->path == '/' ? RESOLVE_IN_ROOT : RESOLVE_BENEATH,
+	};
+	char start[32];
+	int from, fd;
 
-	while (tokener && !object && (monitor->at < monitor->length || fill(monitor))) {
-		object = json_tokener_parse_ex(tokener, monitor->text + monitor->at,
-					       monitor->length - monitor->at);
-		if (!object && json_tokener_get_error(tokener) != json_tokener_continue) {
-			errno = EPROTO;
-			break;
-		}
-		/* What follows is the next object's. */
-		monitor->at = object ? monitor->at + json_tokener_get_parse_end(tokener) : monitor->length;
-	}
-	if (tokener)
-		json_tokener_free(tokener);
-	return object;
+	if (!monitor->pid)
+		return open(monitor->path, O_PATH | O_CLOEXEC);
+	snprintf(start, sizeof(start), "/proc/%d/%s", monitor->pid, *monitor->path == '/' ? "root" : "cwd");
+	from = open(start, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (from < 0)
+		return -1;
+	fd = syscall(SYS_openat2, from, monitor->path, &how, sizeof(how));
+	close(from);
+	return fd;
 }
 
-/* Send, and wait for what is an answer and no event. */
-static struct json_object *ask(struct monitor *monitor, const char *text)
-{
-	struct json_object *answer, *found;
-
-	if (send(monitor->fd, text, strlen(text), MSG_NOSIGNAL) != (ssize_t)strlen(text))
-		return NULL;
-	while ((answer = receive(monitor))) {
-		if (json_object_object_get_ex(answer, "return", &found))
-			return answer;
-		if (json_object_object_get_ex(answer, "error", &found))
-			errno = EPROTO;
-		json_object_put(answer);
-		if (found)
-			return NULL;
-	}
-	return NULL;
-}
-
-static int open_monitor(const char *path, struct monitor *monitor)
+/* Returns -errno. */
+static int call(struct monitor *monitor)
 {
 	struct sockaddr_un at = { .sun_family = AF_UNIX };
-	struct json_object *answer;
-	int err;
+	struct ucred listener;
+	socklen_t size = sizeof(listener);
+	int node = open_path(monitor), err = 0;
 
-	*monitor = (struct monitor) { .end = now_ms() + TALK_MS };
-
-	if (strlen(path) >= sizeof(at.sun_path))
-		return -ENAMETOOLONG;
-	strcpy(at.sun_path, path);
-	monitor->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (monitor->fd < 0)
+	if (node < 0)
 		return -errno;
-	if (!connect(monitor->fd, (struct sockaddr *)&at, sizeof(at))) {
-		answer = receive(monitor);	/* its greeting */
-		if (answer) {
-			json_object_put(answer);
-			answer = ask(monitor, "{\"execute\": \"qmp_capabilities\"}\n");
-		}
-		if (answer) {
-			json_object_put(answer);
-			return 0;
-		}
-	}
-	err = -errno;
-	close(monitor->fd);
+	snprintf(at.sun_path, sizeof(at.sun_path), "/proc/self/fd/%d", node);
+	monitor->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (monitor->fd < 0 || connect(monitor->fd, (struct sockaddr *)&at, sizeof(at)))
+		/* As many wait for it as may. */
+		err = errno == EAGAIN ? -EBUSY : -errno;
+	else if (monitor->pid && (getsockopt(monitor->fd, SOL_SOCKET, SO_PEERCRED, &listener, &size) ||
+				  listener.pid != monitor->pid))
+		err = -EPERM;
+	close(node);
 	return err;
 }
 
@@ -147,56 +152,132 @@ static bool parse_line(const char *line, struct guest_range *range)
 	return true;
 }
 
-static void parse(const char *text, struct guest_map *map)
+static int by_place(const void *a, const void *b)
 {
-	char *copy = format("%s", text), *line, *rest;
+	const struct guest_range *x = a, *y = b;
+	int addresses = strcmp(x->address, y->address);
 
-	for (line = strtok_r(copy, "\r\n", &rest); line; line = strtok_r(NULL, "\r\n", &rest)) {
-		struct guest_range range, *known = NULL;
-		int i;
+	if (addresses || x->start != y->start)
+		return addresses ? addresses : x->start < y->start ? -1 : 1;
+	return x->size < y->size ? -1 : x->size > y->size;
+}
 
-		if (!parse_line(line, &range))
-			continue;
-		/* Each address space of the machine has it once more; KVM serves one of them. */
-		for (i = 0; i < map->count && !known; i++)
-			if (map->range[i].start == range.start && map->range[i].size == range.size &&
-			    !strcmp(map->range[i].address, range.address))
-				known = &map->range[i];
-		if (known) {
-			known->direct |= range.direct;
-			continue;
-		}
-		map->range = allocate(map->range, (map->count + 1) * sizeof(range));
-		map->range[map->count++] = range;
+/* Each address space of the machine has each range once more; KVM serves one of them. */
+static void parse(char *text, struct guest_map *map)
+{
+	struct guest_range range;
+	char *line, *rest;
+	int i, kept = 0;
+
+	for (line = strtok_r(text, "\r\n", &rest); line; line = strtok_r(NULL, "\r\n", &rest))
+		if (parse_line(line, &range))
+			*grow(map->range, map->count) = range;
+	if (map->count)
+		qsort(map->range, map->count, sizeof(*map->range), by_place);
+	for (i = 0; i < map->count; i++)
+		if (kept && !by_place(&map->range[kept - 1], &map->range[i]))
+			map->range[kept - 1].direct |= map->range[i].direct;
+		else
+			map->range[kept++] = map->range[i];
+	map->count = kept;
+}
+
+/* What to say after each answer; QMP itself has nothing that tells what KVM was given. */
+static const char * const step[] = {
+	"{\"execute\": \"qmp_capabilities\"}\n",
+	"{\"execute\": \"human-monitor-command\", \"arguments\": {\"command-line\": \"info mtree -f\"}}\n",
+	NULL
+};
+
+/* One object that it has said. */
+static void answer(struct monitor *monitor, struct json_object *object)
+{
+	struct json_object *found;
+	char *text;
+
+	if (json_object_object_get_ex(object, "error", &found)) {
+		end_talk(monitor, -EPROTO);
+	} else if (!json_object_object_get_ex(object, monitor->step ? "return" : "QMP", &found)) {
+		/* An event. */
+		return;
+	} else if (!step[monitor->step]) {
+		text = format("%s", json_object_is_type(found, json_type_string) ? json_object_get_string(found) : "");
+		parse(text, &monitor->map);
+		end_talk(monitor, *text ? 0 : -EPROTO);
+		free(text);
+	} else {
+		const char *next = step[monitor->step++];
+
+		if (send(monitor->fd, next, strlen(next), MSG_NOSIGNAL) != (ssize_t)strlen(next))
+			end_talk(monitor, -errno);
 	}
-	free(copy);
 }
 
-int guest_map_read(const char *path, struct guest_map *map)
+static void hear(struct monitor *monitor)
 {
-	struct json_object *answer, *text;
-	struct monitor monitor;
-	int err = open_monitor(path, &monitor);
+	static char text[1 << 16];
+	ssize_t n = recv(monitor->fd, text, sizeof(text), 0), at = 0;
 
-	*map = (struct guest_map) { 0 };
-	if (err)
-		return err;
-	/* QMP itself has nothing that tells what KVM was given. */
-	answer = ask(&monitor,
-		     "{\"execute\": \"human-monitor-command\", \"arguments\": {\"command-line\": \"info mtree -f\"}}\n");
-	if (answer && json_object_object_get_ex(answer, "return", &text) &&
-	    json_object_is_type(text, json_type_string))
-		parse(json_object_get_string(text), map);
-	else
-		err = answer ? -EPROTO : -errno;
-	json_object_put(answer);
-	close(monitor.fd);
-	return err;
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0 || (monitor->received += n) > ANSWERS_MAX) {
+		end_talk(monitor, n < 0 ? -errno : n ? -EMSGSIZE : -EPIPE);
+		return;
+	}
+	while (at < n && monitor->fd >= 0) {
+		struct json_object *object = json_tokener_parse_ex(monitor->tokener, text + at, n - at);
+
+		if (!object && json_tokener_get_error(monitor->tokener) != json_tokener_continue) {
+			end_talk(monitor, -EPROTO);
+			return;
+		}
+		if (!object)
+			return;
+		/* What follows is the next object's. */
+		at += json_tokener_get_parse_end(monitor->tokener);
+		json_tokener_reset(monitor->tokener);
+		answer(monitor, object);
+		json_object_put(object);
+	}
 }
 
-void guest_map_free(struct guest_map *map)
+void monitors_ask(struct monitor *monitor, int count)
 {
-	free(map->range);
+	struct pollfd *polls = allocate(NULL, (count + 1) * sizeof(*polls));
+	int64_t end = now_ms() + TALK_MS;
+	int i, open = 0;
+
+	for (i = 0; i < count; i++) {
+		int err = 0;
+
+		monitor[i].fd = -1;
+		if (monitor[i].path)
+			err = call(&monitor[i]);
+		monitor[i].tokener = json_tokener_new();
+		if (err || !monitor[i].path)
+			end_talk(&monitor[i], err);
+	}
+	do {
+		for (open = i = 0; i < count; i++) {
+			polls[i] = (struct pollfd) { .fd = monitor[i].fd, .events = POLLIN };
+			open += monitor[i].fd >= 0;
+		}
+		if (!open || end <= now_ms() || poll(polls, count, end - now_ms()) <= 0)
+			break;
+		for (i = 0; i < count; i++)
+			if (monitor[i].fd >= 0 && polls[i].revents)
+				hear(&monitor[i]);
+	} while (true);
+	for (i = 0; i < count; i++)
+		if (monitor[i].fd >= 0)
+			end_talk(&monitor[i], -EBUSY);
+	free(polls);
+}
+
+void monitor_free(struct monitor *monitor)
+{
+	free(monitor->path);
+	free(monitor->map.range);
 }
 
 static bool is_of(const struct guest_range *range, const char *address, int bar)

@@ -5,6 +5,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "guest/vfio_user.h"
+
+struct json_tokener;
+
 /* What QEMU has laid into its guest's memory, as its monitor says. */
 
 /* A range of the guest's memory that belongs to a BAR of a device. */
@@ -22,12 +26,23 @@ struct guest_map {
 	struct guest_range *range;
 };
 
-/*
- * Ask the monitor at that socket. Returns -errno: -EBUSY if it does not answer, as
- * while another program has it. guest_map_free() in any case.
- */
-int guest_map_read(const char *socket, struct guest_map *map);
-void guest_map_free(struct guest_map *map);
+/* A monitor, and what it has said. */
+struct monitor {
+	pid_t pid;		/* the path is one of that process, which must be the one that listens there; 0: ours */
+	char *path;		/* NULL: there is none to ask */
+	struct guest_map map;
+	int error;		/* why it has not: -errno; -EBUSY: another program has it */
+	int fd, step;		/* of the talk */
+	size_t received;
+	struct json_tokener *tokener;
+};
+
+/* The path at which a process's command line says that a QMP monitor listens, to free(); NULL: none. */
+char *monitor_path(const struct vfio_user *user);
+
+/* Ask all of them at once; takes 3 seconds at most. monitor_free() in any case. */
+void monitors_ask(struct monitor *monitor, int count);
+void monitor_free(struct monitor *monitor);
 
 /* Where the guest has put the BAR. Returns false if nowhere. */
 bool guest_bar_address(const struct guest_map *map, const char *address, int bar, uint64_t *start);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,14 +12,18 @@
 #include <unistd.h>
 
 #include "bus/bar.h"
+#include "bus/file.h"
 #include "guest/vfio_user.h"
 #include "print/output.h"
 
+#define KVM_DEBUG "/sys/kernel/debug/kvm"
+
+/* What any process can have; more is somebody's game. */
+#define COMMAND_LINE_MAX (1 << 20)
+#define MAPPINGS_MAX 4096
+
 /* As vfio-pci lays regions out in a device's file. */
 #define REGION_SHIFT 40
-
-#define DEVICE_LINK "anon_inode:[vfio-device]"
-#define VM_LINK "anon_inode:kvm-vm"
 
 /* What a process's open files tell while they are read. */
 struct files {
@@ -46,13 +51,11 @@ static void add_device(struct vfio_user *user, const struct device *device, bool
 			user->held[i].sure |= sure;
 			return;
 		}
-	user->held = allocate(user->held, (user->devices + 1) * sizeof(*user->held));
-	user->held[user->devices++] = (struct held) { device, sure };
+	*grow(user->held, user->devices) = (struct held) { device, sure };
 }
 
 /* The file's name depends on who looks, and from which root; its number does not. */
-static void add_character_device(const struct bus *bus, dev_t number, struct vfio_user *user,
-				 struct files *files)
+static void add_node(const struct bus *bus, dev_t number, struct vfio_user *user, struct files *files)
 {
 	char path[64], target[PATH_MAX], *end;
 	const struct device *device;
@@ -74,63 +77,44 @@ static void add_character_device(const struct bus *bus, dev_t number, struct vfi
 	end += strlen("/virtual/vfio/");
 	if (!strncmp(end, "noiommu-", strlen("noiommu-")))
 		end += strlen("noiommu-");
-	files->group = allocate(files->group, (files->groups + 1) * sizeof(*files->group));
-	files->group[files->groups++] = atoi(end);
+	*grow(files->group, files->groups) = atoi(end);
 }
 
 /* Kernels since 6.18 say which device an open file is, though not of a mapping. */
-static void add_device_file(const struct bus *bus, struct vfio_user *user, const char *fd,
-			    struct files *files)
+static void add_file(const struct bus *bus, struct vfio_user *user, const struct holder *file, struct files *files)
 {
-	char path[64], line[PATH_MAX], *slash;
+	char *path = format("/proc/%d/task/%d/fdinfo/%d", file->pid, file->thread, file->fd), *slash;
 	const struct device *device;
-	FILE *info;
+	struct lines info = { 0 };
 
 	files->devices++;
-	snprintf(path, sizeof(path), "/proc/%d/fdinfo/%.16s", user->pid, fd);
-	info = fopen(path, "re");
-	while (info && fgets(line, sizeof(line), info)) {
-		if (strncmp(line, "vfio-device-syspath:", strlen("vfio-device-syspath:")))
+	while (next_line(&info, path)) {
+		if (strncmp(info.line, "vfio-device-syspath:", strlen("vfio-device-syspath:")))
 			continue;
-		line[strcspn(line, "\n")] = '\0';
-		slash = strrchr(line, '/');
+		slash = strrchr(info.line, '/');
 		device = slash ? find_device(bus, slash + 1) : NULL;
 		if (device) {
 			add_device(user, device, true);
 			files->named++;
 		}
 	}
-	if (info)
-		fclose(info);
+	free(path);
 }
 
-static int read_files(const struct bus *bus, struct vfio_user *user, struct files *files)
+static void read_files(const struct bus *bus, const struct holders *holders, struct vfio_user *user,
+		       struct files *files)
 {
-	char path[320], target[64];
-	struct dirent *entry;
-	struct stat file;
-	ssize_t n;
-	DIR *dir;
+	const struct holder *file;
 
-	snprintf(path, sizeof(path), "/proc/%d/fd", user->pid);
-	dir = opendir(path);
-	if (!dir)
-		return -errno;
-	while ((entry = readdir(dir))) {
-		snprintf(path, sizeof(path), "/proc/%d/fd/%s", user->pid, entry->d_name);
-		n = readlink(path, target, sizeof(target) - 1);
-		if (n < 0)
+	for (file = holders->holder; file < holders->holder + holders->count; file++)
+		if (file->pid != user->pid)
 			continue;
-		target[n] = '\0';
-		if (!strcmp(target, DEVICE_LINK))
-			add_device_file(bus, user, entry->d_name, files);
-		else if (!strcmp(target, VM_LINK))
-			user->vm = atoi(entry->d_name);
-		else if (!stat(path, &file) && S_ISCHR(file.st_mode))
-			add_character_device(bus, file.st_rdev, user, files);
-	}
-	closedir(dir);
-	return 0;
+		else if (S_ISCHR(file->type))
+			add_node(bus, file->device, user, files);
+		else if (!strcmp(file->path, VFIO_FILE))
+			add_file(bus, user, file, files);
+		else if (!strcmp(file->path, VM_FILE))
+			user->vm = file->fd;
 }
 
 /*
@@ -156,24 +140,26 @@ static void add_group_devices(const struct bus *bus, struct vfio_user *user, con
 		user->held[i].sure |= found == files->devices;
 }
 
-/* The text of /proc/PID/NAME, two 0 behind it; it tells no size before. */
-static char *read_text(pid_t pid, const char *name)
+/*
+ * Its command line, two 0 behind it. A process can make its own as long as it likes, of memory that
+ * reading makes real.
+ */
+static char *read_command_line(pid_t pid)
 {
-	char path[64], *text = NULL;
-	size_t length = 0, n;
-	FILE *file;
+	char *path = format("/proc/%d/cmdline", pid), *text = NULL;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	size_t length = 0;
+	ssize_t n;
 
-	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
-	file = fopen(path, "re");
+	free(path);
 	do {
 		text = allocate(text, length + 4098);
-		n = file ? fread(text + length, 1, 4096, file) : 0;
-		length += n;
-	} while (n);
-	text[length] = '\0';
-	text[length + 1] = '\0';
-	if (file)
-		fclose(file);
+		n = fd < 0 ? 0 : read(fd, text + length, 4096);
+		length += n > 0 ? n : 0;
+	} while (n > 0 && length < COMMAND_LINE_MAX);
+	text[length] = text[length + 1] = '\0';
+	if (fd >= 0)
+		close(fd);
 	return text;
 }
 
@@ -181,7 +167,7 @@ const char *vfio_user_word_with(const struct vfio_user *user, const char *text)
 {
 	const char *word;
 
-	for (word = user->command_line; *word; word += strlen(word) + 1)
+	for (word = user->command_line; word && *word; word += strlen(word) + 1)
 		if (strstr(word, text))
 			return word;
 	return NULL;
@@ -200,7 +186,7 @@ const char *vfio_user_next_word(const struct vfio_user *user, const char *after)
 {
 	const char *word;
 
-	for (word = user->command_line; *word; word += strlen(word) + 1)
+	for (word = user->command_line; word && *word; word += strlen(word) + 1)
 		if (!strcmp(word, after) && word[strlen(word) + 1])
 			return word + strlen(word) + 1;
 	return NULL;
@@ -214,7 +200,7 @@ static const struct device *find_cdev(const struct vfio_user *user, const char *
 
 	if (!name)
 		return NULL;
-	snprintf(attribute, sizeof(attribute), "vfio-dev/%.32s", name + 1);
+	snprintf(attribute, sizeof(attribute), "vfio-dev/%.40s", name + 1);
 	for (i = 0; i < user->devices; i++)
 		if (device_has(user->held[i].device, attribute))
 			return user->held[i].device;
@@ -304,31 +290,26 @@ static void find_regions(struct vfio_user *user)
 
 static void read_mappings(struct vfio_user *user)
 {
-	char *text = read_text(user->pid, "maps"), *line, *rest;
+	char *path = format("/proc/%d/maps", user->pid);
+	struct lines maps = { 0 };
 
-	for (line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+	while (next_line(&maps, path) && user->mappings < MAPPINGS_MAX) {
 		unsigned long long start, end, offset;
 		const struct device *device = NULL;
-		struct mapping *mapping;
 		int name = 0;
 
-		if (sscanf(line, "%llx-%llx %*s %llx %*s %*s %n", &start, &end, &offset, &name) < 3 ||
-		    !name)
+		if (sscanf(maps.line, "%llx-%llx %*s %llx %*s %*s %n", &start, &end, &offset, &name) < 3 || !name)
 			continue;
-		if (strstr(line + name, "/vfio/devices/vfio"))
-			device = find_cdev(user, line + name);
-		else if (strcmp(line + name, DEVICE_LINK))
+		if (strstr(maps.line + name, "/vfio/devices/"))
+			device = find_cdev(user, maps.line + name);
+		else if (strcmp(maps.line + name, VFIO_FILE))
 			continue;
-		user->mapping = allocate(user->mapping,
-					 (user->mappings + 1) * sizeof(*user->mapping));
-		mapping = &user->mapping[user->mappings++];
-		*mapping = (struct mapping) {
-			.offset = offset,
-			.size = end - start,
-			.device = device,
+		*grow(user->mapping, user->mappings) = (struct mapping) {
+			.offset = offset, .size = end - start, .device = device,
 		};
 	}
-	free(text);
+	lines_end(&maps);
+	free(path);
 }
 
 /* Does VFIO let all of it be mapped? What shares its page or is hidden, it does not. */
@@ -374,67 +355,61 @@ static bool fits(const struct bus *bus, const struct device *device, const struc
 	return starts && ends;
 }
 
+static bool is_same_part(const struct mapping *one, const struct mapping *other)
+{
+	return one->region == other->region && one->offset == other->offset && one->size == other->size;
+}
+
 /*
  * A mapping of a file that came from a group does not tell the device. It is known
  * where one alone has a BAR of that length, and where there are as many such
  * mappings as devices: then each has one.
  */
-static void assign_mappings(const struct bus *bus, struct vfio_user *user)
+static void assign_mapping(const struct bus *bus, struct vfio_user *user, struct mapping *mapping)
 {
-	int i, n, m;
+	const struct device *fitting = NULL, *nth = NULL;
+	int same = 0, before = 0, fit = 0, i;
 
-	for (i = 0; i < user->mappings; i++) {
-		struct mapping *mapping = &user->mapping[i];
-		const struct device *fitting = NULL, *nth = NULL;
-		int same = 0, before = 0, fit = 0;
-
-		if (mapping->device)
-			continue;
-		for (n = 0; n < user->mappings; n++) {
-			const struct mapping *other = &user->mapping[n];
-
-			if (other->region != mapping->region || other->offset != mapping->offset ||
-			    other->size != mapping->size)
-				continue;
+	for (i = 0; i < user->mappings; i++)
+		if (is_same_part(mapping, &user->mapping[i])) {
 			same++;
-			before += n < i;
+			before += &user->mapping[i] < mapping;
 		}
-		for (m = 0; m < user->devices; m++)
-			if (fits(bus, user->held[m].device, mapping)) {
-				fitting = user->held[m].device;
-				if (fit++ == before)
-					nth = fitting;
-			}
-		if (fit == 1)
-			mapping->device = fitting;
-		else if (fit == same)
-			mapping->device = nth;
-		else if (!fit && user->devices == 1)
-			mapping->device = user->held[0].device;
-	}
+	for (i = 0; i < user->devices; i++)
+		if (fits(bus, user->held[i].device, mapping)) {
+			fitting = user->held[i].device;
+			if (fit++ == before)
+				nth = fitting;
+		}
+	if (fit == 1)
+		mapping->device = fitting;
+	else if (fit == same)
+		mapping->device = nth;
+	else if (!fit && user->devices == 1)
+		mapping->device = user->held[0].device;
 }
 
-bool vfio_user_read(const struct bus *bus, pid_t pid, struct vfio_user *user, int *error)
+bool vfio_user_read(const struct bus *bus, const struct holders *holders, pid_t pid, struct vfio_user *user)
 {
 	struct files files = { 0 };
-	char *name, *valid;
+	char *valid, name[64];
+	int i;
 
 	*user = (struct vfio_user) { .pid = pid, .vm = -1 };
-	user->command_line = read_text(pid, "cmdline");
-	name = read_text(pid, "comm");
-	name[strcspn(name, "\n")] = '\0';
+	file_read(name, sizeof(name), "/proc/%d/comm", pid);
 	valid = valid_text(name);
 	snprintf(user->name, sizeof(user->name), "%s", valid);
 	free(valid);
-	free(name);
-	*error = read_files(bus, user, &files);
-	if (!*error) {
-		add_group_devices(bus, user, &files);
-		if (user->devices)
-			read_mappings(user);
-		find_regions(user);
-		assign_mappings(bus, user);
-	}
+	read_files(bus, holders, user, &files);
+	if (user->devices || files.groups)
+		user->command_line = read_command_line(pid);
+	add_group_devices(bus, user, &files);
+	if (user->devices)
+		read_mappings(user);
+	find_regions(user);
+	for (i = 0; i < user->mappings; i++)
+		if (!user->mapping[i].device)
+			assign_mapping(bus, user, &user->mapping[i]);
 	free(files.group);
 	return user->devices;
 }
@@ -467,18 +442,51 @@ enum mapped vfio_user_has_mapped(const struct bus *bus, const struct vfio_user *
 	return found;
 }
 
+/*
+ * The directory of KVM's counters for a machine is called after the thread that made it, which may
+ * have ended: "NUMBER-FD". Then it is one whose number no living thread has.
+ */
+static char *find_counters(const struct vfio_user *user)
+{
+	char *pattern = format(KVM_DEBUG "/*-%d", user->vm), *found = NULL;
+	glob_t all;
+	size_t i;
+
+	if (!glob(pattern, 0, NULL, &all)) {
+		for (i = 0; i < all.gl_pathc; i++) {
+			int thread = atoi(all.gl_pathv[i] + strlen(KVM_DEBUG "/"));
+			bool own = file_exists("/proc/%d/task/%d", user->pid, thread);
+
+			if (!own && (found || file_exists("/proc/%d", thread)))
+				continue;
+			free(found);
+			found = format("%s", all.gl_pathv[i]);
+			if (own)
+				break;
+		}
+		globfree(&all);
+	}
+	free(pattern);
+	return found;
+}
+
 int64_t vfio_user_mmio_exits(const struct vfio_user *user)
 {
 	/* x86 and POWER count in one, arm64 those that user space had to serve. */
 	static const char * const counter[] = { "mmio_exits", "mmio_exit_user" };
-	char path[96], text[32];
+	char text[32], *directory;
+	int err = -ENOENT;
 	size_t i;
 
-	for (i = 0; i < sizeof(counter) / sizeof(counter[0]) && user->vm >= 0; i++) {
-		snprintf(path, sizeof(path), "/sys/kernel/debug/kvm/%d-%d/%s", user->pid, user->vm,
-			 counter[i]);
-		if (sysfs_read(path, text, sizeof(text)) > 0)
-			return strtoll(text, NULL, 10);
-	}
-	return -1;
+	if (user->vm < 0)
+		return -ENOENT;
+	if (access(KVM_DEBUG, X_OK))
+		return -errno;
+	directory = find_counters(user);
+	for (i = 0; i < COUNT(counter) && directory && err < 0; i++)
+		err = file_read(text, sizeof(text), "%s/%s", directory, counter[i]);
+	free(directory);
+	if (err < 0)
+		return err == -ENOENT ? -ENODATA : err;
+	return strtoll(text, NULL, 10);
 }

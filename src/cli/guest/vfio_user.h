@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include "bus/pci.h"
+#include "use/holder.h"
 
 /* A process that holds VFIO devices, as /proc shows it. */
 
@@ -24,7 +25,7 @@ struct vfio_user {
 	pid_t pid;
 	char name[48];		/* as valid_text() has it */
 	int vm;			/* file descriptor of its KVM machine; -1: it has none */
-	char *command_line;	/* its words, each ended by a 0, and one more 0 */
+	char *command_line;	/* its words, each ended by a 0, and one more 0; NULL: not read */
 	int devices;
 	struct held *held;
 	int mappings;
@@ -32,10 +33,10 @@ struct vfio_user {
 };
 
 /*
- * Look at a process. Returns false if it holds no VFIO device; -errno in *error (0:
- * none) if it cannot be seen. vfio_user_free() in any case.
+ * Look at a process that the walk has seen. Returns false if it holds no VFIO device.
+ * vfio_user_free() in any case.
  */
-bool vfio_user_read(const struct bus *bus, pid_t pid, struct vfio_user *user, int *error);
+bool vfio_user_read(const struct bus *bus, const struct holders *holders, pid_t pid, struct vfio_user *user);
 void vfio_user_free(struct vfio_user *user);
 
 /* Has it mapped these bytes of the BAR? */
@@ -49,7 +50,10 @@ const char *vfio_user_word_with(const struct vfio_user *user, const char *text);
 const char *vfio_user_word_of(const struct vfio_user *user, const struct device *device);
 const char *vfio_user_next_word(const struct vfio_user *user, const char *after);
 
-/* A counter of its KVM machine in debugfs: accesses that left the guest for memory-mapped I/O; -1: unknown. */
+/*
+ * A counter of its KVM machine in debugfs: accesses that left the guest for memory-mapped I/O. Or -errno:
+ * ENOENT: debugfs is not mounted; EPERM: the kernel is locked down; EACCES; ENODATA: there is no such counter.
+ */
 int64_t vfio_user_mmio_exits(const struct vfio_user *user);
 
 #endif

@@ -96,6 +96,19 @@ char *format(const char *fmt, ...)
 	return text;
 }
 
+void add_text(char **list, const char *between, const char *fmt, ...)
+{
+	char *old = *list, *more;
+	va_list args;
+
+	va_start(args, fmt);
+	more = vformat(fmt, args);
+	va_end(args);
+	*list = format("%s%s%s", old ? old : "", old && *old ? between : "", more);
+	free(more);
+	free(old);
+}
+
 bool colours_wanted(void)
 {
 	const char *term = getenv("TERM"), *no_color = getenv("NO_COLOR");

@@ -3,7 +3,9 @@
 #define CLI_OUTPUT_H
 
 #include <stdbool.h>
+#include <string.h>
 
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 
 /* Part of the interface: subpage-vfio(8) lists them. */
@@ -34,6 +36,12 @@ void progress(const char *fmt, ...) PRINTF(1, 2);
 /* Memory or the end of the program. */
 void *allocate(void *old, size_t size);
 char *format(const char *fmt, ...) PRINTF(1, 2);
+/* Room for one more behind the others, all 0: a pointer to it. */
+#define grow(array, count) \
+	((array) = allocate((array), ((count) + 1) * sizeof(*(array))), \
+	 (typeof(array))memset(&(array)[(count)++], 0, sizeof(*(array))))
+/* Put one more text behind a list of texts (NULL: none yet), and that between them. */
+void add_text(char **list, const char *between, const char *fmt, ...) PRINTF(3, 4);
 
 /*
  * The text, to free(), as JSON and terminals want it: what is no UTF-8, or a control

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
-#include <libmount/libmount.h>
 #include <linux/loop.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +12,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "bus/file.h"
 #include "use/disk.h"
 
 #define CLASS "/sys/class/block"
@@ -28,18 +28,6 @@ struct nodes {
 	int count;
 	struct node *node;
 };
-
-/* The first line of a file, "" if there is none. */
-static void read_line(const char *path, char *text, size_t size)
-{
-	FILE *file = fopen(path, "re");
-
-	if (!file || !fgets(text, size, file))
-		text[0] = '\0';
-	text[strcspn(text, "\n")] = '\0';
-	if (file)
-		fclose(file);
-}
 
 static bool has_node(const struct nodes *nodes, dev_t device)
 {
@@ -61,13 +49,9 @@ static void add_nodes_in(struct nodes *nodes, const char *name, const char *belo
 	DIR *dir = opendir(path);
 	struct dirent *entry;
 
-	while (dir && (entry = readdir(dir))) {
-		char *file = format("%s/%s/%s", path, entry->d_name, needs);
-
-		if (entry->d_name[0] != '.' && !access(file, F_OK))
+	while (dir && (entry = readdir(dir)))
+		if (entry->d_name[0] != '.' && file_exists("%s/%s/%s", path, entry->d_name, needs))
 			add_node(nodes, entry->d_name);
-		free(file);
-	}
 	if (dir)
 		closedir(dir);
 	free(path);
@@ -75,16 +59,14 @@ static void add_nodes_in(struct nodes *nodes, const char *name, const char *belo
 
 static void add_node(struct nodes *nodes, const char *name)
 {
-	char *path = format(CLASS "/%s/dev", name), text[32], *c;
+	char text[32], *c;
 	unsigned int major, minor;
 	struct node *node;
 
-	read_line(path, text, sizeof(text));
-	free(path);
+	file_read(text, sizeof(text), CLASS "/%s/dev", name);
 	if (sscanf(text, "%u:%u", &major, &minor) != 2 || has_node(nodes, makedev(major, minor)))
 		return;
-	nodes->node = allocate(nodes->node, (nodes->count + 1) * sizeof(*node));
-	node = &nodes->node[nodes->count++];
+	node = grow(nodes->node, nodes->count);
 	node->name = format("%s", name);
 	node->path = format("/dev/%s", name);
 	node->device = makedev(major, minor);
@@ -107,93 +89,36 @@ static void free_nodes(struct nodes *nodes)
 	free(nodes->node);
 }
 
-/*
- * File systems of several disks have a number of their own; their source tells. Other
- * paths are left alone: some network file system may not answer.
- */
-static bool is_source(const char *source, dev_t device)
+static void find_mounts(const struct nodes *nodes, const struct mounts *mounts, struct obstacles *obstacles)
 {
-	struct stat stat_buffer;
+	int i, n;
 
-	return source && !strncmp(source, "/dev/", 5) && !stat(source, &stat_buffer) &&
-	       S_ISBLK(stat_buffer.st_mode) && stat_buffer.st_rdev == device;
-}
-
-static bool find_in_table(const struct nodes *nodes, struct libmnt_table *table, bool swap,
-			  struct obstacles *obstacles)
-{
-	struct libmnt_iter *iter = mnt_new_iter(MNT_ITER_FORWARD);
-	struct libmnt_fs *fs;
-	int i, before = obstacles->count;
-
-	while (iter && !mnt_table_next_fs(table, iter, &fs))
-		for (i = 0; i < nodes->count; i++) {
-			const struct node *node = &nodes->node[i];
-
-			if (!(!swap && mnt_fs_get_devno(fs) == node->device) &&
-			    !is_source(mnt_fs_get_source(fs), node->device))
-				continue;
-			if (swap)
-				obstacle_add(obstacles, REASON_DISK_SWAP, "its disk %s is swap space", node->path);
-			else
-				obstacle_add(obstacles, REASON_DISK_MOUNTED, "its disk %s is mounted on %s",
-					     node->path, mnt_fs_get_target(fs));
-		}
-	mnt_free_iter(iter);
-	return obstacles->count > before;
-}
-
-/* A container's mounts do not show in our own list. */
-static void find_mounts(const struct nodes *nodes, struct obstacles *obstacles)
-{
-	ino_t *seen = NULL;
-	int count = 0, i;
-	glob_t found;
-	size_t n;
-
-	if (glob("/proc/[0-9]*/ns/mnt", 0, NULL, &found)) {
-		obstacle_add(obstacles, REASON_UNKNOWN, "the mounts cannot be read");
-		return;
-	}
-	for (n = 0; n < found.gl_pathc; n++) {
-		struct libmnt_table *table;
-		struct stat namespace;
-		char path[64];
-
-		if (stat(found.gl_pathv[n], &namespace))
-			continue;
-		for (i = 0; i < count && seen[i] != namespace.st_ino; i++)
-			;
-		if (i < count)
-			continue;
-		snprintf(path, sizeof(path), "/proc/%d/mountinfo",
-			 atoi(found.gl_pathv[n] + strlen("/proc/")));
-		table = mnt_new_table_from_file(path);
-		if (!table)
-			continue;	/* the process has ended; another one may show the same */
-		seen = allocate(seen, (count + 1) * sizeof(*seen));
-		seen[count++] = namespace.st_ino;
-		find_in_table(nodes, table, false, obstacles);
-		mnt_unref_table(table);
-	}
-	if (!count)
-		obstacle_add(obstacles, REASON_UNKNOWN, "the mounts cannot be read");
-	free(seen);
-	globfree(&found);
+	for (n = 0; n < mounts->count; n++)
+		for (i = 0; i < nodes->count; i++)
+			if (mounts->mount[n].device == nodes->node[i].device)
+				obstacle_add(obstacles, REASON_DISK_MOUNTED, "its disk %s is mounted on %s%s",
+					     nodes->node[i].path, mounts->mount[n].target, mounts->mount[n].whose);
+	if (mounts->unknown)
+		obstacle_add(obstacles, REASON_UNKNOWN, "%s", mounts->unknown);
 }
 
 static void find_swap(const struct nodes *nodes, struct obstacles *obstacles)
 {
-	struct libmnt_table *table;
+	struct lines swaps = { 0 };
+	dev_t device;
+	int i;
 
-	if (access("/proc/swaps", F_OK))
-		return;
-	table = mnt_new_table();
-	if (table && !mnt_table_parse_swaps(table, NULL))
-		find_in_table(nodes, table, true, obstacles);
-	else
+	if (file_exists("/proc/swaps") && access("/proc/swaps", R_OK))
 		obstacle_add(obstacles, REASON_UNKNOWN, "the swap spaces cannot be read");
-	mnt_unref_table(table);
+	while (next_line(&swaps, "/proc/swaps")) {
+		swaps.line[strcspn(swaps.line, " \t")] = '\0';
+		unescape(swaps.line);
+		device = disk_number(swaps.line);
+		for (i = 0; i < nodes->count; i++)
+			if (device && device == nodes->node[i].device)
+				obstacle_add(obstacles, REASON_DISK_SWAP, "its disk %s is swap space",
+					     nodes->node[i].path);
+	}
 }
 
 /* The disk behind a loop device is open in the kernel alone, and not exclusively. */
@@ -243,9 +168,9 @@ static void find_targets(const struct nodes *nodes, struct obstacles *obstacles)
 		for (n = 0; n < found.gl_pathc; n++) {
 			char path[512];
 
-			read_line(found.gl_pathv[n], path, sizeof(path));
+			file_read(path, sizeof(path), "%s", found.gl_pathv[n]);
 			for (i = 0; i < nodes->count; i++)
-				if (is_source(path, nodes->node[i].device))
+				if (disk_number(path) == nodes->node[i].device)
 					obstacle_add(obstacles, REASON_DISK_TARGET, "its disk %s is offered by %s",
 						     nodes->node[i].path, found.gl_pathv[n]);
 		}
@@ -258,17 +183,14 @@ static void find_built_upon(const struct nodes *nodes, struct obstacles *obstacl
 	int i;
 
 	for (i = 1; i < nodes->count; i++) {
-		char *path = format(CLASS "/%s/dm/name", nodes->node[i].name), name[128];
-		char *slaves = format(CLASS "/%s/slaves", nodes->node[i].name);
+		char name[128];
 
-		read_line(path, name, sizeof(name));
+		file_read(name, sizeof(name), CLASS "/%s/dm/name", nodes->node[i].name);
 		/* A partition has none, nor anything that is built upon nothing. */
-		if (!access(slaves, F_OK))
+		if (file_exists(CLASS "/%s/slaves", nodes->node[i].name))
 			obstacle_add(obstacles, REASON_DISK_PART, "its disk %s is part of %s%s%s%s",
 				     nodes->node[0].path, nodes->node[i].path, *name ? " (" : "", name,
 				     *name ? ")" : "");
-		free(path);
-		free(slaves);
 	}
 }
 
@@ -311,8 +233,8 @@ static void find_exclusive(const struct node *disk, struct obstacles *obstacles)
 			     disk->path);
 }
 
-void disk_find_obstacles(const struct holders *holders, const char *name, bool may_try,
-			 struct obstacles *obstacles)
+void disk_find_obstacles(const struct holders *holders, const struct mounts *mounts, const char *name,
+			 bool may_try, struct obstacles *obstacles)
 {
 	struct obstacles found = { 0 };
 	struct nodes nodes = { 0 };
@@ -327,7 +249,7 @@ void disk_find_obstacles(const struct holders *holders, const char *name, bool m
 	}
 	add_node(&nodes, name);
 	if (nodes.count) {
-		find_mounts(&nodes, &found);
+		find_mounts(&nodes, mounts, &found);
 		find_swap(&nodes, &found);
 		find_built_upon(&nodes, &found);
 		find_loops(&nodes, &found);

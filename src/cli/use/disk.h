@@ -2,7 +2,7 @@
 #ifndef CLI_DISK_H
 #define CLI_DISK_H
 
-#include "use/holder.h"
+#include "use/mount.h"
 #include "use/obstacle.h"
 
 /*
@@ -10,7 +10,7 @@
  * mounts of all namespaces, swap, loop devices, targets, processes. "name" is that of
  * its directory in sysfs.
  */
-void disk_find_obstacles(const struct holders *holders, const char *name, bool may_try,
-			 struct obstacles *obstacles);
+void disk_find_obstacles(const struct holders *holders, const struct mounts *mounts, const char *name,
+			 bool may_try, struct obstacles *obstacles);
 
 #endif

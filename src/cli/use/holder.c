@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/kcmp.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include "print/output.h"
+#include "bus/file.h"
 #include "use/holder.h"
 
 /* The namespace that a machine boots with has this number on every kernel. */
@@ -18,16 +18,10 @@
 
 char *process_name(pid_t pid)
 {
-	char path[64], name[64] = "?", *text, *valid;
-	FILE *file;
+	char name[64], *text, *valid;
 
-	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
-	file = fopen(path, "re");
-	if (file && fgets(name, sizeof(name), file))
-		name[strcspn(name, "\n")] = '\0';
-	if (file)
-		fclose(file);
-	text = format("process %d (%s)", pid, name);
+	file_read(name, sizeof(name), "/proc/%d/comm", pid);
+	text = format("process %d (%s)", pid, *name ? name : "?");
 	valid = valid_text(text);
 	free(text);
 	return valid;
@@ -41,89 +35,169 @@ static void dont_know(struct holders *holders, char *why)
 		holders->unknown = why;
 }
 
-static void add(struct holders *holders, pid_t pid, const struct statx *stat, const char *path)
+void holders_add_namespace(struct holders *holders, bool network, ino_t number, char *path, char *whose)
 {
-	mode_t type = stat->stx_mode & S_IFMT;
-	dev_t device = type == S_IFREG ? 0 : makedev(stat->stx_rdev_major, stat->stx_rdev_minor);
-	struct holder *holder;
+	bool known = number == holders->own[network];
 	int i;
 
-	for (i = holders->count - 1; i >= 0 && holders->holder[i].pid == pid; i--)
-		if (holders->holder[i].type == type && holders->holder[i].device == device &&
-		    !strcmp(holders->holder[i].path, path))
+	for (i = 0; i < holders->namespaces && !known; i++)
+		known = holders->namespace[i].number == number && holders->namespace[i].network == network;
+	if (!known) {
+		*grow(holders->namespace, holders->namespaces) =
+			(struct namespace) { network, number, path, whose };
+		return;
+	}
+	free(path);
+	free(whose);
+}
+
+/* A kernel thread, which has no memory, has nothing open. */
+static bool is_program(pid_t pid)
+{
+	char memory[64];
+
+	return file_read(memory, sizeof(memory), "/proc/%d/statm", pid) > 0 && strncmp(memory, "0 ", 2);
+}
+
+static void add(struct holders *holders, struct holder *new, const struct statx *stat, const char *path)
+{
+	const struct holder *last = holders->count ? &holders->holder[holders->count - 1] : NULL;
+	int i;
+
+	new->type = stat->stx_mode & S_IFMT;
+	if (S_ISBLK(new->type) || S_ISCHR(new->type))
+		new->device = makedev(stat->stx_rdev_major, stat->stx_rdev_minor);
+	/* Each node once a process. */
+	for (i = holders->count - 1; new->device && i >= 0 && holders->holder[i].pid == new->pid; i--)
+		if (holders->holder[i].type == new->type && holders->holder[i].device == new->device)
 			return;
-	holders->holder = allocate(holders->holder, (holders->count + 1) * sizeof(*holder));
-	holder = &holders->holder[holders->count++];
-	*holder = (struct holder) { .pid = pid, .type = type, .device = device };
-	holder->name = process_name(pid);
-	holder->path = format("%s", path);
+	new->name = last && last->pid == new->pid ? format("%s", last->name) : process_name(new->pid);
+	new->path = format("%s", path);
+	*grow(holders->holder, holders->count) = *new;
+}
+
+/* The files of a PCI device in sysfs and /proc that its registers are behind. */
+static bool is_of_a_device(const char *path)
+{
+	return !strncmp(path, "/sys/", 5) ? !strncmp(strrchr(path, '/'), "/resource", 9) :
+	       !strncmp(path, "/proc/bus/pci/", 14);
 }
 
 /* A link of /proc that leads to what a process has open: "fd/3", or a range of memory. */
-static void look(struct holders *holders, pid_t pid, const char *directory, const char *link)
+static void look(struct holders *holders, struct holder *new, const char *directory, const char *link)
 {
-	char path[128], target[512];
+	char path[128], target[512], *number;
 	struct statx stat;
 	ssize_t n;
 
-	snprintf(path, sizeof(path), "/proc/%d/%s/%s", pid, directory, link);
+	snprintf(path, sizeof(path), "%s/%s", directory, link);
 	/* Not to hang where a network file system does. */
 	if (statx(AT_FDCWD, path, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, STATX_TYPE, &stat))
 		return;
-	if (!S_ISBLK(stat.stx_mode) && !S_ISCHR(stat.stx_mode) && !S_ISREG(stat.stx_mode))
+	if (S_ISBLK(stat.stx_mode) || S_ISCHR(stat.stx_mode) || S_ISREG(stat.stx_mode) || !(stat.stx_mode & S_IFMT))
+		n = readlink(path, target, sizeof(target) - 1);
+	else
 		return;
-	n = readlink(path, target, sizeof(target) - 1);
 	if (n < 0)
 		return;
 	target[n] = '\0';
-	if (!S_ISREG(stat.stx_mode) || !strncmp(target, "/sys/", 5))
-		add(holders, pid, &stat, target);
+	number = strstr(target, ":[");
+	if (!strcmp(target, VFIO_FILE) || !strcmp(target, VM_FILE)) {
+		/* An anonymous file became a regular one in Linux 6.17. */
+		stat.stx_mode = 0;
+		add(holders, new, &stat, target);
+	} else if (number == target + 3 && !strncmp(target, "net", 3)) {
+		char *name = process_name(new->pid);
+
+		holders_add_namespace(holders, true, strtoul(number + 2, NULL, 10), format("%s", path),
+				      format(", in a network namespace that %s has open", name));
+		free(name);
+	} else if (S_ISBLK(stat.stx_mode) || S_ISCHR(stat.stx_mode) ||
+		   (S_ISREG(stat.stx_mode) && is_of_a_device(target))) {
+		add(holders, new, &stat, target);
+	}
 }
 
-/* Returns how many files it found, or -1 if the process is gone or keeps them to itself. */
-static int look_at_files(struct holders *holders, pid_t pid, const char *directory)
+static void look_at_files(struct holders *holders, pid_t pid, pid_t thread)
 {
 	char path[64];
 	struct dirent *entry;
-	int found = 0;
 	DIR *dir;
 
-	snprintf(path, sizeof(path), "/proc/%d/%s", pid, directory);
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/fd", pid, thread);
 	dir = opendir(path);
-	if (!dir) {
-		if (errno != ENOENT && errno != ESRCH) {
-			char *name = process_name(pid);
+	if (!dir && errno != ENOENT && errno != ESRCH && is_program(pid)) {
+		char *name = process_name(pid);
 
-			dont_know(holders, format("what %s has open cannot be seen", name));
-			free(name);
-		}
-		return -1;
+		dont_know(holders, format("what %s has open cannot be seen", name));
+		holders->hidden += pid == thread;
+		free(name);
 	}
+	if (!dir)
+		return;
 	while ((errno = 0, entry = readdir(dir)))
-		if (isdigit((unsigned char)entry->d_name[0])) {
-			found++;
-			look(holders, pid, directory, entry->d_name);
-		}
+		if (entry->d_name[0] != '.')
+			look(holders, &(struct holder) { .pid = pid, .thread = thread, .fd = atoi(entry->d_name) },
+			     path, entry->d_name);
 	if (errno && errno != ENOENT && errno != ESRCH)
 		dont_know(holders, format("%s cannot be read", path));
 	closedir(dir);
-	return found;
 }
 
-/* Where the first thread has ended, only the others still show the files. */
+/* "mnt:[4026531841]"; 0: it cannot be read. */
+static ino_t read_namespace(bool network, const char *whose)
+{
+	char number[32];
+
+	link_read(number, sizeof(number), "/proc/%s/ns/%s", whose, network ? "net" : "mnt");
+	return *number ? strtoul(number + strlen("mnt:["), NULL, 10) : 0;
+}
+
+static void look_at_namespaces(struct holders *holders, pid_t pid, pid_t thread)
+{
+	char *name = NULL, whose[32];
+	int network;
+	ino_t number;
+
+	snprintf(whose, sizeof(whose), "%d/task/%d", pid, thread);
+	for (network = 0; network < 2; network++) {
+		number = read_namespace(network, whose);
+		if (!number || number == holders->own[network])
+			continue;
+		if (!name)
+			name = process_name(pid);
+		holders_add_namespace(holders, network, number,
+				      format("/proc/%s/%s", whose, network ? "ns/net" : "mountinfo"),
+				      format(", in the %s namespace of %s", network ? "network" : "mount", name));
+	}
+	free(name);
+}
+
+static bool same_files(pid_t one, pid_t other)
+{
+	return !syscall(SYS_kcmp, one, other, KCMP_FILES, 0, 0);
+}
+
+/* Threads can have files and namespaces of their own, and the first can have ended. */
 static void look_at_threads(struct holders *holders, pid_t pid)
 {
-	char path[300];
+	pid_t thread, other = pid;
 	struct dirent *entry;
+	char path[32];
 	DIR *dir;
 
 	snprintf(path, sizeof(path), "/proc/%d/task", pid);
 	dir = opendir(path);
-	while (dir && (entry = readdir(dir)))
-		if (isdigit((unsigned char)entry->d_name[0]) && atoi(entry->d_name) != pid) {
-			snprintf(path, sizeof(path), "task/%s/fd", entry->d_name);
-			look_at_files(holders, pid, path);
-		}
+	while (dir && (entry = readdir(dir))) {
+		thread = atoi(entry->d_name);
+		if (thread <= 0)
+			continue;
+		look_at_namespaces(holders, pid, thread);
+		if (thread != pid && (same_files(pid, thread) || same_files(other, thread)))
+			continue;
+		look_at_files(holders, pid, thread);
+		other = thread;
+	}
 	if (dir)
 		closedir(dir);
 }
@@ -131,44 +205,43 @@ static void look_at_threads(struct holders *holders, pid_t pid)
 /* A mapping outlives the file that it was made from. */
 static void look_at_memory(struct holders *holders, pid_t pid)
 {
-	char path[64], line[512];
-	FILE *maps;
+	struct lines maps = { 0 };
+	char path[32], directory[32];
 
 	snprintf(path, sizeof(path), "/proc/%d/maps", pid);
-	maps = fopen(path, "re");
-	while (maps && fgets(line, sizeof(line), maps)) {
-		char range[64];
-
-		if ((strstr(line, " /dev/") || strstr(line, " /sys/")) &&
-		    sscanf(line, "%63s", range) == 1)
-			look(holders, pid, "map_files", range);
-	}
-	if (maps)
-		fclose(maps);
+	snprintf(directory, sizeof(directory), "/proc/%d/map_files", pid);
+	while (next_line(&maps, path))
+		if (strstr(maps.line, " /dev/") || strstr(maps.line, " /sys/") || strstr(maps.line, " /proc/bus/pci/")) {
+			maps.line[strcspn(maps.line, " ")] = '\0';
+			look(holders, &(struct holder) { .pid = pid, .thread = pid, .fd = -1 }, directory, maps.line);
+		}
 }
 
-void holders_scan(struct holders *holders)
+static void look_at_process(struct holders *holders, pid_t pid)
+{
+	if (pid <= 0 || pid == getpid())
+		return;
+	look_at_threads(holders, pid);
+	look_at_memory(holders, pid);
+}
+
+void holders_scan(struct holders *holders, pid_t only)
 {
 	char namespace[64];
 	struct dirent *entry;
-	ssize_t n;
 	DIR *proc;
 
-	*holders = (struct holders) { 0 };
-	n = readlink("/proc/self/ns/pid", namespace, sizeof(namespace) - 1);
-	namespace[n < 0 ? 0 : n] = '\0';
-	if (n > 0 && strcmp(namespace, FIRST_PID_NAMESPACE))
+	*holders = (struct holders) { .own = { read_namespace(false, "self"), read_namespace(true, "self") } };
+	link_read(namespace, sizeof(namespace), "/proc/self/ns/pid");
+	if (*namespace && strcmp(namespace, FIRST_PID_NAMESPACE))
 		dont_know(holders, format("this is a container, where other processes cannot be seen"));
-	proc = opendir("/proc");
-	while (proc && (entry = readdir(proc))) {
-		pid_t pid = atoi(entry->d_name);
-
-		if (pid <= 0 || pid == getpid())
-			continue;
-		if (!look_at_files(holders, pid, "fd"))
-			look_at_threads(holders, pid);
-		look_at_memory(holders, pid);
+	if (only) {
+		look_at_process(holders, only);
+		return;
 	}
+	proc = opendir("/proc");
+	while (proc && (entry = readdir(proc)))
+		look_at_process(holders, atoi(entry->d_name));
 	if (proc)
 		closedir(proc);
 	else
@@ -183,7 +256,12 @@ void holders_free(struct holders *holders)
 		free(holders->holder[i].name);
 		free(holders->holder[i].path);
 	}
+	for (i = 0; i < holders->namespaces; i++) {
+		free(holders->namespace[i].path);
+		free(holders->namespace[i].whose);
+	}
 	free(holders->holder);
+	free(holders->namespace);
 	free(holders->unknown);
 }
 
@@ -204,8 +282,7 @@ const struct holder *holder_of_file(const struct holders *holders, const char *b
 	const struct holder *holder = from ? from + 1 : holders->holder;
 
 	for (; holder < holders->holder + holders->count; holder++)
-		if (holder->type == S_IFREG &&
-		    !strncmp(holder->path, beginning, strlen(beginning)))
+		if (S_ISREG(holder->type) && !strncmp(holder->path, beginning, strlen(beginning)))
 			return holder;
 	return NULL;
 }

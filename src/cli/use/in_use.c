@@ -1,53 +1,29 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "bus/file.h"
 #include "use/disk.h"
 #include "use/in_use.h"
 
-/* The first line of a file of sysfs, "" if there is none. */
-static void read_in(const char *directory, const char *name, char *text, size_t size)
+/* Is it among the consoles, "tty0 ttyS0"? */
+static bool is_console(const char *name)
 {
-	char *path = format("%s/%s", directory, name);
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, text, size - 1);
+	char names[256], *word, *rest;
 
-	text[n < 0 ? 0 : n] = '\0';
-	text[strcspn(text, "\n")] = '\0';
-	if (fd >= 0)
-		close(fd);
-	free(path);
-}
-
-static bool is_in(const char *directory, const char *name)
-{
-	char *path = format("%s/%s", directory, name);
-	bool found = !access(path, F_OK);
-
-	free(path);
-	return found;
-}
-
-/* Is there such a word in the file? */
-static bool has_word(const char *path, const char *word)
-{
-	FILE *file = fopen(path, "re");
-	char found[64];
-	bool has = false;
-
-	while (file && !has && fscanf(file, "%63s", found) == 1)
-		has = !strcmp(found, word);
-	if (file)
-		fclose(file);
-	return has;
+	file_read(names, sizeof(names), "/sys/class/tty/console/active");
+	for (word = strtok_r(names, " \n", &rest); word; word = strtok_r(NULL, " \n", &rest))
+		if (!strcmp(word, name))
+			return true;
+	return false;
 }
 
 /* A console that draws, with letters, on whatever framebuffer there is. */
@@ -62,8 +38,8 @@ static bool console_draws(void)
 	for (i = 0; i < found.gl_pathc && !draws; i++) {
 		char name[64], bound[8];
 
-		read_in(found.gl_pathv[i], "name", name, sizeof(name));
-		read_in(found.gl_pathv[i], "bind", bound, sizeof(bound));
+		file_read(name, sizeof(name), "%s/name", found.gl_pathv[i]);
+		file_read(bound, sizeof(bound), "%s/bind", found.gl_pathv[i]);
 		draws = strstr(name, "frame buffer") && *bound == '1';
 	}
 	globfree(&found);
@@ -73,37 +49,29 @@ static bool console_draws(void)
 /* What the kernel itself does with keys goes through "kbd", with a file in nobody's hands. */
 static bool is_keyboard(const char *directory)
 {
-	FILE *list = fopen("/proc/bus/input/devices", "re");
 	const char *path = directory + strlen("/sys");
 	bool here = false, keyboard = false;
-	char line[512];
+	struct lines list = { 0 };
 
-	while (list && !keyboard && fgets(line, sizeof(line), list)) {
-		line[strcspn(line, "\n")] = '\0';
-		if (!strncmp(line, "S: Sysfs=", 9))
-			here = !strcmp(line + 9, path);
-		else if (here && !strncmp(line, "H: Handlers=", 12))
-			keyboard = strstr(line, "kbd");
-	}
-	if (list)
-		fclose(list);
-	return keyboard && !access("/dev/tty0", F_OK);
+	while (!keyboard && next_line(&list, "/proc/bus/input/devices"))
+		if (!strncmp(list.line, "S: Sysfs=", 9))
+			here = !strcmp(list.line + 9, path);
+		else if (here && !strncmp(list.line, "H: Handlers=", 12))
+			keyboard = strstr(list.line, "kbd");
+	lines_end(&list);
+	return keyboard && file_exists("/dev/tty0");
 }
 
 /* "/dev/snd/controlC0", or the name in sysfs. */
 static void node_name(const char *directory, char *text, size_t size)
 {
-	char *path = format("%s/uevent", directory), line[256];
-	FILE *file = fopen(path, "re");
+	struct lines uevent = { 0 };
+	char *path = format("%s/uevent", directory);
 
 	snprintf(text, size, "%s", strrchr(directory, '/') + 1);
-	while (file && fgets(line, sizeof(line), file)) {
-		line[strcspn(line, "\n")] = '\0';
-		if (!strncmp(line, "DEVNAME=", 8))
-			snprintf(text, size, "/dev/%.*s", (int)size - 6, line + 8);
-	}
-	if (file)
-		fclose(file);
+	while (next_line(&uevent, path))
+		if (!strncmp(uevent.line, "DEVNAME=", 8))
+			snprintf(text, size, "/dev/%.*s", (int)size - 6, uevent.line + 8);
 	free(path);
 }
 
@@ -114,7 +82,7 @@ static void check_node(const struct machine *machine, const char *directory,
 	const struct holder *holder;
 	char text[32], name[128];
 
-	read_in(directory, "dev", text, sizeof(text));
+	file_read(text, sizeof(text), "%s/dev", directory);
 	if (sscanf(text, "%u:%u", &major, &minor) != 2)
 		return;
 	node_name(directory, name, sizeof(name));
@@ -132,7 +100,7 @@ static void check_screen(const char *directory, const char *name, struct obstacl
 {
 	char enabled[16];
 
-	read_in(directory, "enabled", enabled, sizeof(enabled));
+	file_read(enabled, sizeof(enabled), "%s/enabled", directory);
 	if (!strcmp(enabled, "enabled"))
 		obstacle_add(obstacles, REASON_DISPLAY_SCREEN, "it draws on the screen at %s", name);
 }
@@ -145,8 +113,8 @@ static void check_rdma(const char *directory, const char *name, struct obstacles
 
 	if (!glob(pattern, 0, NULL, &found)) {
 		for (i = 0; i < found.gl_pathc; i++) {
-			read_in(found.gl_pathv[i], "state", state, sizeof(state));
-			read_in(found.gl_pathv[i], "link_layer", layer, sizeof(layer));
+			file_read(state, sizeof(state), "%s/state", found.gl_pathv[i]);
+			file_read(layer, sizeof(layer), "%s/link_layer", found.gl_pathv[i]);
 			/* With Ethernet below, the interface's own state tells. */
 			if (strstr(state, "ACTIVE") && strcmp(layer, "Ethernet"))
 				obstacle_add(obstacles, REASON_RDMA_ACTIVE, "port %s of its RDMA device %s is active",
@@ -160,14 +128,12 @@ static void check_rdma(const char *directory, const char *name, struct obstacles
 static void check_mdev(const struct machine *machine, const char *directory, const char *name,
 		       struct obstacles *obstacles)
 {
-	char *link = format("%s/iommu_group", directory), group[256], path[300];
-	ssize_t n = readlink(link, group, sizeof(group) - 1);
 	const struct holder *holder = NULL;
+	char group[16], path[32];
 	struct stat node;
 
-	free(link);
-	group[n < 0 ? 0 : n] = '\0';
-	snprintf(path, sizeof(path), "/dev/vfio/%s", n > 0 ? strrchr(group, '/') + 1 : "none");
+	link_read(group, sizeof(group), "%s/iommu_group", directory);
+	snprintf(path, sizeof(path), "/dev/vfio/%s", *group ? group : "none");
 	if (!stat(path, &node))
 		holder = holder_of(&machine->holders, S_IFCHR, node.st_rdev, NULL);
 	obstacle_add(obstacles, REASON_MDEV, "it is the parent of the mediated device %s%s%s", name,
@@ -181,23 +147,20 @@ static void check_mdev(const struct machine *machine, const char *directory, con
 static void check_directory(const struct machine *machine, const char *directory, const char *name,
 			    struct obstacles *obstacles)
 {
-	char *link = format("%s/subsystem", directory), target[256], *subsystem;
-	ssize_t n = readlink(link, target, sizeof(target) - 1);
+	char subsystem[64];
 
-	free(link);
-	if (n < 0)
+	link_read(subsystem, sizeof(subsystem), "%s/subsystem", directory);
+	if (!*subsystem)
 		return;
-	target[n] = '\0';
-	subsystem = strrchr(target, '/') ? strrchr(target, '/') + 1 : target;
 	if (!strcmp(subsystem, "block"))
-		disk_find_obstacles(&machine->holders, name, machine->may_try, obstacles);
+		disk_find_obstacles(&machine->holders, &machine->mounts, name, machine->may_try, obstacles);
 	else
 		check_node(machine, directory, subsystem, obstacles);
 	if (!strcmp(subsystem, "drm"))
 		check_screen(directory, name, obstacles);
 	else if (!strcmp(subsystem, "graphics") && console_draws())
 		obstacle_add(obstacles, REASON_FRAMEBUFFER, "the console draws on its framebuffer %s", name);
-	else if (!strcmp(subsystem, "tty") && has_word("/sys/class/tty/console/active", name))
+	else if (!strcmp(subsystem, "tty") && is_console(name))
 		obstacle_add(obstacles, REASON_CONSOLE, "its port %s is the console", name);
 	else if (!strcmp(subsystem, "input") && is_keyboard(directory))
 		obstacle_add(obstacles, REASON_KEYBOARD, "the console takes keys from %s below it", name);
@@ -296,33 +259,27 @@ static void check_firmware_display(const struct device *device, struct obstacles
 		"BOOTFB", "corebootdrm", "efidrm", "efifb", "ofdrm", "offb", "simple-framebuffer", "simpledrm",
 		"simplefb", "vesadrm", "vesafb",
 	};
-	FILE *iomem = fopen("/proc/iomem", "re");
-	char line[256], text[8];
-	int bar;
+	const struct resource *res;
+	struct lines iomem = { 0 };
+	char text[8];
 	size_t i;
 
 	/* Whether a PCI driver draws on it or, through the firmware's set-up, another one. */
 	if (device_read(device, "boot_vga", text, sizeof(text)) > 0 && *text == '1')
 		obstacle_add(obstacles, REASON_DISPLAY_BOOT, "it is the boot display");
-	while (iomem && fgets(line, sizeof(line), iomem)) {
+	while ((device->class >> 8 == 3 || device->class == 1) && next_line(&iomem, "/proc/iomem")) {
 		unsigned long long start, end;
 		int at = 0;
 
-		line[strcspn(line, "\n")] = '\0';
-		if (sscanf(line, " %llx-%llx : %n", &start, &end, &at) < 2 || !at)
+		if (sscanf(iomem.line, " %llx-%llx : %n", &start, &end, &at) < 2 || !at)
 			continue;
-		for (bar = 0; bar < BARS; bar++) {
-			const struct resource *res = &device->resource[bar];
-
-			for (i = 0; i < sizeof(name) / sizeof(name[0]); i++)
-				if (res->size && start >= res->start &&
-				    end < res->start + res->size && !strcmp(line + at, name[i]))
-					obstacle_add(obstacles, REASON_DISPLAY_BOOT,
-						     "the firmware's display %s is in its BAR %d", name[i], bar);
-		}
+		for (i = 0; i < COUNT(name) && strcmp(iomem.line + at, name[i]); i++)
+			;
+		for (res = device->resource; i < COUNT(name) && res < device->resource + BARS; res++)
+			if (res->size && start >= res->start && end < res->start + res->size)
+				obstacle_add(obstacles, REASON_DISPLAY_BOOT, "the firmware's display %s is in its BAR %d",
+					     name[i], (int)(res - device->resource));
 	}
-	if (iomem)
-		fclose(iomem);
 }
 
 static void check_native(const struct machine *machine, const struct device *device,
@@ -342,16 +299,63 @@ static void check_native(const struct machine *machine, const struct device *dev
 	 */
 	device_read(device, "class", class, sizeof(class));
 	if (!strncmp(class, "0x02", 4) && strncmp(class, "0x0207", 6) && !interfaces &&
-	    *device->driver && !is_in(directory, "uio") && strcmp(device->driver, "pci-stub"))
+	    *device->driver && !file_exists("%s/uio", directory) && strcmp(device->driver, "pci-stub"))
 		obstacle_add(obstacles, REASON_INTERFACE_HIDDEN,
 			     "it is a network device of which no interface can be seen: perhaps in another network namespace");
 }
 
+/* A file that a process has open; "name" is what it is called in a message, NULL: its own. */
+static void check_file(const struct machine *machine, const char *path, const char *name, struct obstacles *obstacles)
+{
+	const struct holder *holder = NULL;
+
+	while ((holder = holder_of_file(&machine->holders, path, holder)))
+		obstacle_add(obstacles, REASON_PROCESS_OPEN, "%s has %s open", holder->name,
+			     name ? name : strrchr(holder->path, '/') + 1);
+}
+
+/* The name that the driver of a character device has given its number, "195 nvidia"; "" if none. */
+static void major_name(unsigned int number, char *name, size_t size)
+{
+	struct lines devices = { 0 };
+	int at;
+
+	*name = '\0';
+	while (next_line(&devices, "/proc/devices") && strncmp(devices.line, "Block", 5)) {
+		at = 0;
+		if (strtoul(devices.line, NULL, 10) == number && !sscanf(devices.line, "%*d %n", &at) && at)
+			snprintf(name, size, "%s", devices.line + at);
+	}
+	lines_end(&devices);
+}
+
+/* NVIDIA's driver, for one, makes devices that sysfs does not know; it is known by the name of their number. */
+static void check_nodes_without_sysfs(const struct machine *machine, const struct device *device,
+				      struct obstacles *obstacles)
+{
+	const struct holder *holder = machine->holders.holder, *end = holder + machine->holders.count;
+	size_t length = strlen(device->driver);
+	unsigned int known = 0;
+	char name[64] = "";
+
+	for (; length && holder < end; holder++) {
+		if (!S_ISCHR(holder->type) ||
+		    file_exists("/sys/dev/char/%u:%u", major(holder->device), minor(holder->device)))
+			continue;
+		if (major(holder->device) != known)
+			major_name(major(holder->device), name, sizeof(name));
+		known = major(holder->device);
+		if (!strncmp(name, device->driver, length) && !isalnum((unsigned char)name[length]))
+			obstacle_add(obstacles, REASON_PROCESS_OPEN,
+				     "%s has %s open, of its driver %s; whether it is this device's cannot be known",
+				     holder->name, holder->path, device->driver);
+	}
+}
+
 void in_use(const struct machine *machine, const struct device *device, struct obstacles *obstacles)
 {
-	char *link = format("/sys/bus/pci/devices/%s", device->address), *files;
+	char *link = format("/sys/bus/pci/devices/%s", device->address), *file;
 	char *directory = realpath(link, NULL);
-	const struct holder *holder = NULL;
 
 	free(link);
 	if (!directory) {
@@ -363,27 +367,38 @@ void in_use(const struct machine *machine, const struct device *device, struct o
 		check_vfio(machine, device, obstacles);
 	} else {
 		check_native(machine, device, directory, obstacles);
+		check_nodes_without_sysfs(machine, device, obstacles);
 	}
-	files = format("%s/resource", directory);
-	while ((holder = holder_of_file(&machine->holders, files, holder)))
-		obstacle_add(obstacles, REASON_PROCESS_OPEN, "%s has %s open", holder->name,
-			     holder->path + strlen(directory) + 1);
+	file = format("%s/resource", directory);
+	check_file(machine, file, NULL, obstacles);
+	free(file);
+	/* The same by another name, "00/03.0"; only domain 0 goes without its number, and not everywhere. */
+	file = format("/proc/bus/pci/%s", device->address);
+	*strrchr(file, ':') = '/';
+	check_file(machine, file, file, obstacles);
+	if (!strncmp(device->address, "0000:", 5)) {
+		memmove(file + strlen("/proc/bus/pci/"), file + strlen("/proc/bus/pci/0000:"),
+			strlen(file + strlen("/proc/bus/pci/0000:")) + 1);
+		check_file(machine, file, file, obstacles);
+	}
+	free(file);
 	check_virtual_functions(machine, device, obstacles);
 	if (machine->holders.unknown)
 		obstacle_add(obstacles, REASON_UNKNOWN, "%s", machine->holders.unknown);
-	free(files);
 	free(directory);
 }
 
 void machine_look(struct machine *machine, bool may_try)
 {
 	machine->may_try = may_try;
-	holders_scan(&machine->holders);
-	interfaces_scan(&machine->interfaces);
+	holders_scan(&machine->holders, 0);
+	mounts_scan(&machine->mounts, &machine->holders);
+	interfaces_scan(&machine->interfaces, &machine->holders);
 }
 
 void machine_free(struct machine *machine)
 {
 	holders_free(&machine->holders);
+	mounts_free(&machine->mounts);
 	interfaces_free(&machine->interfaces);
 }

@@ -5,11 +5,13 @@
 #include "bus/pci.h"
 #include "use/holder.h"
 #include "use/interface.h"
+#include "use/mount.h"
 #include "use/obstacle.h"
 
 /* What the machine is doing, as far as it concerns devices: once for all of them. */
 struct machine {
 	struct holders holders;
+	struct mounts mounts;
 	struct interfaces interfaces;
 	/*
 	 * May a disk and a VFIO group be opened for a moment, to see whether somebody has them?

@@ -2,6 +2,7 @@
 #ifndef CLI_INTERFACE_H
 #define CLI_INTERFACE_H
 
+#include "use/holder.h"
 #include "use/obstacle.h"
 
 /* A network interface, of whatever network namespace; sysfs shows those of our own only. */
@@ -9,9 +10,10 @@ struct interface {
 	char *name;
 	char *namespace;	/* ", in the network namespace of process 12 (x)", or "" */
 	char *parent;		/* directory of the device that it belongs to */
-	char *master;		/* of a bridge or bond; "" if none */
-	char *above;		/* an interface that is made from it; "" if none */
+	const char *master;	/* of a bridge or bond; NULL if none */
+	const char *above;	/* an interface that is made from it; NULL if none */
 	unsigned int flags;
+	int index, master_index, lower_index;	/* the kernel's numbers in that namespace; 0: none */
 };
 
 struct interfaces {
@@ -20,7 +22,8 @@ struct interfaces {
 	char *unknown;		/* why there may be more, or NULL */
 };
 
-void interfaces_scan(struct interfaces *interfaces);
+/* Those of our own network namespace, and of all that the walk has found. */
+void interfaces_scan(struct interfaces *interfaces, const struct holders *holders);
 void interfaces_free(struct interfaces *interfaces);
 
 /*

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef CLI_FILE_H
+#define CLI_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "print/output.h"
+
+/* Small files of /sys and /proc. Each path is a format, and shorter than PATH_MAX. */
+
+/* What it has, without the last newline, "" if it cannot be read. Returns -errno or the length. */
+int file_read(char *text, size_t size, const char *path, ...) PRINTF(3, 4);
+/* Returns -errno. */
+int file_write(const char *text, const char *path, ...) PRINTF(2, 3);
+bool file_exists(const char *path, ...) PRINTF(1, 2);
+/* The last part of what a link points to, "" if there is none or it does not fit. */
+void link_read(char *text, size_t size, const char *path, ...) PRINTF(3, 4);
+
+/* Go through a file line by line. Begins as { 0 }; who stops before the end says so. */
+struct lines {
+	void *file;
+	char *line;
+	size_t size;
+};
+
+bool next_line(struct lines *lines, const char *path);	/* in "line", without its end */
+void lines_end(struct lines *lines);
+
+#endif
