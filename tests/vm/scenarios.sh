@@ -77,8 +77,8 @@ command_line() {
 	local file
 	prepare=(tests/cli/stage "${arch-}")
 	for file in subpage-vfio loader libc.so.6 libpci.so.3 libjson-c.so.5 libsmartcols.so.1 libz.so.1 libudev.so.1 pci.ids \
-		busybox bash libtinfo.so.6 driverctl read_capability kmod libmount.so.1 libblkid.so.1 libselinux.so.1 \
-		libpcre2-8.so.0 libkmod.so.2 liblzma.so.5 libzstd.so.1 libcrypto.so.3; do
+		busybox bash libtinfo.so.6 driverctl read_capability kmod libkmod.so.2 \
+		liblzma.so.5 libzstd.so.1 libcrypto.so.3; do
 		files+=("build/cli/${arch-}/root/$file=cli/$file")
 	done
 }
