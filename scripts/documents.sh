@@ -97,7 +97,7 @@ states_are_everywhere() {
 			wants(!defined $why || index($diagnostics, $why) >= 0, "DIAGNOSTICS in doc/subpage_vfio_pci.4", "\"$why\"");
 			next if $good;
 			wants(" $of_states " =~ / $STATE /, "enum reason of src/cli/print/reason.h, among the states", "REASON_$STATE");
-			wants($codes =~ /^\.B $state$/m, "REASON CODES in doc/subpage-vfio.8", $state);
+			wants($codes =~ /^\.IP \\fB$state\\fR/m, "REASON CODES in doc/subpage-vfio.8", $state);
 		}
 		for my $STATE (@table) {
 			my $state = lc $STATE;
@@ -145,7 +145,7 @@ messages_are_said() {
 # An issue form that its site cannot read is shown to nobody, without a word. What the two forms ask for is there.
 forms_are_whole() {
 	perl -MCPAN::Meta::YAML -e '
-		my %wanted = map { $_ => 1 } "subpage-vfio list --json", "subpage-vfio bench --report", "uname -r", "VMM";
+		my %wanted = map { $_ => 1 } "subpage-vfio list --json", "subpage-vfio bench --json", "uname -r", "VMM";
 		my @known = qw(markdown textarea input dropdown checkboxes);
 		for my $file (glob ".github/ISSUE_TEMPLATE/*.yml") {
 			open my $in, "<", $file or die "$file: $!";

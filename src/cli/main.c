@@ -2,11 +2,7 @@
 #include <locale.h>
 #include <string.h>
 
-#include "commands/bench.h"
-#include "commands/bind.h"
-#include "commands/check.h"
-#include "commands/info.h"
-#include "commands/list.h"
+#include "commands/commands.h"
 #include "print/output.h"
 #include "print/stdfiles.h"
 
@@ -18,6 +14,7 @@ static const struct command * const commands[] = {
 	&info_command,
 	&bench_command,
 	&check_command,
+	&host_command,
 	NULL
 };
 
@@ -39,7 +36,13 @@ int main(int argc, char **argv)
 	stdfiles_open();
 	/* A name with letters beyond ASCII is shown as it is where the terminal can. */
 	setlocale(LC_CTYPE, "");
-	if (argc > 1 && argv[1][0] != '-') {
+	/* "help COMMAND" is "COMMAND --help". */
+	if (argc > 1 && !strcmp(argv[1], "help")) {
+		if (argc > 2)
+			command = find_command(argv[2]);
+		argv[1] = "--help";
+		argc = 2;
+	} else if (argc > 1 && argv[1][0] != '-') {
 		command = find_command(argv[1]);
 		argc--;
 		argv++;

@@ -4,8 +4,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "bus/file.h"
 #include "bus/bar.h"
+#include "bus/file.h"
+#include "bus/iommu.h"
 #include "print/output.h"
 
 static uint64_t page_size(void)
@@ -37,12 +38,11 @@ static bool overlap(uint64_t start, uint64_t end, uint64_t other_start, uint64_t
 
 static void add_neighbour(struct neighbours *to, char *name)
 {
-	to->name = allocate(to->name, (to->count + 1) * sizeof(*to->name));
-	to->name[to->count++] = name;
+	*grow(to->name, to->count) = name;
 }
 
 static void find_devices(const struct bus *bus, const struct device *device, int bar,
-			 uint64_t page, struct neighbours *found)
+			 uint64_t page, uint64_t end, struct neighbours *found)
 {
 	int i, n;
 
@@ -54,8 +54,7 @@ static void find_devices(const struct bus *bus, const struct device *device, int
 
 			if ((other == device && n == bar) || !bar_exists(other, n) ||
 			    !has_address(res) ||
-			    !overlap(page, page + page_size() - 1, res->start,
-				     res->start + res->size - 1))
+			    !overlap(page, end, res->start, res->start + res->size - 1))
 				continue;
 			if (other != device && (other->group < 0 || other->group != device->group))
 				found->other_group = true;
@@ -93,47 +92,100 @@ static bool is_of_a_device(const struct bus *bus, uint64_t start, uint64_t end)
  */
 static void find_others(const struct bus *bus, uint64_t page, struct neighbours *found)
 {
-	FILE *iomem = fopen("/proc/iomem", "re");
 	uint64_t page_end = page + page_size() - 1;
-	char line[256];
+	struct lines iomem = { 0 };
 
-	while (iomem && fgets(line, sizeof(line), iomem)) {
+	while (next_line(&iomem, "/proc/iomem")) {
 		unsigned long long start, end;
-		int name = 0;
+		const char *name;
+		int at = 0;
 
-		line[strcspn(line, "\n")] = '\0';
-		if (sscanf(line, " %llx-%llx : %n", &start, &end, &name) < 2 || !name ||
+		if (sscanf(iomem.line, " %llx-%llx : %n", &start, &end, &at) < 2 || !at ||
 		    !overlap(page, page_end, start, end) || (start <= page && end >= page_end) ||
-		    is_of_a_device(bus, start, end) ||
-		    /* What vfio-pci and this driver lay over the rest of a page. */
-		    !strncmp(line + name, "subpage_vfio_pci ", strlen("subpage_vfio_pci ")) ||
-		    !strcmp(line + name, "vfio sub-page reserved"))
+		    is_of_a_device(bus, start, end))
 			continue;
-		add_neighbour(found, format("%s", line + name));
+		name = iomem.line + at;
+		/* What vfio-pci and this driver lay over the rest of a page. */
+		if (strncmp(name, "subpage_vfio_pci ", strlen("subpage_vfio_pci ")) &&
+		    strcmp(name, "vfio sub-page reserved"))
+			add_neighbour(found, format("%s", name));
 	}
-	if (iomem)
-		fclose(iomem);
 }
-
-/* What helps a BAR that the driver has not given a page. %1$s: the device; %2$d: bits of a page. */
-#define TURN_ON "echo 1 > /sys/module/" OURS "/parameters/realign"
-#define REBIND "subpage-vfio unbind %1$s; subpage-vfio bind %1$s"
-static const char * const state_help[REASONS] = {
-	[REASON_REALIGN_OFF] = TURN_ON "; " REBIND,
-	[REASON_TRAP] = TURN_ON "; " REBIND,
-	[REASON_NO_SPACE] = "boot with pci=realloc,resource_alignment=%2$d@%1$s",
-	[REASON_FAILED] = "dmesg | grep %1$s",
-	[REASON_LOST] = "subpage-vfio unbind %1$s; echo 1 > /sys/bus/pci/devices/%1$s/remove; "
-			"echo 1 > /sys/bus/pci/rescan; subpage-vfio bind %1$s",
-};
 
 static int page_order(void)
 {
 	return __builtin_ctzll(page_size());
 }
 
+#define PARAMETERS "/sys/module/" OURS "/parameters/"
+
+/*
+ * What sets an option of the driver to another value for this device alone: those of other devices,
+ * "VALUE,VALUE@ADDRESS,...", stay.
+ */
+static char *option_for(const struct device *device, const char *option, const char *value)
+{
+	char now[1024], *item, *rest, *list = NULL, *help;
+
+	file_read(now, sizeof(now), PARAMETERS "%s", option);
+	for (item = strtok_r(now, ",", &rest); item; item = strtok_r(NULL, ",", &rest))
+		if (!strchr(item, '@') || strcmp(strchr(item, '@') + 1, device->address))
+			add_text(&list, ",", "%s", item);
+	add_text(&list, ",", "%s@%s", value, device->address);
+	help = format("echo %s > " PARAMETERS "%s; subpage-vfio unbind %s; subpage-vfio bind %s", list, option,
+		      device->address, device->address);
+	free(list);
+	return help;
+}
+
+/* All windows that are full, in one line: the kernel takes the last "pci=resource_alignment=" alone. */
+static char *windows_help(const struct bus *bus)
+{
+	char *list = NULL, *help, state[32];
+	int i, bar;
+
+	for (i = 0; i < bus->count; i++)
+		for (bar = 0; bar < BARS; bar++)
+			if (device_read_bar(&bus->device[i], bar, "state", state, sizeof(state)) > 0 &&
+			    !strcmp(state, "no_space")) {
+				add_text(&list, ";", "%d@%s", page_order(), bus->device[i].address);
+				break;
+			}
+	help = format("boot with \"pci=realloc,resource_alignment=%s\"", list ? list : "");
+	free(list);
+	return help;
+}
+
+/* What helps a BAR that the driver has not given a page. */
+static char *state_help(const struct bus *bus, const struct device *device, enum reason reason)
+{
+	switch (reason) {
+	case REASON_REALIGN_OFF:
+	case REASON_TRAP:
+		return option_for(device, "realign", "1");
+	case REASON_NO_SPACE:
+		return windows_help(bus);
+	case REASON_FAILED:
+		return format("dmesg | grep %s", device->address);
+	case REASON_LOST:
+		return format("subpage-vfio unbind %s; echo 1 > /sys/bus/pci/devices/%s/remove; "
+			      "echo 1 > /sys/bus/pci/rescan; subpage-vfio bind %s",
+			      device->address, device->address, device->address);
+	default:
+		return NULL;
+	}
+}
+
+/* What gives the BAR its page: what can be done, that is. */
+static char *bind_help(const struct bus *bus, const struct device *device)
+{
+	if (!iommu_may_group(device))
+		return format("subpage-vfio host");
+	return format("subpage-vfio bind %s%s", group_blocker(bus, device, NULL) ? "--group " : "", device->address);
+}
+
 /* The driver knows: it has tried. */
-static void judge_claimed(const struct device *device, int bar, struct part *part)
+static void judge_claimed(const struct bus *bus, const struct device *device, int bar, struct part *part)
 {
 	char state[32], reason[200];
 
@@ -147,8 +199,7 @@ static void judge_claimed(const struct device *device, int bar, struct part *par
 	}
 	part->reason = reason_of_state(state);
 	part->mappable = MAPPABLE_NO;
-	if (state_help[part->reason])
-		part->help = format(state_help[part->reason], device->address, page_order());
+	part->help = state_help(bus, device, part->reason);
 }
 
 static bool is_claim_candidate(const struct device *device, int bar)
@@ -167,8 +218,8 @@ static void set(struct part *part, enum mappable mappable, enum reason reason, c
 }
 
 /* The BAR as a whole, as if there were no MSI-X table. */
-static void judge_bar(const struct device *device, int bar, const struct neighbours *neighbours,
-		      struct part *part)
+static void judge_bar(const struct bus *bus, const struct device *device, int bar,
+		      const struct neighbours *neighbours, struct part *part)
 {
 	const struct resource *res = &device->resource[bar];
 	bool on_a_page = res->start % page_size() == 0;
@@ -176,7 +227,7 @@ static void judge_bar(const struct device *device, int bar, const struct neighbo
 	if (device->bridge)
 		set(part, MAPPABLE_NO, REASON_BRIDGE, format("a bridge: VFIO takes none"), NULL);
 	else if (is_claim_candidate(device, bar))
-		judge_claimed(device, bar, part);
+		judge_claimed(bus, device, bar, part);
 	else if (!has_address(res))
 		set(part, MAPPABLE_NO, REASON_UNASSIGNED, format("it has no address"), NULL);
 	else if (res->size >= page_size())
@@ -192,7 +243,7 @@ static void judge_bar(const struct device *device, int bar, const struct neighbo
 	else
 		set(part, MAPPABLE_WITH_OURS, neighbours->count ? REASON_SHARED_PAGE : REASON_NOT_ON_A_PAGE,
 		    format(neighbours->count ? "shares its page" : "does not start on a page"),
-		    format("subpage-vfio bind %s", device->address));
+		    bind_help(bus, device));
 }
 
 int bar_for_msix(const struct device *device)
@@ -264,35 +315,27 @@ static char *relocation(const struct device *device)
 	return format("-device vfio-pci,host=%s,x-msix-relocation=bar%d", device->address, bar);
 }
 
+/* Both, with "; " between; takes them. */
 static char *join(char *first, char *second)
 {
-	char *both;
-
-	if (!first || !second)
-		return first ? first : second;
-	both = format("%s; %s", first, second);
-	free(first);
+	if (first && second)
+		add_text(&first, "; ", "%s", second);
+	else if (second)
+		return second;
 	free(second);
-	return both;
+	return first;
 }
 
 /* The driver hides the table: which value of msix_mmap= would show it. */
 static char *msix_option(const struct device *device)
 {
-	char now[256] = "";
+	char now[1024] = "", *own;
 
-	file_read(now, sizeof(now), "/sys/module/" OURS "/parameters/msix_mmap");
-	if (strstr(now, device->address))
-		return format("take %s out of msix_mmap=; subpage-vfio unbind %s; subpage-vfio bind %s",
-			      device->address, device->address, device->address);
-	/* Where this does not help the host does not isolate MSIs: the administrator has to decide. */
-	if (!strncmp(now, "isolated", strlen("isolated")))
-		return format("echo %s,always@%s > /sys/module/" OURS "/parameters/msix_mmap; "
-			      "subpage-vfio unbind %s; subpage-vfio bind %s",
-			      now, device->address, device->address, device->address);
-	return format("echo isolated > /sys/module/" OURS "/parameters/msix_mmap; "
-		      "subpage-vfio unbind %s; subpage-vfio bind %s",
-		      device->address, device->address);
+	file_read(now, sizeof(now), PARAMETERS "msix_mmap");
+	own = strstr(now, device->address);
+	/* Where "isolated" does not help the host does not isolate MSIs: the administrator has to decide. */
+	return option_for(device, "msix_mmap",
+			  !own && !strncmp(now, "isolated", strlen("isolated")) ? "always" : "isolated");
 }
 
 static bool hides_table(const struct device *device)
@@ -349,11 +392,12 @@ void bar_judge(const struct bus *bus, const struct device *device, int bar, stru
 	int i;
 
 	*verdict = (struct verdict) { 0 };
-	if (has_address(res) && res->size < page_size()) {
-		find_devices(bus, device, bar, page, &verdict->neighbours);
+	if (has_address(res))
+		find_devices(bus, device, bar, page, (res->start + res->size - 1) | (page_size() - 1),
+			     &verdict->neighbours);
+	if (has_address(res) && res->size < page_size())
 		find_others(bus, page, &verdict->neighbours);
-	}
-	judge_bar(device, bar, &verdict->neighbours, &whole);
+	judge_bar(bus, device, bar, &verdict->neighbours, &whole);
 	table_pages(device, bar, &table, &table_size);
 	if (!table_size || whole.mappable == MAPPABLE_NO) {
 		add_part(verdict, &whole, 0, res->size);

@@ -14,7 +14,7 @@ enum mappable {
 	MAPPABLE_NOW,
 };
 
-/* Who else lives on the page where a BAR starts: "0000:00:03.0 BAR 1", or a name of /proc/iomem. */
+/* Who else lives on the pages of a BAR: "0000:00:03.0 BAR 1", or a name of /proc/iomem. */
 struct neighbours {
 	int count;
 	bool other_group;	/* one of them is a device of another IOMMU group */

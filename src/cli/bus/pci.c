@@ -276,17 +276,51 @@ static bool parse_address(const char *text, char *address, size_t size)
 	return true;
 }
 
-struct device *bus_find(const struct bus *bus, const char *text)
+static struct device *find_address(const struct bus *bus, const char *address)
 {
-	char address[sizeof(bus->device->address)];
 	int i;
 
-	if (!parse_address(text, address, sizeof(address)))
-		fail(CODE_USAGE, "an address looks like 0000:01:00.0 or 01:00.0; \"lspci -D\" lists them",
-		     "\"%s\" is not a PCI address", text);
 	for (i = 0; i < bus->count; i++)
 		if (!strcmp(bus->device[i].address, address))
 			return &bus->device[i];
-	fail(CODE_NO_DEVICE, "\"subpage-vfio list\" shows those there are",
-	     "there is no PCI device %s", address);
+	return NULL;
+}
+
+/* The function that an interface or a disk of that name lies below. */
+static struct device *find_named(const struct bus *bus, const char *class, const char *name)
+{
+	char *path = format("/sys/class/%s/%s", class, name), *directory = realpath(path, NULL), *last;
+	struct device *device = NULL;
+
+	for (last = directory; last && !device; ) {
+		last = strrchr(directory, '/');
+		device = last ? find_address(bus, last + 1) : NULL;
+		if (last)
+			*last = '\0';
+	}
+	free(directory);
+	free(path);
+	return device;
+}
+
+struct device *bus_find(const struct bus *bus, const char *text)
+{
+	char address[sizeof(bus->device->address)];
+	struct device *device = NULL;
+
+	if (parse_address(text, address, sizeof(address))) {
+		device = find_address(bus, address);
+		if (!device)
+			fail(CODE_NO_DEVICE, "\"subpage-vfio list --all\" shows those there are",
+			     "there is no PCI device %s", address);
+		return device;
+	}
+	if (*text && !strchr(text, '/') && *text != '.')
+		device = find_named(bus, "net", text);
+	if (!device && *text && !strchr(text, '/') && *text != '.')
+		device = find_named(bus, "block", text);
+	if (!device)
+		fail(CODE_USAGE, "an address looks like 0000:01:00.0 or 01:00.0; \"lspci -D\" lists them",
+		     "\"%s\" is not a PCI address, nor an interface or disk of a PCI device", text);
+	return device;
 }

@@ -58,8 +58,8 @@ void bus_scan_filtered(struct bus *bus, const char *slot, const char *id);
 void bus_free(struct bus *bus);
 
 /*
- * The device that a person means by "0000:01:00.0" or "01:00.0"; ends the program
- * if there is none.
+ * The device that a person means by "0000:01:00.0" or "01:00.0", or by the name of its
+ * interface or disk; ends the program if there is none.
  */
 struct device *bus_find(const struct bus *bus, const char *text);
 

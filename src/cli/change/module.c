@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
+#include <glob.h>
 #include <libkmod.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
 
+#include "bus/file.h"
 #include "change/module.h"
 #include "print/output.h"
 
@@ -52,6 +54,62 @@ int module_load(const char *name)
 	return err > 0 ? 0 : err;
 }
 
+static char *read_signer(const struct kmod_module *module)
+{
+	struct kmod_list *all = NULL, *item;
+	char *signer = format("%s", "");
+
+	if (kmod_module_get_info(module, &all) < 0)
+		return signer;
+	kmod_list_foreach(item, all)
+		if (!strcmp(kmod_module_info_get_key(item), "signer")) {
+			free(signer);
+			signer = format("%s", kmod_module_info_get_value(item));
+		}
+	kmod_module_info_free_list(all);
+	return signer;
+}
+
+bool module_exists(const char *name, char **signer)
+{
+	struct kmod_ctx *kmod = open_kmod();
+	struct kmod_list *found = NULL;
+	struct kmod_module *module;
+	bool exists = !kmod_module_new_from_lookup(kmod, name, &found) && found;
+
+	*signer = NULL;
+	if (exists) {
+		module = kmod_module_get_module(found);
+		*signer = read_signer(module);
+		kmod_module_unref(module);
+	} else {
+		*signer = format("%s", "");
+	}
+	kmod_module_unref_list(found);
+	kmod_unref(kmod);
+	return exists;
+}
+
+const char *module_cure(const char *release)
+{
+	bool sources = false;
+	glob_t found;
+
+	if (!glob("/usr/src/subpage-vfio-pci-*/dkms.conf", 0, NULL, &found)) {
+		sources = true;
+		globfree(&found);
+	}
+	if (!sources)
+		return "install the package subpage-vfio-pci-dkms, or run \"make dkms-install\" in its sources";
+	if (file_exists("/lib/modules/%s/build", release))
+		return "dkms autoinstall; if that fails, its log is below /var/lib/dkms/subpage-vfio-pci";
+	if (file_exists("/usr/bin/dnf"))
+		return "DKMS lacks the headers of this kernel: dnf install kernel-devel-$(uname -r); dkms autoinstall";
+	if (file_exists("/usr/bin/zypper"))
+		return "DKMS lacks the headers of this kernel: zypper install kernel-default-devel; dkms autoinstall";
+	return "DKMS lacks the headers of this kernel: apt-get install linux-headers-$(uname -r)";
+}
+
 int module_load_for(const char *modalias, char **names)
 {
 	struct kmod_ctx *kmod = open_kmod();
@@ -63,18 +121,15 @@ int module_load_for(const char *modalias, char **names)
 		err = 0;
 	kmod_list_foreach(item, found) {
 		struct kmod_module *module = kmod_module_get_module(item);
-		char *longer;
 
 		if (!err)
 			err = kmod_module_probe_insert_module(module, KMOD_PROBE_APPLY_BLACKLIST, NULL,
 							      NULL, NULL, NULL);
 		/* Above 0: it is on the blacklist. */
 		if (err <= 0) {
-			longer = err < 0 ? format("%s", kmod_module_get_name(module)) :
-				 format("%s%s%s", *names, count ? " " : "",
-					kmod_module_get_name(module));
-			free(*names);
-			*names = longer;
+			if (err < 0)
+				**names = '\0';
+			add_text(names, " ", "%s", kmod_module_get_name(module));
 			count++;
 		}
 		kmod_module_unref(module);

@@ -2,8 +2,16 @@
 #ifndef CLI_MODULE_H
 #define CLI_MODULE_H
 
+#include <stdbool.h>
+
 /* Load a module and what it needs, as modprobe does. Returns -errno; -ENOENT: there is none. */
 int module_load(const char *name);
+
+/* Is there such a module, in the kernel or to be loaded? "signer", to free(), is who has signed it, "" if nobody. */
+bool module_exists(const char *name, char **signer);
+
+/* What an operator has to do who lacks our module for that kernel. */
+const char *module_cure(const char *release);
 
 /*
  * Load all modules that have drivers for such a device and are not blacklisted. Returns

@@ -5,19 +5,20 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <linux/pci_regs.h>
 
+#include "bus/file.h"
 #include "bus/vfio.h"
-#include "commands/bench.h"
-#include "commands/report.h"
+#include "commands/commands.h"
 #include "print/output.h"
-#include "print/table.h"
 
 enum {
 	COL_ADDRESS, COL_DRIVER, COL_BAR, COL_OFFSET, COL_VALUE, COL_TRAPPED_NS, COL_MAPPED_NS, COL_RATIO,
+	COL_KERNEL, COL_MACHINE, COL_PROCESSOR, COL_PAGE_SIZE, COL_VENDOR, COL_DEVICE, COL_NAME,
 };
 
 static const struct column columns[] = {
@@ -29,6 +30,13 @@ static const struct column columns[] = {
 	[COL_TRAPPED_NS] = { "TRAPPED_NS", COLUMN_NUMBER, SHOWN, "ns a read, through read()" },
 	[COL_MAPPED_NS] = { "MAPPED_NS", COLUMN_NUMBER, SHOWN, "ns a read, by a load; empty: it cannot be mapped" },
 	[COL_RATIO] = { "RATIO", COLUMN_NUMBER, SHOWN, "how many times faster the load is" },
+	[COL_KERNEL] = { "KERNEL", COLUMN_TEXT, HIDDEN, "its release" },
+	[COL_MACHINE] = { "MACHINE", COLUMN_TEXT, HIDDEN, "its architecture" },
+	[COL_PROCESSOR] = { "PROCESSOR", COLUMN_TEXT, HIDDEN, "its model, or implementer and part" },
+	[COL_PAGE_SIZE] = { "PAGE_SIZE", COLUMN_NUMBER, HIDDEN, "of this machine, bytes" },
+	[COL_VENDOR] = { "VENDOR", COLUMN_HEX, HIDDEN, "vendor id" },
+	[COL_DEVICE] = { "DEVICE", COLUMN_HEX, HIDDEN, "device id" },
+	[COL_NAME] = { "NAME", COLUMN_TEXT, HIDDEN, "vendor and device" },
 	{ 0 }
 };
 
@@ -171,23 +179,99 @@ static void *map_page(const struct vfio *vfio, const struct vfio_region_info *in
 	return map;
 }
 
-static int bench_run(const struct options *options)
+/* "model name	: AMD EPYC", of the first processor; arm64 has numbers in place of a name. */
+static char *processor(void)
+{
+	struct lines info = { 0 };
+	char *name = NULL, *part = NULL;
+
+	while (!name && next_line(&info, "/proc/cpuinfo")) {
+		const char *value = strchr(info.line, ':');
+
+		if (!value || !value[1])
+			continue;
+		if (!strncmp(info.line, "model name", 10) || !strncmp(info.line, "cpu\t", 4))
+			name = format("%s", value + 2);
+		else if (!strncmp(info.line, "CPU implementer", 15) || !strncmp(info.line, "CPU part", 8))
+			add_text(&part, " ", "%s", value + 2);
+	}
+	lines_end(&info);
+	if (!name)
+		return part ? part : format("unknown");
+	free(part);
+	return name;
+}
+
+/* What a reader of the figures wants to know, and nothing that is this machine's alone. */
+static void add_conditions(struct table *table, const struct device *device)
+{
+	char *name = processor();
+	struct utsname kernel;
+
+	uname(&kernel);
+	table_text(table, COL_KERNEL, kernel.release);
+	table_text(table, COL_MACHINE, kernel.machine);
+	table_text(table, COL_PROCESSOR, name);
+	table_number(table, COL_PAGE_SIZE, sysconf(_SC_PAGESIZE));
+	table_hex(table, COL_VENDOR, device->vendor);
+	table_hex(table, COL_DEVICE, device->device);
+	table_text(table, COL_NAME, device->name);
+	free(name);
+}
+
+/* Returns the median of a mapped read, 0 if there is none. */
+static double measure_mapped(const struct vfio *vfio, const struct vfio_region_info *info, uint64_t offset,
+			     uint32_t value)
 {
 	size_t page = sysconf(_SC_PAGESIZE);
-	struct register_at trapped, mapped;
+	struct register_at at;
+	double ns;
+	char *map;
+
+	if (!vfio_may_map(info, offset, sizeof(uint32_t)))
+		return 0;
+	progress("reading mapped");
+	map = map_page(vfio, info, offset);
+	at = (struct register_at) { .mapped = (void *)(map + (offset & (page - 1))) };
+	ns = median_ns(&at);
+	if (read_register(&at) != value)
+		complain(NULL, "the register's value changes while it is read");
+	munmap(map, page);
+	return ns;
+}
+
+static void print(const struct options *options, const struct device *device, int bar, uint32_t value,
+		  double trapped_ns, double mapped_ns)
+{
+	struct table *table = table_new("bench", columns, &options->format);
+
+	table_row(table, device->address, device->driver, device->group);
+	table_number(table, COL_BAR, bar);
+	table_hex(table, COL_OFFSET, options->offset);
+	table_hex(table, COL_VALUE, value);
+	table_real(table, COL_TRAPPED_NS, trapped_ns);
+	if (mapped_ns) {
+		table_real(table, COL_MAPPED_NS, mapped_ns);
+		table_real(table, COL_RATIO, trapped_ns / mapped_ns);
+		table_colour(table, COL_RATIO, GOOD);
+	}
+	add_conditions(table, device);
+	table_end(table, "");
+	if (!mapped_ns && table_is_for_people(&options->format))
+		printf("It cannot be mapped; \"subpage-vfio list %s\" says why.\n", device->address);
+}
+
+static int bench_run(const struct options *options)
+{
+	struct register_at trapped;
 	struct vfio_region_info *info;
-	double trapped_ns, mapped_ns = 0;
+	double trapped_ns, mapped_ns;
 	const struct device *device;
-	struct table *table;
-	void *map = NULL;
 	struct vfio vfio;
 	uint32_t value;
 	struct bus bus;
 	int bar;
 
-	if (options->report && (options->json || options->raw || options->columns))
-		fail(CODE_USAGE, "leave out --report, or --json, --raw and -o",
-		     "--report is a text of its own");
 	bus_scan(&bus);
 	device = bus_find(&bus, options->device[0]);
 	vfio_open(&bus, device, &vfio);
@@ -198,7 +282,6 @@ static int bench_run(const struct options *options)
 	trapped = (struct register_at) {
 		.device = vfio.device, .position = info->offset + options->offset,
 	};
-	mapped = trapped;
 	value = read_register(&trapped);
 	if (value == UINT32_MAX)
 		fail(CODE_FAILED, "choose another --offset, of a register that holds something",
@@ -206,40 +289,9 @@ static int bench_run(const struct options *options)
 		     (unsigned long long)options->offset);
 	progress("reading trapped");
 	trapped_ns = median_ns(&trapped);
-	if (vfio_may_map(info, options->offset, sizeof(uint32_t))) {
-		progress("reading mapped");
-		map = map_page(&vfio, info, options->offset);
-		mapped.mapped = (void *)((char *)map + (options->offset & (page - 1)));
-		mapped_ns = median_ns(&mapped);
-		progress(NULL);
-		if (read_register(&mapped) != value)
-			complain(NULL, "the register's value changes while it is read");
-		munmap(map, page);
-	}
+	mapped_ns = measure_mapped(&vfio, info, options->offset, value);
 	progress(NULL);
-
-	if (options->report) {
-		report_print(&(struct report) {
-			.device = device, .bar = bar, .offset = options->offset,
-			.trapped = trapped_ns, .mapped = map ? mapped_ns : 0,
-		});
-		goto close;
-	}
-	table = table_new("bench", columns, options);
-	table_row(table, device);
-	table_number(table, COL_BAR, bar);
-	table_hex(table, COL_OFFSET, options->offset);
-	table_hex(table, COL_VALUE, value);
-	table_real(table, COL_TRAPPED_NS, trapped_ns);
-	if (map) {
-		table_real(table, COL_MAPPED_NS, mapped_ns);
-		table_real(table, COL_RATIO, trapped_ns / mapped_ns);
-		table_colour(table, COL_RATIO, GOOD);
-	}
-	table_end(table, "");
-	if (!map && table_is_for_people(options))
-		printf("It cannot be mapped; \"subpage-vfio list %s\" says why.\n", device->address);
-close:
+	print(options, device, bar, value, trapped_ns, mapped_ns);
 	free(info);
 	vfio_close(&vfio);
 	bus_free(&bus);
@@ -247,12 +299,9 @@ close:
 }
 
 static const struct option_use bench_options[] = {
-	{ 'b', "the BAR; otherwise the first smaller than a page, or else the first, that can be mapped" },
-	{ 'x', "the register's offset in it, a multiple of 4; otherwise 0" },
-	{ 'R', "print a block to paste where others read it, with nothing private in it" },
-	{ 'o', NULL },
-	{ 'r', NULL },
-	{ 'j', NULL },
+	{ 'b', "the BAR; otherwise one below a page, or one that maps" },
+	{ 'x', "the register's offset in it, by 4; otherwise 0" },
+	OUTPUT_OPTIONS,
 	{ 0 }
 };
 
@@ -261,15 +310,14 @@ const struct command bench_command = {
 	.summary = "time a register, trapped and mapped",
 	.arguments = "DEVICE", .min_arguments = 1, .max_arguments = 1,
 	.description =
-		"Read one 32-bit register over and over, trapped (as a guest's read is when the BAR\n"
-		"is not mapped, less the exit from the guest) and through a mapping, and compare.\n"
-		"Opening a device through VFIO resets it, if it can be reset. Nothing is written, but\n"
-		"a read can have an effect in some registers: choose one that has none. The device\n"
-		"must be bound to a VFIO driver, and not be in use.\n",
+		"Read one 32-bit register over and over, trapped (as a guest's read is when the\n"
+		"BAR is not mapped, less the exit from the guest) and mapped, and compare.\n"
+		"Opening a device through VFIO resets it, if it can be reset. Nothing is written,\n"
+		"but a read can have an effect in some registers: choose one that has none. The\n"
+		"device must be bound to a VFIO driver, and not be in use.\n",
 	.option = bench_options,
 	.columns = columns,
 	.examples =
-		"  subpage-vfio bench 0000:01:00.0\n"
 		"  subpage-vfio bench --bar 1 --offset 0x40 01:00.0\n"
-		"  subpage-vfio bench --report 01:00.0\n",
+		"  subpage-vfio bench --json -o +KERNEL,PROCESSOR,PAGE_SIZE,NAME 01:00.0\n",
 };

@@ -6,13 +6,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "bus/file.h"
 #include "bus/bar.h"
-#include "commands/check.h"
+#include "bus/file.h"
+#include "commands/commands.h"
 #include "guest/qmp.h"
 #include "guest/vfio_user.h"
 #include "print/output.h"
-#include "print/table.h"
 
 enum {
 	COL_PID, COL_COMMAND, COL_VM, COL_EXITS, COL_MONITOR, COL_HELD, COL_DRIVER, COL_CODE, COL_HELP,
@@ -193,6 +192,12 @@ static enum mapped has_mapped(const struct bus *bus, const struct look *look, co
 	return vfio_user_has_mapped(bus, &look->user, device, bar, part->offset, part->size);
 }
 
+/* What helps a device helps it only once nobody has it. */
+static char *first_stop(const struct look *look, const char *help)
+{
+	return help ? format("stop process %d (%s) first; %s", look->user.pid, look->user.name, help) : NULL;
+}
+
 static void find_answer(const struct bus *bus, const struct look *look, const struct device *device, int bar,
 			const struct part *part, struct answer *answer)
 {
@@ -210,10 +215,10 @@ static void find_answer(const struct bus *bus, const struct look *look, const st
 	else if (part->mapped)
 		say(answer, MAPPED_NO, REASON_VMM_DOES_NOT_MAP,
 		    format("VFIO lets it be mapped (%s), but this process has not done so", part->why),
-		    part->help ? format("%s", part->help) : NULL);
+		    first_stop(look, part->help));
 	else
 		say(answer, MAPPED_NO, part->reason, format("VFIO does not let it be mapped: %s", part->why),
-		    part->help ? format("%s", part->help) : NULL);
+		    first_stop(look, part->help));
 }
 
 static void add_row(struct table *table, const struct look *look, const struct held *held, int bar,
@@ -221,7 +226,7 @@ static void add_row(struct table *table, const struct look *look, const struct h
 {
 	uint64_t start;
 
-	table_row(table, held->device);
+	table_row(table, held->device->address, held->device->driver, held->device->group);
 	table_number(table, COL_PID, look->user.pid);
 	table_text(table, COL_COMMAND, look->user.name);
 	table_bool(table, COL_VM, look->user.vm >= 0);
@@ -262,7 +267,7 @@ static void print_heading(const struct look *look)
 static void show(const struct bus *bus, const struct look *look, struct table *all,
 		 const struct options *options)
 {
-	struct table *table = all ? all : table_new("checks", columns, options);
+	struct table *table = all ? all : table_new("checks", columns, &options->format);
 	char *helps = format("%s", "");
 	int i, bar, n;
 
@@ -428,8 +433,8 @@ static int check_once(const struct options *options)
 	memset(monitors, 0, (count + 1) * sizeof(*monitors));
 	ask_monitors(looks, monitors, count, options);
 	count_exits(looks, count);
-	table = table_is_for_people(options) ? NULL : table_new("checks", columns, options);
-	if (options->watch && table_is_for_people(options) && isatty(STDOUT_FILENO))
+	table = table_is_for_people(&options->format) ? NULL : table_new("checks", columns, &options->format);
+	if (options->watch && table_is_for_people(&options->format) && isatty(STDOUT_FILENO))
 		printf("\033[H\033[J");
 	for (i = 0; i < count; i++) {
 		show(&bus, &looks[i], table, options);
@@ -463,11 +468,9 @@ static int check_run(const struct options *options)
 }
 
 static const struct option_use check_options[] = {
-	{ 'q', "ask QEMU's monitor (QMP) at this socket; otherwise one that its command line names" },
+	{ 'q', "ask QEMU's monitor (QMP) at this socket" },
 	{ 'w', "look again every other second" },
-	{ 'o', NULL },
-	{ 'r', NULL },
-	{ 'j', NULL },
+	OUTPUT_OPTIONS,
 	{ 0 }
 };
 
@@ -477,14 +480,13 @@ const struct command check_command = {
 	.arguments = "[PID...]", .min_arguments = 0, .max_arguments = ANY_NUMBER,
 	.description =
 		"Look at the processes that hold VFIO devices, or at those given: which parts of\n"
-		"which BAR each has mapped, whether its guest reaches them without an exit, how many\n"
-		"MMIO exits the guest has in a second, and what helps. Nothing is disturbed: it reads\n"
-		"/proc, sysfs, KVM's debugfs and, if a socket is known, asks QEMU for its memory map.\n",
+		"which BAR each has mapped, whether its guest reaches them without an exit, how\n"
+		"many MMIO exits the guest has in a second, and what helps. It reads /proc, sysfs\n"
+		"and debugfs, and asks the monitor that QEMU's command line names.\n",
 	.option = check_options,
 	.columns = columns,
 	.first_reason = REASON_WHOLE_PAGES, .last_reason = REASON_VMM_DOES_NOT_MAP,
 	.examples =
-		"  subpage-vfio check\n"
 		"  subpage-vfio check --watch 4711\n"
 		"  subpage-vfio check --qmp /run/guest.qmp 4711\n"
 		"  subpage-vfio check --json | jq '.checks[] | select(.direct != \"yes\")'\n",

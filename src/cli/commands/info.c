@@ -7,9 +7,8 @@
 #include <linux/subpage_vfio_pci.h>
 
 #include "bus/vfio.h"
-#include "commands/info.h"
+#include "commands/commands.h"
 #include "print/output.h"
-#include "print/table.h"
 
 enum {
 	COL_ADDRESS, COL_DRIVER, COL_GROUP, COL_OPENED, COL_RESET, COL_NAME, COL_INDEX, COL_SIZE, COL_OFFSET,
@@ -158,7 +157,7 @@ static void add_cap(struct table *table, const struct vfio_info_cap_header *cap,
 static void add_device(struct table *table, const struct device *device, const struct vfio *vfio,
 		       const struct vfio_device_info *info)
 {
-	table_row(table, device);
+	table_row(table, device->address, device->driver, device->group);
 	table_text(table, COL_OPENED, vfio->container < 0 ? "cdev" : "group");
 	table_bool(table, COL_RESET, info->flags & VFIO_DEVICE_FLAGS_RESET);
 }
@@ -187,7 +186,7 @@ static void add_region(struct table *table, const struct device *device, const s
 
 static int info_run(const struct options *options)
 {
-	struct table *table = table_new("info", columns, options);
+	struct table *table = table_new("info", columns, &options->format);
 	struct vfio_device_info info;
 	const struct device *device;
 	struct vfio vfio;
@@ -199,7 +198,7 @@ static int info_run(const struct options *options)
 	device = bus_find(&bus, options->device[0]);
 	vfio_open(&bus, device, &vfio);
 	vfio_device_info(&vfio, &info);
-	if (table_is_for_people(options))
+	if (table_is_for_people(&options->format))
 		printf("%s%s%s  driver %s, opened through its %s, %s be reset\n", colour_on(STRONG),
 		       device->address, colour_off(), device->driver,
 		       vfio.container < 0 ? "cdev" : "group",
@@ -231,9 +230,7 @@ static int info_run(const struct options *options)
 }
 
 static const struct option_use info_options[] = {
-	{ 'o', NULL },
-	{ 'r', NULL },
-	{ 'j', NULL },
+	OUTPUT_OPTIONS,
 	{ 0 }
 };
 

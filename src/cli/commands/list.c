@@ -7,11 +7,10 @@
 #include <unistd.h>
 
 #include "bus/bar.h"
+#include "bus/iommu.h"
 #include "bus/pci.h"
-#include "commands/list.h"
-#include "commands/shared.h"
+#include "commands/commands.h"
 #include "print/output.h"
-#include "print/table.h"
 #include "use/uses.h"
 
 enum {
@@ -42,7 +41,7 @@ static const struct column columns[] = {
 	[COL_START] = { "START", COLUMN_HEX, HIDDEN, "address of the BAR; empty: it has none" },
 	[COL_PAGE_SIZE] = { "PAGE_SIZE", COLUMN_NUMBER, HIDDEN, "of this machine, bytes" },
 	[COL_COMPLETE] = { "COMPLETE", COLUMN_BOOL, HIDDEN, "is all known that the answer rests on? Not without root" },
-	[COL_BESIDE] = { "BESIDE", COLUMN_TEXT, HIDDEN, "who else is on the page where the BAR starts" },
+	[COL_BESIDE] = { "BESIDE", COLUMN_TEXT, HIDDEN, "who else is on the pages of the BAR" },
 	[COL_OTHER_GROUP] = { "OTHER_GROUP", COLUMN_BOOL, HIDDEN, "is one of those in another IOMMU group?" },
 	[COL_CODE] = CODE_COLUMN(HIDDEN),
 	[COL_HELP] = HELP_COLUMN(HIDDEN),
@@ -75,7 +74,18 @@ static const enum colour mappable_colour[] = {
 
 struct summary {
 	int bars, now, with_ours, with_option;
-	char *candidates;	/* devices to bind, each with a space before it */
+	int listed, others;	/* devices that were listed, and those that people were spared */
+	bool groups;		/* one of the candidates needs others of its group */
+	char *candidates;	/* devices to bind, with blanks between */
+};
+
+/* One run of the command. */
+struct run {
+	const struct options *options;
+	struct bus bus;
+	struct machine machine;
+	struct table *all;	/* NULL: people see one a device */
+	struct summary summary;
 };
 
 /* A page of 64K can hold 256 neighbours; three and a number tell a person enough. */
@@ -84,15 +94,10 @@ static char *neighbours_text(const struct neighbours *neighbours, int most)
 	char *text = format("%s", "");
 	int i;
 
-	for (i = 0; i < neighbours->count; i++) {
-		char *longer = i < most ? format("%s%s%s", text, i ? ", " : "", neighbours->name[i]) :
-					  format("%s and %d more", text, neighbours->count - i);
-
-		free(text);
-		text = longer;
-		if (i == most)
-			break;
-	}
+	for (i = 0; i < neighbours->count && i < most; i++)
+		add_text(&text, ", ", "%s", neighbours->name[i]);
+	if (i < neighbours->count)
+		add_text(&text, " ", "and %d more", neighbours->count - i);
 	return text;
 }
 
@@ -118,17 +123,18 @@ static bool is_complete(const struct device *device)
 	return !geteuid() && device->msix != MSIX_UNKNOWN;
 }
 
-/* A device, and what it is in use for. */
+/* A device, what it has and who uses it, and its BARs. */
 struct subject {
 	const struct device *device;
 	char *uses, *in_use;
+	struct verdict verdicts[BARS];
 };
 
 static void add_device(struct table *table, const struct subject *subject)
 {
 	const struct device *device = subject->device;
 
-	table_row(table, device);
+	table_row(table, device->address, device->driver, device->group);
 	table_text(table, COL_NAME, device->name);
 	table_text(table, COL_CLASS_NAME, device->class_name);
 	table_hex(table, COL_VENDOR, device->vendor);
@@ -147,13 +153,26 @@ static void add_device(struct table *table, const struct subject *subject)
 	table_bool(table, COL_COMPLETE, is_complete(device));
 }
 
+/* Who has it open has to let go first. */
+static char *help_now(const struct subject *subject, const struct part *part)
+{
+	const char *open = strstr(subject->in_use, " has it open through VFIO");
+	const char *name = open;
+
+	if (!part->help || !open || strncmp(part->help, "subpage-vfio bind", strlen("subpage-vfio bind")))
+		return part->help ? format("%s", part->help) : NULL;
+	while (name > subject->in_use && strncmp(name - 2, "; ", 2))
+		name--;
+	return format("stop %.*s first; %s", (int)(open - name), name, part->help);
+}
+
 static void add_part(struct table *table, const struct subject *subject, int bar,
 		     const struct verdict *verdict, const struct part *part, bool for_people)
 {
 	const struct device *device = subject->device;
 	const struct resource *res = &device->resource[bar];
 	char *beside = neighbours_text(&verdict->neighbours, for_people ? 3 : verdict->neighbours.count);
-	char *why;
+	char *why, *help;
 
 	why = format("%s%s%s%s", part->why, for_people && *beside ? "; beside it: " : "",
 		     for_people ? beside : "",
@@ -174,7 +193,9 @@ static void add_part(struct table *table, const struct subject *subject, int bar
 	table_colour(table, COL_MAPPABLE, mappable_colour[part->mappable]);
 	table_text(table, COL_CODE, reason_code(part->reason));
 	table_text(table, COL_REASON, why);
-	table_text(table, COL_HELP, part->help);
+	help = help_now(subject, part);
+	table_text(table, COL_HELP, help);
+	free(help);
 	free(beside);
 	free(why);
 }
@@ -185,10 +206,10 @@ static bool may_propose(const struct options *options, const struct device *devi
 	return options->devices || device_is_vfio(device);
 }
 
-static void count(const struct options *options, const struct device *device,
-		  const struct verdict *verdict, struct summary *summary, bool *candidate)
+static void count(struct run *run, const struct subject *subject, const struct verdict *verdict, bool *candidate)
 {
 	enum mappable worst = MAPPABLE_NOW;
+	struct summary *summary = &run->summary;
 	int i;
 
 	for (i = 0; i < verdict->parts; i++)
@@ -198,7 +219,7 @@ static void count(const struct options *options, const struct device *device,
 	summary->now += worst >= MAPPABLE_NOT_NEEDED;
 	summary->with_ours += worst == MAPPABLE_WITH_OURS;
 	summary->with_option += worst == MAPPABLE_WITH_OPTION;
-	*candidate |= worst == MAPPABLE_WITH_OURS && may_propose(options, device);
+	*candidate |= worst == MAPPABLE_WITH_OURS && may_propose(run->options, subject->device);
 }
 
 static bool is_candidate(const struct part *part)
@@ -224,65 +245,93 @@ static void print_heading(const struct subject *subject)
 }
 
 /* Each help once: all parts of a BAR tend to need the same. */
-static void print_help(const struct verdict *verdicts, int bars)
+static void print_help(const struct subject *subject)
 {
-	int i, n, m;
+	char *said = format("%s", "");
+	int bar, i;
 
-	for (i = 0; i < bars; i++)
-		for (n = 0; n < verdicts[i].parts; n++) {
-			const char *help = verdicts[i].part[n].help;
-			bool said = !help;
+	for (bar = 0; bar < BARS; bar++)
+		for (i = 0; i < subject->verdicts[bar].parts; i++) {
+			char *help = help_now(subject, &subject->verdicts[bar].part[i]), *line;
 
-			for (m = 0; m < i && !said; m++)
-				said = verdicts[m].parts && verdicts[m].part[0].help &&
-				       !strcmp(verdicts[m].part[0].help, help);
-			for (m = 0; m < n && !said; m++)
-				said = verdicts[i].part[m].help && !strcmp(verdicts[i].part[m].help, help);
-			if (!said)
-				printf("  helps: %s\n", help);
+			line = format("  helps: %s\n", help ? help : "");
+			if (help && !strstr(said, line))
+				add_text(&said, "", "%s", line);
+			free(line);
+			free(help);
 		}
+	fputs(said, stdout);
+	free(said);
+}
+
+/* Does anybody who has not asked for it want to see it? */
+static bool is_of_interest(const struct run *run, const struct subject *subject)
+{
+	const struct options *options = run->options;
+	int bar, i;
+
+	if (run->all || options->all || options->devices || options->slot || options->id || options->class ||
+	    options->driver || options->iommu_group >= 0 || options->shared)
+		return true;
+	for (bar = 0; bar < BARS; bar++)
+		for (i = 0; i < subject->verdicts[bar].parts; i++)
+			if (is_candidate(&subject->verdicts[bar].part[i]))
+				return true;
+	return false;
+}
+
+static void add_rows(const struct run *run, const struct subject *subject, struct table *table)
+{
+	const struct options *options = run->options;
+	int bar, i, rows = table_rows(table);
+
+	for (bar = 0; bar < BARS; bar++) {
+		const struct verdict *verdict = &subject->verdicts[bar];
+
+		for (i = 0; i < verdict->parts; i++)
+			if ((!options->candidates || is_candidate(&verdict->part[i])) &&
+			    (!options->shared || verdict->neighbours.other_group))
+				add_part(table, subject, bar, verdict, &verdict->part[i], !run->all);
+	}
+	if (table_rows(table) == rows && !options->candidates && !options->shared && options->devices)
+		add_device(table, subject);
 }
 
 /* The rows of one device; for people at once, under its heading. */
-static void show_device(const struct bus *bus, const struct machine *machine, const struct device *device,
-			const struct options *options, struct table *all, struct summary *summary)
+static void show_device(struct run *run, const struct device *device)
 {
-	struct subject subject = {
-		.device = device, .uses = uses_text(machine, device), .in_use = uses_now_text(machine, device),
-	};
-	struct table *table = all ? all : table_new("bars", columns, options);
-	struct verdict verdicts[BARS] = { 0 };
-	int bar, part, rows = table_rows(table);
+	struct table *table = run->all ? run->all : table_new("bars", columns, &run->options->format);
+	struct subject subject = { .device = device };
+	int bar, rows = table_rows(table);
 	bool candidate = false;
 
-	for (bar = 0; bar < BARS; bar++) {
-		if (!bar_exists(device, bar))
-			continue;
-		bar_judge(bus, device, bar, &verdicts[bar]);
-		for (part = 0; part < verdicts[bar].parts; part++)
-			if (!options->candidates || is_candidate(&verdicts[bar].part[part]))
-				add_part(table, &subject, bar, &verdicts[bar], &verdicts[bar].part[part], !all);
-		count(options, device, &verdicts[bar], summary, &candidate);
+	for (bar = 0; bar < BARS; bar++)
+		if (bar_exists(device, bar)) {
+			bar_judge(&run->bus, device, bar, &subject.verdicts[bar]);
+			count(run, &subject, &subject.verdicts[bar], &candidate);
+		}
+	if (is_of_interest(run, &subject)) {
+		subject.uses = uses_text(&run->machine, device);
+		subject.in_use = uses_now_text(&run->machine, device);
+		add_rows(run, &subject, table);
+		run->summary.listed += table_rows(table) > rows;
+	} else {
+		run->summary.others++;
 	}
-	if (table_rows(table) == rows && !options->candidates && options->devices)
-		add_device(table, &subject);
-	if (!all && table_rows(table)) {
+	if (!run->all && table_rows(table)) {
 		print_heading(&subject);
 		table_end(table, "  ");
-		print_help(verdicts, BARS);
+		print_help(&subject);
 		putchar('\n');
-	} else if (!all) {
+	} else if (!run->all) {
 		table_free(table);
 	}
-	if (candidate) {
-		char *longer = format("%s %s", summary->candidates ? summary->candidates : "",
-				      device->address);
-
-		free(summary->candidates);
-		summary->candidates = longer;
+	if (candidate && iommu_may_group(device)) {
+		add_text(&run->summary.candidates, " ", "%s", device->address);
+		run->summary.groups |= !!group_blocker(&run->bus, device, NULL);
 	}
 	for (bar = 0; bar < BARS; bar++)
-		bar_verdict_free(&verdicts[bar]);
+		bar_verdict_free(&subject.verdicts[bar]);
 	free(subject.uses);
 	free(subject.in_use);
 }
@@ -317,85 +366,77 @@ static bool is_wanted(const struct options *options, const struct device *device
 
 static void print_summary(const struct summary *summary)
 {
+	if (summary->others)
+		printf("%d other device%s gain%s nothing from this driver; --all shows them.\n", summary->others,
+		       summary->others == 1 ? "" : "s", summary->others == 1 ? "s" : "");
 	printf("%d memory BAR%s, pages of %ldK: %d mappable now, %d with an option, %d with " OURS
 	       ", %d not\n",
 	       summary->bars, summary->bars == 1 ? "" : "s", sysconf(_SC_PAGESIZE) / 1024, summary->now,
 	       summary->with_option, summary->with_ours,
 	       summary->bars - summary->now - summary->with_option - summary->with_ours);
 	if (summary->candidates)
-		printf("To have them mapped: subpage-vfio bind%s\n", summary->candidates);
+		printf("To have them mapped: subpage-vfio bind%s %s\n", summary->groups ? " --group" : "",
+		       summary->candidates);
 	else if (summary->with_ours)
 		printf("\"subpage-vfio list DEVICE\" says what to do for a device\n");
 }
 
 static int list_run(const struct options *options)
 {
-	struct summary summary = { 0 };
-	struct table *table = NULL;
-	struct machine machine;
-	struct bus bus;
-	bool *chosen;
+	bool people = table_is_for_people(&options->format), *chosen;
+	struct run run = { .options = options };
 	int i;
 
-	bus_scan_filtered(&bus, options->slot, options->id);
-	chosen = allocate(NULL, bus.count + 1);
-	memset(chosen, 0, bus.count + 1);
+	bus_scan_filtered(&run.bus, options->slot, options->id);
+	chosen = allocate(NULL, run.bus.count + 1);
+	memset(chosen, 0, run.bus.count + 1);
 	for (i = 0; i < options->devices; i++)
-		chosen[bus_find(&bus, options->device[i]) - bus.device] = true;
-	for (i = 0; i < bus.count; i++)
-		chosen[i] = is_wanted(options, &bus.device[i], chosen, i);
-
-	if (options->shared) {
-		shared_print(&bus, chosen, options);
-	} else {
-		machine_look(&machine, false);
-		if (!table_is_for_people(options))
-			table = table_new("bars", columns, options);
-		for (i = 0; i < bus.count; i++)
-			if (chosen[i])
-				show_device(&bus, &machine, &bus.device[i], options, table, &summary);
-		if (table)
-			table_end(table, "");
-		else
-			print_summary(&summary);
-		machine_free(&machine);
-	}
-	free(summary.candidates);
+		chosen[bus_find(&run.bus, options->device[i]) - run.bus.device] = true;
+	if (people && run.bus.count && !iommu_is_on() && !iommu_is_not_needed())
+		printf("No IOMMU is in use, without which VFIO takes no device: \"subpage-vfio host\" says what to do.\n\n");
+	machine_look(&run.machine, false);
+	if (!people)
+		run.all = table_new("bars", columns, &options->format);
+	for (i = 0; i < run.bus.count; i++)
+		if (is_wanted(options, &run.bus.device[i], chosen, i))
+			show_device(&run, &run.bus.device[i]);
+	if (run.all)
+		table_end(run.all, "");
+	else
+		print_summary(&run.summary);
+	if (!run.summary.listed && !run.summary.others)
+		complain(NULL, "no device is what was asked for");
+	machine_free(&run.machine);
+	free(run.summary.candidates);
 	free(chosen);
-	bus_free(&bus);
+	bus_free(&run.bus);
 	return CODE_OK;
 }
 
 static const struct option_use list_options[] = {
+	{ 'a', "also devices that gain nothing from this driver" },
 	{ 's', "only devices at such an address, as with lspci" },
-	{ 'd', "only devices with such ids, as with lspci: VENDOR:DEVICE[:CLASS]" },
-	{ 'c', "only devices of that class: its number (01, 0108) or part of its name" },
-	{ 'D', "only devices that this driver has; \"none\": those without" },
+	{ 'd', "only devices with such ids: VENDOR:DEVICE[:CLASS]" },
+	{ 'c', "only of that class: 01, 0108, or part of its name" },
+	{ 'D', "only devices that this driver has; \"none\": no driver" },
 	{ 'G', "only devices of that IOMMU group" },
 	{ 'C', "only what a command or an option would have mapped" },
-	{ 'S', "pages that devices of different IOMMU groups share" },
-	{ 'o', NULL },
-	{ 'r', NULL },
-	{ 'j', NULL },
+	{ 'S', "only BARs on pages with those of other IOMMU groups" },
+	OUTPUT_OPTIONS,
 	{ 0 }
 };
 
 const struct command list_command = {
 	.name = "list", .run = list_run,
-	.summary = "show all memory BARs, and which of their pages a guest can use directly",
+	.summary = "show memory BARs, and which of their pages a guest can use directly",
 	.arguments = "[DEVICE...]", .min_arguments = 0, .max_arguments = ANY_NUMBER,
 	.description =
-		"Show each memory BAR of all devices, or of those given: where it is, who else lives\n"
-		"on its page, whether a guest can use it without exits, and what helps if not. A BAR\n"
-		"with an MSI-X table has a row for the table's pages. Needs no privilege, but shows\n"
-		"where an MSI-X table lies, and neighbours that are no PCI devices, to root only.\n",
+		"Show the memory BARs of devices that could gain, or of those given: can a guest\n"
+		"use them without exits, why not, and what helps. Root sees more.\n",
 	.option = list_options,
 	.columns = columns,
 	.first_reason = REASON_WHOLE_PAGES, .last_reason = REASON_BRIDGE,
 	.examples =
-		"  subpage-vfio list\n"
-		"  subpage-vfio list --candidates --class 0108\n"
-		"  subpage-vfio list --shared\n"
 		"  subpage-vfio list --raw -o ADDRESS,BAR,MAPPABLE,REASON_CODE 01:00.0\n"
 		"  subpage-vfio list --json | jq '.bars[] | select(.mappable != \"now\")'\n",
 };

@@ -3,149 +3,114 @@
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "commands/options.h"
 #include "print/output.h"
-#include "print/table.h"
 
-/* Those with a short form. */
-#define SHORT "hVosd"
+/* Each option once. The letter is its short form, too, if it is one of these: */
+#define SHORT "hVoJrPnsd"
 
-static const struct option long_options[] = {
-	{ "help", no_argument, NULL, 'h' },
-	{ "version", no_argument, NULL, 'V' },
-	{ "json", no_argument, NULL, 'j' },
-	{ "raw", no_argument, NULL, 'r' },
-	{ "output", required_argument, NULL, 'o' },
-	{ "slot", required_argument, NULL, 's' },
-	{ "id", required_argument, NULL, 'd' },
-	{ "class", required_argument, NULL, 'c' },
-	{ "driver", required_argument, NULL, 'D' },
-	{ "group", required_argument, NULL, 'G' },
-	{ "candidates", no_argument, NULL, 'C' },
-	{ "shared", no_argument, NULL, 'S' },
-	{ "always", no_argument, NULL, 'A' },
-	{ "never", no_argument, NULL, 'n' },
-	{ "qemu", no_argument, NULL, 'Q' },
-	{ "libvirt", no_argument, NULL, 'L' },
-	{ "qmp", required_argument, NULL, 'q' },
-	{ "watch", no_argument, NULL, 'w' },
-	{ "force", no_argument, NULL, 'f' },
-	{ "group", no_argument, NULL, 'g' },
-	{ "persist", no_argument, NULL, 'p' },
-	{ "report", no_argument, NULL, 'R' },
-	{ "bar", required_argument, NULL, 'b' },
-	{ "offset", required_argument, NULL, 'x' },
-	{ 0 }
-};
+enum kind { FLAG, TEXT, INT, LONG };
 
-#define OPTIONS (sizeof(long_options) / sizeof(long_options[0]))
+#define AT(member) offsetof(struct options, member)
 
-/* What a value is called, and the help of options that mean the same to all commands. */
-static const struct {
+static const struct known {
 	char letter;
-	const char *value, *help;
-} words[] = {
-	{ 'h', NULL, "explain the command" },
-	{ 'j', NULL, "print JSON, with all columns unless -o names some" },
-	{ 'r', NULL, "print columns without padding, numbers in full, for scripts" },
-	{ 'o', "LIST", "print these columns, with commas between; +LIST: these as well" },
-	{ 's', "SLOT", NULL },
-	{ 'd', "ID", NULL },
-	{ 'c', "CLASS", NULL },
-	{ 'D', "NAME", NULL },
-	{ 'G', "N", NULL },
-	{ 'q', "SOCKET", NULL },
-	{ 'b', "N", NULL },
-	{ 'x', "X", NULL },
+	const char *name, *value;
+	enum kind kind;
+	size_t at;
+	uint64_t max;		/* of a number */
+	const char *help;	/* where it means the same to all commands */
+} known[] = {
+	{ 'h', "help", "[=columns]", FLAG, 0, 0, "explain the command, or its columns and reason codes" },
+	{ 'V', "version", NULL, FLAG, 0, 0, NULL },
+	{ 'o', "output", "LIST", TEXT, AT(format.columns), 0, "print these columns (A,B), or these as well (+A,B)" },
+	{ 'J', "json", NULL, FLAG, AT(format.json), 0, "print JSON, with all columns unless -o names some" },
+	{ 'r', "raw", NULL, FLAG, AT(format.raw), 0, "print columns without padding, numbers in full" },
+	{ 'P', "pairs", NULL, FLAG, AT(format.pairs), 0, "print COLUMN=\"value\", numbers in full" },
+	{ 'n', "noheadings", NULL, FLAG, AT(format.noheadings), 0, "print no heading above the columns" },
+	{ 's', "slot", "SLOT", TEXT, AT(slot), 0, NULL },
+	{ 'd', "id", "ID", TEXT, AT(id), 0, NULL },
+	{ 'c', "class", "CLASS", TEXT, AT(class), 0, NULL },
+	{ 'D', "driver", "NAME", TEXT, AT(driver), 0, NULL },
+	{ 'G', "iommu-group", "N", INT, AT(iommu_group), INT_MAX, NULL },
+	{ 'a', "all", NULL, FLAG, AT(all), 0, NULL },
+	{ 'C', "candidates", NULL, FLAG, AT(candidates), 0, NULL },
+	{ 'S', "shared", NULL, FLAG, AT(shared), 0, NULL },
+	{ 'g', "group", NULL, FLAG, AT(group), 0, NULL },
+	{ 'f', "force", NULL, FLAG, AT(force), 0, NULL },
+	{ 'p', "persist", NULL, FLAG, AT(persist), 0, NULL },
+	{ 'A', "always", NULL, FLAG, AT(always), 0, NULL },
+	{ 'N', "never", NULL, FLAG, AT(never), 0, NULL },
+	{ 'Q', "qemu", NULL, FLAG, AT(qemu), 0, NULL },
+	{ 'L', "libvirt", NULL, FLAG, AT(libvirt), 0, NULL },
+	{ 'q', "qmp", "SOCKET", TEXT, AT(qmp), 0, NULL },
+	{ 'w', "watch", NULL, FLAG, AT(watch), 0, NULL },
+	{ 'b', "bar", "N", INT, AT(bar), 5, NULL },
+	{ 'x', "offset", "X", LONG, AT(offset), UINT64_MAX, NULL },
 };
 
-static const char *value_of(int letter)
+static const struct known *known_as(int letter)
 {
 	size_t i;
 
-	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		if (words[i].letter == letter)
-			return words[i].value;
-	return NULL;
+	for (i = 0; known[i].letter != letter; i++)
+		;
+	return &known[i];
 }
 
-static const char *help_of(const struct option_use *use)
-{
-	size_t i;
-
-	for (i = 0; i < sizeof(words) / sizeof(words[0]) && !use->help; i++)
-		if (words[i].letter == use->letter)
-			return words[i].help;
-	return use->help;
-}
-
-static const struct option *option_of(int letter)
-{
-	const struct option *option = long_options;
-
-	while (option->name && option->val != letter)
-		option++;
-	return option;
-}
-
-/* Of two options with one name each command takes one: getopt() is told of that alone. */
+/* Tell getopt() what the command takes, and no more. */
 static void taken(const struct command *command, struct option *options, char *letters)
 {
-	const struct option_use *use = command ? command->option : NULL;
+	static const struct option_use none[] = { { 'V', NULL }, { 0 } };
+	const struct option_use *use = command ? command->option : none;
 
-	*options++ = *option_of('h');
-	if (!command)
-		*options++ = *option_of('V');
+	*options++ = (struct option) { "help", optional_argument, NULL, 'h' };
 	/* With a colon first getopt() tells a missing value from an unknown option. */
-	letters += sprintf(letters, command ? ":h" : ":hV");
-	for (; use && use->letter; use++) {
-		*options++ = *option_of(use->letter);
-		if (strchr(SHORT, use->letter))
-			letters += sprintf(letters, "%c:", use->letter);
+	letters += sprintf(letters, ":h");
+	for (; use->letter; use++) {
+		const struct known *is = known_as(use->letter);
+
+		*options++ = (struct option) { is->name, is->kind != FLAG, NULL, is->letter };
+		if (strchr(SHORT, is->letter))
+			letters += sprintf(letters, is->kind == FLAG ? "%c" : "%c:", is->letter);
 	}
 	*options = (struct option) { 0 };
 }
 
-/* "-o, --output LIST" */
-static char *spelt(char letter, bool with_short)
+static void print_option(const struct option_use *use)
 {
-	const char *value = value_of(letter);
-	char first[8] = "";
+	const struct known *is = known_as(use->letter);
+	char text[40], first[8] = "";
 
-	if (with_short && strchr(SHORT, letter))
-		snprintf(first, sizeof(first), "-%c, ", letter);
-	return format("%s--%s%s%s", first, option_of(letter)->name, value ? " " : "",
-		      value ? value : "");
+	if (strchr(SHORT, is->letter))
+		snprintf(first, sizeof(first), "-%c, ", is->letter);
+	snprintf(text, sizeof(text), "%s--%s%s%s", first, is->name, is->value && *is->value != '[' ? " " : "",
+		 is->value ? is->value : "");
+	printf("  %-20s %s\n", text, use->help ? use->help : is->help);
 }
 
 static void print_command_help(const struct command *command)
 {
 	const struct option_use *use;
-	char *text;
 
-	printf("Usage: subpage-vfio %s", command->name);
-	for (use = command->option; use->letter; use++) {
-		text = spelt(use->letter, false);
-		printf(" [%s]", text);
-		free(text);
-	}
-	printf("%s%s\n\n%s\n", *command->arguments ? " " : "", command->arguments,
-	       command->description);
-	for (use = command->option; use->letter; use++) {
-		text = spelt(use->letter, true);
-		printf("  %-22s %s\n", text, help_of(use));
-		free(text);
-	}
-	printf("  %-22s %s\n", "-h, --help", "explain the command");
-	if (command->columns)
-		table_print_help(command->columns);
+	printf("Usage: subpage-vfio %s [OPTION]...%s%s\n\n%s\n", command->name, *command->arguments ? " " : "",
+	       command->arguments, command->description);
+	for (use = command->option; use->letter; use++)
+		print_option(use);
+	print_option(&(struct option_use) { 'h', NULL });
+	printf("\n%s", command->examples);
+}
+
+static void print_columns_help(const struct command *command)
+{
+	table_print_help(command->columns);
 	if (command->first_reason != command->last_reason)
 		reason_print_help(command->first_reason, command->last_reason);
-	printf("\n%s", command->examples);
 }
 
 static void print_help(const struct command *const *commands)
@@ -157,37 +122,30 @@ static void print_help(const struct command *const *commands)
 	for (; *commands; commands++)
 		printf("  %-7s %s\n", (*commands)->name, (*commands)->summary);
 	fputs("\n"
-	      "\"subpage-vfio COMMAND --help\" explains one; subpage-vfio(8) is the manual.\n"
-	      "A DEVICE is a PCI address: 0000:01:00.0, or 01:00.0 in domain 0.\n"
+	      "\"subpage-vfio help COMMAND\" explains one; subpage-vfio(8) is the manual.\n"
+	      "A DEVICE is a PCI address (0000:01:00.0, or 01:00.0 in domain 0), or the name of\n"
+	      "its interface or disk (eth1, nvme0n1).\n"
 	      "\n"
 	      "  subpage-vfio list\n"
 	      "  subpage-vfio bind 01:00.0\n"
 	      "  subpage-vfio check\n"
 	      "\n"
-	      "Exit status, 1 to 6 with no device changed:\n"
-	      "  0  done, or nothing to do\n"
-	      "  1  the kernel refused, or the output could not be written\n"
-	      "  2  the command line makes no sense\n"
-	      "  3  no such device\n"
-	      "  4  no permission\n"
-	      "  5  a device is in use, or another instance changes devices\n"
-	      "  6  the machine lacks something: module, IOMMU, viable IOMMU group, driverctl\n"
-	      "  7  after a failure not all could be put back\n"
-	      "  8  done, but not usable yet, or the output or --always's file could not be written\n", stdout);
+	      "Exit status: 0 done, 1 to 6 no device was changed, 7 not all could be put back,\n"
+	      "8 done, but not usable yet; the manual lists them.\n", stdout);
 }
 
 /* getopt() tells of a wrong option only where it has got to; find the word that was meant. */
 static void refuse_option(const struct command *command, int found, int letter, const char *word)
 {
-	static const char next[] = "\"subpage-vfio COMMAND --help\" lists the options of a command";
+	static const char next[] = "\"subpage-vfio help COMMAND\" lists the options of a command";
 	bool is_long = !strncmp(word, "--", 2);
 	int length = strcspn(word, "=");
 
 	if (found == ':')
-		fail(CODE_USAGE, next, "--%s lacks its value: --%s %s", option_of(letter)->name,
-		     option_of(letter)->name, value_of(letter));
+		fail(CODE_USAGE, next, "--%s lacks its value: --%s %s", known_as(letter)->name,
+		     known_as(letter)->name, known_as(letter)->value);
 	if (letter && is_long)
-		fail(CODE_USAGE, next, "--%s takes no value: \"%s\"", option_of(letter)->name, word);
+		fail(CODE_USAGE, next, "--%s takes no value: \"%s\"", known_as(letter)->name, word);
 	if (!command)
 		fail(CODE_USAGE, "the command comes first: subpage-vfio COMMAND [OPTION]... [ARGUMENT]...",
 		     "\"%s\" is no option of subpage-vfio itself", word);
@@ -210,120 +168,86 @@ static uint64_t number(const char *option, const char *text, uint64_t max)
 	return value;
 }
 
-static void set(struct options *options, int letter)
+static void set(struct options *options, const struct known *is)
 {
-	switch (letter) {
-	case 'j':
-		options->json = true;
+	void *at = (char *)options + is->at;
+	char *option = format("--%s", is->name);
+
+	switch (is->kind) {
+	case FLAG:
+		*(bool *)at = true;
 		break;
-	case 'r':
-		options->raw = true;
+	case TEXT:
+		*(const char **)at = optarg;
 		break;
-	case 'o':
-		options->columns = optarg;
+	case INT:
+		*(int *)at = number(option, optarg, is->max);
 		break;
-	case 'f':
-		options->force = true;
-		break;
-	case 'g':
-		options->group = true;
-		break;
-	case 'p':
-		options->persist = true;
-		break;
-	case 's':
-		options->slot = optarg;
-		break;
-	case 'd':
-		options->id = optarg;
-		break;
-	case 'c':
-		options->class = optarg;
-		break;
-	case 'A':
-		options->always = true;
-		break;
-	case 'n':
-		options->never = true;
-		break;
-	case 'Q':
-		options->qemu = true;
-		break;
-	case 'R':
-		options->report = true;
-		break;
-	case 'L':
-		options->libvirt = true;
-		break;
-	case 'D':
-		options->driver = optarg;
-		break;
-	case 'G':
-		options->iommu_group = number("--group", optarg, INT_MAX);
-		break;
-	case 'C':
-		options->candidates = true;
-		break;
-	case 'S':
-		options->shared = true;
-		break;
-	case 'q':
-		options->qmp = optarg;
-		break;
-	case 'w':
-		options->watch = true;
-		break;
-	case 'b':
-		options->bar = number("--bar", optarg, 5);
-		break;
-	case 'x':
-		options->offset = number("--offset", optarg, UINT64_MAX);
+	case LONG:
+		*(uint64_t *)at = number(option, optarg, is->max);
 		break;
 	}
+	free(option);
+}
+
+static void help(const struct command *command, const struct command *const *commands)
+{
+	if (optarg && (strcmp(optarg, "columns") || !command))
+		fail(CODE_USAGE, "subpage-vfio COMMAND --help=columns", "--help explains the command, or its columns");
+	if (!command)
+		print_help(commands);
+	else if (optarg)
+		print_columns_help(command);
+	else
+		print_command_help(command);
+	exit(CODE_OK);
+}
+
+/* What getopt() cannot know. */
+static void check(const struct command *command, const struct options *options)
+{
+	const struct format *format = &options->format;
+
+	if (!command)
+		fail(CODE_USAGE, "\"subpage-vfio --help\" lists the commands", "no command was given");
+	if (options->devices < command->min_arguments)
+		fail(CODE_USAGE, "name one, such as 0000:01:00.0; \"subpage-vfio list --all\" shows them",
+		     "%s needs a device", command->name);
+	if (options->devices > command->max_arguments)
+		fail(CODE_USAGE, NULL, command->max_arguments ? "%s takes one device" : "%s takes no device",
+		     command->name);
+	if (format->json + format->raw + format->pairs > 1)
+		fail(CODE_USAGE, "leave the others out", "--json, --raw and --pairs exclude each other");
+	table_check_columns(command->columns, format->columns);
 }
 
 void options_read(int argc, char **argv, const struct command *command,
 		  const struct command *const *commands, struct options *options)
 {
-	struct option known[OPTIONS];
-	char letters[3 * OPTIONS];
+	struct option takes[COUNT(known) + 1];
+	char letters[3 * COUNT(known)];
 	int letter;
 
 	*options = (struct options) { .bar = -1, .iommu_group = -1 };
-	taken(command, known, letters);
+	taken(command, takes, letters);
 	/* getopt's own messages would not say what to do. */
 	opterr = 0;
-	while ((letter = getopt_long(argc, argv, letters, known, NULL)) != -1) {
+	while ((letter = getopt_long(argc, argv, letters, takes, NULL)) != -1)
 		switch (letter) {
 		case '?':
 		case ':':
 			refuse_option(command, letter, optopt, argv[optind - 1]);
 			break;
 		case 'h':
-			if (command)
-				print_command_help(command);
-			else
-				print_help(commands);
-			exit(CODE_OK);
+			help(command, commands);
+			break;
 		case 'V':
 			puts("subpage-vfio " VERSION);
 			exit(CODE_OK);
 		default:
-			set(options, letter);
+			set(options, known_as(letter));
 		}
-	}
-	if (!command)
-		fail(CODE_USAGE, "\"subpage-vfio --help\" lists the commands", "no command was given");
 	options->device = argv + optind;
 	options->devices = argc - optind;
-	if (options->devices < command->min_arguments)
-		fail(CODE_USAGE, "name one, such as 0000:01:00.0; \"subpage-vfio list\" shows them",
-		     "%s needs a device", command->name);
-	if (options->devices > command->max_arguments)
-		fail(CODE_USAGE, NULL, "%s takes one device", command->name);
-	if (options->json && options->raw)
-		fail(CODE_USAGE, "leave one of them out", "--json and --raw exclude each other");
-	/* --shared has a table of its own, which it looks at itself. */
-	if (command->columns && !options->shared)
-		table_check_columns(command->columns, options->columns);
+	check(command, options);
 }

@@ -6,26 +6,19 @@
 #include <stdint.h>
 
 #include "print/reason.h"
-
-struct column;
+#include "print/table.h"
 
 /* What the command line says, after the command itself. */
 struct options {
-	bool json;
-	bool raw;
-	bool force;
-	bool group;
-	bool persist;
-	const char *columns;	/* NULL: not given; so with all texts */
-	const char *slot, *id, *class, *driver;
+	struct format format;
+	bool force, group, persist;
+	const char *slot, *id, *class, *driver;		/* NULL: not given; so with all texts */
 	int iommu_group;	/* -1: not given; so with all numbers */
-	bool candidates;
-	bool shared;
+	bool all, candidates, shared;
 	const char *qmp;
 	bool watch;
 	bool always, never;
 	bool qemu, libvirt;
-	bool report;
 	int bar;
 	uint64_t offset;
 	int devices;
@@ -38,6 +31,9 @@ struct option_use {
 	const char *help;	/* one line; NULL: what options.c says of it */
 };
 
+/* Those of each command that prints a table. */
+#define OUTPUT_OPTIONS { 'o', NULL }, { 'J', NULL }, { 'r', NULL }, { 'P', NULL }, { 'n', NULL }
+
 /* A command. Its --help is made of this, so it has all that the command takes. */
 struct command {
 	const char *name;
@@ -47,7 +43,7 @@ struct command {
 	int min_arguments, max_arguments;
 	const char *description;	/* whole lines */
 	const struct option_use *option;	/* the last one's letter is 0 */
-	const struct column *columns;	/* of its table; NULL: it has none */
+	const struct column *columns;	/* of its table */
 	enum reason first_reason, last_reason;	/* of its column REASON_CODE; none if the same */
 	const char *examples;		/* whole lines */
 };

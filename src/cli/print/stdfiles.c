@@ -15,6 +15,9 @@ static void check_output(int code, void *unused)
 
 	(void)unused;
 	errno = 0;
+	/* Once more, to know why. */
+	if (failed)
+		putchar('\n');
 	if ((!fclose(stdout) && !failed) || code != CODE_OK)
 		return;
 	complain(NULL, "the output could not be written%s%s", errno ? ": " : "",

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
+#include <json-c/json.h>
 #include <libsmartcols/libsmartcols.h>
 
 #include "print/table.h"
@@ -15,8 +18,13 @@ struct table {
 	const struct column *columns;
 	struct libscols_line *line;	/* the row that is being filled */
 	int place[COLUMNS_MAX];		/* of our column in the table, -1: not printed */
+	const char *name;
+	const struct format *format;
 	bool people;
 	bool plain;			/* numbers in full */
+	int sentence;			/* the column that people read last, -1: none ... */
+	char **sentences;		/* ... and it in each row */
+	int rows;
 };
 
 static int find(const struct column *columns, const char *name, size_t length)
@@ -47,10 +55,10 @@ void table_check_columns(const struct column *columns, const char *list)
 	size_t length;
 
 	if (list && !*rest)
-		fail(CODE_USAGE, "\"--help\" behind the command lists them", "-o names no column");
+		fail(CODE_USAGE, "\"--help=columns\" behind the command lists them", "-o names no column");
 	while ((name = next_name(&rest, &length)))
 		if (find(columns, name, length) < 0)
-			fail(CODE_USAGE, "\"--help\" behind the command lists them",
+			fail(CODE_USAGE, "\"--help=columns\" behind the command lists them",
 			     "there is no column \"%.*s\"", (int)length, name);
 }
 
@@ -61,73 +69,65 @@ void table_print_help(const struct column *columns)
 		printf("  %-16s %s\n", columns->name, columns->help);
 }
 
-bool table_is_for_people(const struct options *options)
+bool table_is_for_people(const struct format *format)
 {
-	return !options->json && !options->raw && !options->columns;
+	return !format->json && !format->raw && !format->pairs && !format->columns;
 }
 
 static void add_column(struct table *table, int column)
 {
-	static const int json_type[] = {
-		[COLUMN_TEXT] = SCOLS_JSON_STRING,
-		[COLUMN_HEX] = SCOLS_JSON_STRING,
-		[COLUMN_NUMBER] = SCOLS_JSON_NUMBER,
-		[COLUMN_BYTES] = SCOLS_JSON_NUMBER,
-		[COLUMN_BOOL] = SCOLS_JSON_BOOLEAN_OPTIONAL,
-	};
 	const struct column *what = &table->columns[column];
-	struct libscols_column *added;
-	int flags = 0;
+	bool right = what->type == COLUMN_NUMBER || what->type == COLUMN_BYTES;
 
 	if (table->place[column] >= 0)
 		return;
-	if (what->type == COLUMN_NUMBER || what->type == COLUMN_BYTES)
-		flags = SCOLS_FL_RIGHT;
+	if (!scols_table_new_column(table->scols, what->name, 0, right ? SCOLS_FL_RIGHT : 0))
+		fail(CODE_FAILED, NULL, "out of memory");
+	table->place[column] = scols_table_get_ncols(table->scols) - 1;
 	/* The last one of a person's columns is a sentence: it goes on below itself. */
 	if (table->people && (!what[1].name || !what[1].shown) && what->type == COLUMN_TEXT)
-		flags = SCOLS_FL_WRAP;
-	added = scols_table_new_column(table->scols, what->name, 0, flags);
-	if (!added)
-		fail(CODE_FAILED, NULL, "out of memory");
-	scols_column_set_json_type(added, json_type[what->type]);
-	table->place[column] = scols_table_get_ncols(table->scols) - 1;
+		table->sentence = column;
 }
 
-struct table *table_new(const char *name, const struct column *columns, const struct options *options)
+struct table *table_new(const char *name, const struct column *columns, const struct format *format)
 {
 	struct table *table = allocate(NULL, sizeof(*table));
-	const char *list = options->columns, *column;
+	const char *list = format->columns, *column;
 	bool more = list && *list == '+';
 	size_t length;
 	int i;
 
 	*table = (struct table) {
-		.columns = columns,
-		.people = table_is_for_people(options),
-		.plain = options->json || options->raw,
+		.name = name, .format = format, .columns = columns, .sentence = -1,
+		.people = table_is_for_people(format),
+		.plain = format->json || format->raw || format->pairs,
 		.scols = scols_new_table(),
 	};
-	if (!table->scols || scols_table_set_name(table->scols, name))
+	if (!table->scols)
 		fail(CODE_FAILED, NULL, "out of memory");
-	scols_table_enable_json(table->scols, options->json);
-	scols_table_enable_raw(table->scols, options->raw);
+	scols_table_enable_raw(table->scols, format->raw);
+	scols_table_enable_export(table->scols, format->pairs);
+	scols_table_enable_noheadings(table->scols, format->noheadings && !table->people);
 	scols_table_enable_colors(table->scols, table->people && colours_wanted());
 
 	for (i = 0; columns[i].name; i++)
 		table->place[i] = -1;
 	for (i = 0; columns[i].name; i++)
-		if ((!list && options->json) ||
+		if ((!list && format->json) ||
 		    ((!list || more) && columns[i].shown &&
 		     (columns[i].shown == SHOWN || !table->people)))
 			add_column(table, i);
 	list += more;
-	while (options->columns && (column = next_name(&list, &length)))
+	while (format->columns && (column = next_name(&list, &length)))
 		add_column(table, find(columns, column, length));
 	return table;
 }
 
 void table_free(struct table *table)
 {
+	while (table->rows)
+		free(table->sentences[--table->rows]);
+	free(table->sentences);
 	scols_unref_table(table->scols);
 	free(table);
 }
@@ -137,9 +137,17 @@ static void put(struct table *table, int column, char *text)
 {
 	int place = table->place[column];
 
-	if (place < 0)
+	if (place < 0) {
 		free(text);
-	else if (scols_line_refer_data(table->line, place, text))
+		return;
+	}
+	if (column == table->sentence) {
+		/* In its place one letter stands for it until all is laid out. */
+		free(table->sentences[table->rows - 1]);
+		table->sentences[table->rows - 1] = text;
+		text = format("-");
+	}
+	if (scols_line_refer_data(table->line, place, text))
 		fail(CODE_FAILED, NULL, "out of memory");
 }
 
@@ -187,48 +195,136 @@ void table_colour(struct table *table, int column, enum colour colour)
 		scols_cell_set_color(scols_line_get_cell(table->line, place), name[colour]);
 }
 
-void table_row(struct table *table, const struct device *device)
+void table_row(struct table *table, const char *address, const char *driver, int group)
 {
 	int column;
 
 	table->line = scols_table_new_line(table->scols, NULL);
 	if (!table->line)
 		fail(CODE_FAILED, NULL, "out of memory");
+	*grow(table->sentences, table->rows) = NULL;
 	for (column = 0; table->columns[column].name; column++) {
 		const char *name = table->columns[column].name;
 
 		if (!strcmp(name, "ADDRESS"))
-			table_text(table, column, device->address);
+			table_text(table, column, address);
 		else if (!strcmp(name, "DRIVER"))
-			table_text(table, column, device->driver);
-		else if (!strcmp(name, "IOMMU_GROUP") && device->group >= 0)
-			table_number(table, column, device->group);
+			table_text(table, column, driver);
+		else if (!strcmp(name, "IOMMU_GROUP") && group >= 0)
+			table_number(table, column, group);
 	}
+	if (table->sentence >= 0)
+		put(table, table->sentence, format("%s", ""));
 }
 
 int table_rows(const struct table *table)
 {
-	return scols_table_get_nlines(table->scols);
+	return table->rows;
 }
 
-static void print(struct table *table, const char *indent)
+/* A cell as its column's type has it in JSON. */
+static struct json_object *value(enum column_type type, const char *text)
 {
-	char *text, *line, *rest;
+	if (!text)
+		return NULL;
+	if (type == COLUMN_BOOL)
+		return json_object_new_boolean(*text == '1');
+	return type == COLUMN_NUMBER || type == COLUMN_BYTES ? json_tokener_parse(text) : json_object_new_string(text);
+}
 
-	if (!table->people || !*indent) {
-		scols_print_table(table->scols);
+/* libsmartcols prints JSON, too, but has had values that can be null for truth values since 2.38 only. */
+static void print_json(const struct table *table)
+{
+	struct json_object *all = json_object_new_object(), *rows = json_object_new_array(), *row;
+	int i, column, place;
+
+	for (i = 0; i < table->rows; i++) {
+		struct libscols_line *line = scols_table_get_line(table->scols, i);
+
+		row = json_object_new_object();
+		/* In the order of the table. */
+		for (place = 0; place < (int)scols_table_get_ncols(table->scols); place++)
+			for (column = 0; table->columns[column].name; column++) {
+				char name[32];
+				size_t n;
+
+				if (table->place[column] != place)
+					continue;
+				for (n = 0; table->columns[column].name[n]; n++)
+					name[n] = tolower((unsigned char)table->columns[column].name[n]);
+				name[n] = '\0';
+				json_object_object_add(row, name,
+						       value(table->columns[column].type,
+							     scols_cell_get_data(scols_line_get_cell(line, place))));
+			}
+		json_object_array_add(rows, row);
+	}
+	json_object_object_add(all, table->name, rows);
+	puts(json_object_to_json_string_ext(all, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
+					    JSON_C_TO_STRING_NOSLASHESCAPE));
+	json_object_put(all);
+}
+
+/* A sentence behind so many columns; if it does not fit there, below it, and no word in two. */
+static void print_sentence(const char *text, size_t at, size_t width)
+{
+	const size_t below = 8;
+	size_t length, left = at < width ? width - at : 0;
+	const char *between = "";
+
+	if (strlen(text) <= left) {
+		printf("%s\n", text);
 		return;
 	}
+	for (left = 0; *text; text += length, text += strspn(text, " ")) {
+		length = strcspn(text, " ");
+		if (length + 1 > left) {
+			printf("\n%*s", (int)below, "");
+			left = width > below ? width - below : length;
+			between = "";
+		}
+		printf("%s%.*s", between, (int)length, text);
+		left -= length + strlen(between) < left ? length + strlen(between) : left;
+		between = " ";
+	}
+	putchar('\n');
+}
+
+/* Of our tables a person's is the one with an indent; its last column is laid out here. */
+static void print_for_people(const struct table *table, const char *indent)
+{
+	size_t at, width;
+	char *text, *line, *rest;
+	int row = 0;
+
 	if (scols_print_table_to_string(table->scols, &text))
 		fail(CODE_FAILED, NULL, "out of memory");
-	for (line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
+	width = isatty(STDOUT_FILENO) ? scols_table_get_termwidth(table->scols) : SIZE_MAX;
+	line = strtok_r(text, "\n", &rest);
+	at = line && table->sentence >= 0 ?
+		strlen(indent) + strlen(line) - strlen(table->columns[table->sentence].name) : 0;
+	if (line && !table->format->noheadings)
 		printf("%s%s\n", indent, line);
+	for (; line && (line = strtok_r(NULL, "\n", &rest)); row++) {
+		if (table->sentence < 0) {
+			printf("%s%s\n", indent, line);
+			continue;
+		}
+		line[strlen(line) - 1] = '\0';
+		printf("%s%s", indent, line);
+		print_sentence(table->sentences[row], at, width);
+	}
 	free(text);
 }
 
 void table_end(struct table *table, const char *indent)
 {
-	print(table, indent);
+	if (table->format->json)
+		print_json(table);
+	else if (table->people)
+		print_for_people(table, indent);
+	else
+		scols_print_table(table->scols);
 	table_free(table);
 }
 

@@ -6,12 +6,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "bus/pci.h"
-#include "commands/options.h"
 #include "print/output.h"
 
 /*
- * What a command answers, as rows of named columns. Text for people, --raw, --json
+ * What a command answers, as rows of named columns. Text for people, --raw, --pairs, --json
  * and -o all print the same rows. In JSON a key is its column's name in lower case,
  * and each value is of its column's type or null.
  */
@@ -37,6 +35,12 @@ struct column {
 	const char *help;
 };
 
+/* How rows are printed. */
+struct format {
+	bool json, raw, pairs, noheadings;
+	const char *columns;	/* NULL: not chosen */
+};
+
 /* Columns that more than one command has. */
 #define ADDRESS_COLUMN(shown) { "ADDRESS", COLUMN_TEXT, shown, "PCI address of the device" }
 #define DRIVER_COLUMN(shown) { "DRIVER", COLUMN_TEXT, shown, "the driver that has it" }
@@ -50,16 +54,16 @@ struct column {
 
 struct table;
 
-/* The name is the key of the rows in JSON. The options say which columns are printed, and how. */
-struct table *table_new(const char *name, const struct column *columns, const struct options *options);
+/* The name is the key of the rows in JSON. */
+struct table *table_new(const char *name, const struct column *columns, const struct format *format);
 void table_free(struct table *table);
 
 /*
  * Start a row about a device: those of the columns ADDRESS, DRIVER and IOMMU_GROUP that
- * there are have their values. The other cells are empty, which is null in JSON, until
- * one of these sets them.
+ * there are have their values (a group of -1: none). The other cells are empty, which is
+ * null in JSON, until one of these sets them.
  */
-void table_row(struct table *table, const struct device *device);
+void table_row(struct table *table, const char *address, const char *driver, int group);
 void table_text(struct table *table, int column, const char *text);	/* NULL or "": leave it empty */
 /* the same, our own, with line ends */
 void table_lines(struct table *table, int column, const char *text);
@@ -75,7 +79,7 @@ int table_rows(const struct table *table);
 void table_end(struct table *table, const char *indent);
 
 /* Do people read it, as opposed to a program or somebody who chose columns? */
-bool table_is_for_people(const struct options *options);
+bool table_is_for_people(const struct format *format);
 
 /* End the program if the list of -o (NULL: none) names a column that there is not. */
 void table_check_columns(const struct column *columns, const char *list);

@@ -50,8 +50,8 @@ static void check_filters(void)
 	ok(all_lines_begin("\n"), "--driver none: all have none");
 	if (pci_iommu_group(&disk) >= 0) {
 		snprintf(group, sizeof(group), "%d", pci_iommu_group(&disk));
-		exits(cli("list --raw -o IOMMU_GROUP --group %s", group), OK, "--group");
-		ok(all_lines_begin(group), "--group: only of that one");
+		exits(cli("list --raw -o IOMMU_GROUP --iommu-group %s", group), OK, "--iommu-group");
+		ok(all_lines_begin(group), "--iommu-group: only of that one");
 	}
 	exits(cli("list --raw -o MAPPABLE --candidates"), OK, "--candidates");
 	ok(all_lines_begin("with_"), "--candidates: those that something helps");

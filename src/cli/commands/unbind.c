@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <glob.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "bus/file.h"
+#include "change/module.h"
+#include "commands/needs.h"
+
+/* The driver that a module brings may still not want this device: that is no failure. */
+static bool offer(struct device *device, char *modules)
+{
+	char *module, *rest;
+	glob_t found;
+	size_t i;
+	int err = 0;
+
+	for (module = strtok_r(modules, " ", &rest); module && !*device->driver;
+	     module = strtok_r(NULL, " ", &rest)) {
+		char *pattern = format("/sys/module/%s/drivers/pci:*", module);
+
+		if (!glob(pattern, 0, NULL, &found)) {
+			for (i = 0; i < found.gl_pathc && !*device->driver; i++) {
+				const char *driver = strrchr(found.gl_pathv[i], ':') + 1;
+				int said = file_write(device->address, "/sys/bus/pci/drivers/%s/bind", driver);
+
+				device_refresh(device);
+				if (said && said != -ENODEV && said != -ENXIO) {
+					complain("\"dmesg | tail\" may say why",
+						 "its native driver %s does not take %s: %s", driver,
+						 device->address, strerror(-said));
+					err = said;
+				}
+			}
+			globfree(&found);
+		}
+		free(pattern);
+	}
+	return *device->driver || !err;
+}
+
+static bool native_comes(struct device *device)
+{
+	char modalias[256], *modules = NULL;
+	bool good = true;
+	int count;
+
+	file_write(device->address, "/sys/bus/pci/drivers_probe");
+	device_refresh(device);
+	if (*device->driver || device_read(device, "modalias", modalias, sizeof(modalias)) <= 0)
+		return true;
+	/* The system loads drivers for a device when it finds it: it may have been ours already. */
+	count = module_load_for(modalias, &modules);
+	device_refresh(device);
+	if (count < 0 && !*device->driver) {
+		complain("\"dmesg | tail\" may say why", "%s, the native driver of %s, cannot be loaded: %s",
+			 modules, device->address, strerror(-count));
+		good = false;
+	} else if (count > 0 && !*device->driver) {
+		good = offer(device, modules);
+	}
+	free(modules);
+	return good;
+}
+
+static bool give_back(struct change *change, const struct options *options)
+{
+	struct device *device = change->device;
+	int log = log_end();
+	bool good;
+
+	progress("unbinding %s", device->address);
+	/* A driver that is not ours keeps it; a leftover override goes. */
+	good = transaction_move(change, is_ours(device) ? "" : device->driver, "");
+	if (good && !*device->driver && !native_comes(device)) {
+		log_print(log, device->address);
+		if (options->force)
+			complain(NULL, "--force leaves %s without a driver", device->address);
+		good = options->force;
+	}
+	if (good && is_ours(device)) {
+		complain(NULL, "%s is still bound to " OURS, device->address);
+		good = false;
+	}
+	if (log >= 0)
+		close(log);
+	return good;
+}
+
+static int unbind_all(struct run *run)
+{
+	struct transaction *transaction = &run->transaction;
+	const struct options *options = run->options;
+	int i;
+
+	for (i = 0; i < transaction->count; i++) {
+		struct change *change = &transaction->change[i];
+
+		if (transaction_interrupted(transaction))
+			return CODE_FAILED;
+		/* What has no driver may be what an instance that was killed has left. */
+		if ((is_ours(change->device) || !strcmp(change->override, OURS) || !*change->driver) &&
+		    !give_back(change, options))
+			return CODE_FAILED;
+	}
+	for (i = 0; i < transaction->count; i++) {
+		struct change *change = &transaction->change[i];
+
+		if (!change->saved)
+			continue;
+		if (options->persist && !saved_is_ours(change))
+			complain(NULL, "driverctl has %s saved for %s, which stays", change->saved,
+				 change->device->address);
+		else if (options->persist && !transaction_save(change, NULL))
+			return CODE_FAILED;
+		else if (saved_is_ours(change) && !options->persist)
+			complain("\"subpage-vfio unbind --persist\" forgets that",
+				 "%s returns to " OURS " at the next boot", change->device->address);
+	}
+	return CODE_OK;
+}
+
+static int unbind_run(const struct options *options)
+{
+	struct run run = { .options = options };
+	int code;
+
+	bus_scan(&run.bus);
+	need_root(bus_find(&run.bus, options->device[0]));
+	run_begin(&run, options, false);
+	machine_look(&run.machine, true);
+	code = run_is_idle(&run) ? unbind_all(&run) : CODE_IN_USE;
+	code = run_finish(&run, code);
+	run_free(&run);
+	return code;
+}
+
+static const struct option_use unbind_options[] = {
+	{ 'g', "also those of their IOMMU groups that our driver has" },
+	{ 'f', "even if one is in use, or no native driver comes" },
+	{ 'p', "also forget what \"bind --persist\" has set" },
+	OUTPUT_OPTIONS,
+	{ 0 }
+};
+
+const struct command unbind_command = {
+	.name = "unbind", .run = unbind_run,
+	.summary = "give them back to their native drivers",
+	.arguments = "DEVICE...", .min_arguments = 1, .max_arguments = ANY_NUMBER,
+	.description = "Give devices back to their native drivers.\n",
+	.option = unbind_options,
+	.columns = run_columns,
+	.first_reason = REASON_DISK_MOUNTED, .last_reason = REASON_UNKNOWN,
+	.examples = "  subpage-vfio unbind 0000:01:00.0\n",
+};
