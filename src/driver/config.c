@@ -4,6 +4,7 @@
 
 #include "config.h"
 #include "device.h"
+#include "relocate.h"
 #include "revoke.h"
 
 /* How often a page may go again before its bytes are taken. */
@@ -52,6 +53,22 @@ static ssize_t write_register(struct subpage_device *sdev, const char __user *bu
 	return -EFAULT;
 }
 
+ssize_t subpage_config_read(struct subpage_device *sdev, char __user *buf, size_t count,
+			    loff_t *ppos)
+{
+	loff_t position = *ppos;
+	ssize_t done = vfio_pci_core_read(&sdev->core.vdev, buf, count, ppos);
+	int ret;
+
+	if (done <= 0)
+		return done;
+
+	ret = subpage_relocate_config_read(sdev, buf, done, position & VFIO_PCI_OFFSET_MASK);
+	if (ret)
+		*ppos = position;
+	return ret ?: done;
+}
+
 ssize_t subpage_config_write(struct subpage_device *sdev, const char __user *buf, size_t count,
 			     loff_t *ppos)
 {
@@ -65,7 +82,10 @@ ssize_t subpage_config_write(struct subpage_device *sdev, const char __user *buf
 
 	for (done = 0; done < count; done += size) {
 		size = register_size(&sdev->core, at + done, count - done);
-		ret = write_register(sdev, buf + done, size, *ppos + done);
+		if (subpage_relocate_register(sdev, at + done))
+			ret = subpage_relocate_config_write(sdev, buf + done, size, at + done);
+		else
+			ret = write_register(sdev, buf + done, size, *ppos + done);
 		if (ret < 0)
 			return ret;
 	}

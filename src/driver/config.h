@@ -7,6 +7,21 @@
 struct subpage_device;
 
 /**
+ * subpage_config_read() - a user reads config space
+ * @sdev: the device, open
+ * @buf: the user's
+ * @count: bytes
+ * @ppos: region and offset; moved on if all is read
+ *
+ * Where the MSI-X table is shown elsewhere, what vfio-pci-core has put into @buf is
+ * corrected there: in between another thread of the user can see where it really is.
+ *
+ * Return: @count, or a negative error, as vfio-pci-core.
+ */
+ssize_t subpage_config_read(struct subpage_device *sdev, char __user *buf, size_t count,
+			    loff_t *ppos);
+
+/**
  * subpage_config_write() - a user writes to config space
  * @sdev: the device, open
  * @buf: the user's

@@ -7,6 +7,7 @@
 #include "msix.h"
 #include "options.h"
 #include "page_claim.h"
+#include "relocate.h"
 #include "revoke.h"
 
 /**
@@ -14,6 +15,7 @@
  * @core: its VFIO side; first, vfio_alloc_device() insists
  * @claims: the pages of its sub-page BARs
  * @msix: its MSI-X table
+ * @relocation: where its user sees that
  * @options: what the administrator chose for it, when the device was bound
  * @revocation: what becomes of its user when the PCI core moves BARs
  */
@@ -21,6 +23,7 @@ struct subpage_device {
 	struct vfio_pci_core_device core;
 	struct page_claim claims[PCI_STD_NUM_BARS];
 	struct msix_table msix;
+	struct msix_relocation relocation;
 	struct subpage_options options;
 	struct revocation revocation;
 };

@@ -119,6 +119,7 @@ static int subpage_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	subpage_dmabuf_init(&sdev->core);
 	subpage_msix_init(&sdev->msix, pdev, sdev->options.msix_mmap);
 	subpage_claims_make(sdev->claims, pdev, sdev->options.realign);
+	subpage_relocate_init(sdev);
 
 	dev_set_drvdata(&pdev->dev, &sdev->core);
 	ret = subpage_fault(FAULT_REGISTER) ?: vfio_pci_core_register_device(&sdev->core);

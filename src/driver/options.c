@@ -197,6 +197,23 @@ module_param_cb(msix_mmap, &choice_ops, &msix_mmap, 0644);
 MODULE_PARM_DESC(msix_mmap,
 		 "Where the MSI-X table can be mapped: isolated (where EEH or the IOMMU isolates the device's MSIs; default), eeh (where EEH does), always, never. With exceptions: VALUE[,VALUE@DEVICE]... Read at bind.");
 
+static const char * const msix_relocate_values[] = {
+	[RELOCATE_AUTO] = "auto",
+	[RELOCATE_ALWAYS] = "always",
+	[RELOCATE_NEVER] = "never",
+};
+
+static struct choice msix_relocate = {
+	.values = msix_relocate_values,
+	.count = ARRAY_SIZE(msix_relocate_values),
+	.expected = "auto, always or never",
+	.preset = RELOCATE_AUTO,
+};
+
+module_param_cb(msix_relocate, &choice_ops, &msix_relocate, 0644);
+MODULE_PARM_DESC(msix_relocate,
+		 "Where the IOMMU isolates a device's MSIs, its users see the MSI-X table elsewhere: auto (where it shares a page with anything else of its BAR; default), always (wherever its BAR holds anything else), never. With exceptions: VALUE[,VALUE@DEVICE]... Read at bind.");
+
 static const char * const realign_values[] = {
 	[REALIGN_OFF] = "0",
 	[REALIGN_ON] = "1",
@@ -285,6 +302,7 @@ void subpage_options_for(struct pci_dev *pdev, struct subpage_options *options)
 {
 	kernel_param_lock(THIS_MODULE);
 	options->msix_mmap = choice_for(&msix_mmap, pdev);
+	options->msix_relocate = choice_for(&msix_relocate, pdev);
 	options->realign = choice_for(&realign, pdev);
 	options->exact_size = choice_for(&bar_size, pdev);
 	options->nointxmask = nointxmask;

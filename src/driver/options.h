@@ -4,12 +4,13 @@
 
 #include "msix.h"
 #include "page_claim.h"
+#include "relocate.h"
 
 /*
  * The module's parameters.
  *
- * msix_mmap, realign and bar_size are a default and exceptions for devices, with
- * commas:
+ * msix_mmap, msix_relocate, realign and bar_size are a default and exceptions for
+ * devices, with commas:
  *
  *	msix_mmap=isolated,never@0000:03:00.0,always@pci:8086:10d3
  *
@@ -24,6 +25,7 @@
 /**
  * struct subpage_options - what the administrator chose for a device
  * @msix_mmap: where a user may map its MSI-X table
+ * @msix_relocate: whether they see it elsewhere
  * @realign: what may be done for its sub-page BARs
  * @exact_size: region info shows a BAR's true size (bar_size=exact)
  * @nointxmask: stock vfio-pci's, likewise the next two
@@ -32,6 +34,7 @@
  */
 struct subpage_options {
 	enum msix_policy msix_mmap;
+	enum relocate_policy msix_relocate;
 	enum realign_policy realign;
 	bool exact_size;
 	bool nointxmask;

@@ -45,6 +45,7 @@ void subpage_region_open(struct subpage_device *sdev)
 	for (bar = 0; bar < PCI_STD_NUM_BARS; bar++)
 		if (must_trap(sdev, bar))
 			core->bar_mmap_supported[bar] = false;
+	subpage_relocate_open(sdev);
 }
 
 static int add_msix_mappable(struct vfio_info_cap *caps)
@@ -58,11 +59,11 @@ static int add_msix_mappable(struct vfio_info_cap *caps)
 }
 
 /*
- * Name what is left of the BAR around the hole. Hole and BAR end on pages, and
- * so do the areas: VMMs map them as they are. The device may say that the table
- * lies behind its BAR.
+ * Name what is left of the BAR around a hole. Hole and BAR end on pages, and so do
+ * the areas: VMMs map them as they are. The hole may lie behind the BAR: a device may
+ * say that its table does.
  */
-static int add_sparse_mmap(struct vfio_info_cap *caps, const struct msix_table *msix, u64 size)
+static int add_sparse_mmap(struct vfio_info_cap *caps, u64 hole_start, u64 hole_end, u64 size)
 {
 	struct vfio_region_info_cap_sparse_mmap *cap;
 	size_t cap_size = struct_size(cap, areas, 2);
@@ -73,11 +74,11 @@ static int add_sparse_mmap(struct vfio_info_cap *caps, const struct msix_table *
 	if (!cap)
 		return -ENOMEM;
 
-	if (msix_hole_start(msix) > 0)
-		cap->areas[n++].size = min(msix_hole_start(msix), size);
-	if (msix_hole_end(msix) < size) {
-		cap->areas[n].offset = msix_hole_end(msix);
-		cap->areas[n++].size = size - msix_hole_end(msix);
+	if (hole_start > 0)
+		cap->areas[n++].size = min(hole_start, size);
+	if (hole_end < size) {
+		cap->areas[n].offset = hole_end;
+		cap->areas[n++].size = size - hole_end;
 	}
 
 	cap->header.id = VFIO_REGION_INFO_CAP_SPARSE_MMAP;
@@ -114,11 +115,13 @@ static int bar_info(struct subpage_device *sdev, struct vfio_region_info *info,
 {
 	int bar = info->index;
 	const struct page_claim *claim = &sdev->claims[bar];
+	const struct msix_relocation *to = &sdev->relocation;
 	bool mappable = sdev->core.bar_mmap_supported[bar] && subpage_revoke_intact(sdev);
+	bool holds_table = bar == sdev->msix.bar && to->bar < 0;
 	int ret = 0;
 
 	info->offset = VFIO_PCI_INDEX_TO_OFFSET(bar);
-	info->size = pci_resource_len(sdev->core.pdev, bar);
+	info->size = bar == to->bar ? to->size : pci_resource_len(sdev->core.pdev, bar);
 	info->flags = 0;
 	if (!info->size)
 		return 0;
@@ -127,8 +130,12 @@ static int bar_info(struct subpage_device *sdev, struct vfio_region_info *info,
 	if (mappable) {
 		info->flags |= VFIO_REGION_INFO_FLAG_MMAP;
 		if (is_hidden(sdev, bar))
-			ret = add_sparse_mmap(caps, &sdev->msix, info->size);
-		else if (bar == sdev->msix.bar)
+			ret = add_sparse_mmap(caps, msix_hole_start(&sdev->msix),
+					      msix_hole_end(&sdev->msix), info->size);
+		else if (bar == to->bar)
+			ret = add_sparse_mmap(caps, to->start, to->size, to->size) ?:
+			      add_msix_mappable(caps);
+		else if (holds_table)
 			ret = add_msix_mappable(caps);
 		if (ret)
 			return ret;
@@ -137,7 +144,7 @@ static int bar_info(struct subpage_device *sdev, struct vfio_region_info *info,
 	if (claim->res && sdev->options.exact_size)
 		info->size = subpage_claim_true_size(claim);
 	/* Some VMMs map nothing that has a capability they do not know. */
-	if ((claim->res && !mappable) || bar == sdev->msix.bar)
+	if ((claim->res && !mappable) || holds_table)
 		ret = add_subpage(caps, sdev, bar);
 
 	return ret;
@@ -214,6 +221,10 @@ ssize_t subpage_region_read(struct vfio_device *core_vdev, char __user *buf, siz
 
 	if (VFIO_PCI_OFFSET_TO_INDEX(*ppos) < PCI_STD_NUM_BARS && !subpage_revoke_intact(sdev))
 		return -EIO;
+	if (VFIO_PCI_OFFSET_TO_INDEX(*ppos) == VFIO_PCI_CONFIG_REGION_INDEX)
+		return subpage_config_read(sdev, buf, count, ppos);
+	if (count && subpage_relocate_covers(sdev, *ppos))
+		return subpage_relocate_read(sdev, buf, count, ppos);
 	if (there || !count)
 		return vfio_pci_core_read(core_vdev, buf, there, ppos);
 
@@ -234,6 +245,8 @@ ssize_t subpage_region_write(struct vfio_device *core_vdev, const char __user *b
 		return -EIO;
 	if (VFIO_PCI_OFFSET_TO_INDEX(*ppos) == VFIO_PCI_CONFIG_REGION_INDEX)
 		return subpage_config_write(sdev, buf, count, ppos);
+	if (count && subpage_relocate_covers(sdev, *ppos))
+		return subpage_relocate_write(sdev, count, ppos);
 	if (!there && count) {
 		count = on_page(count, *ppos);
 		*ppos += count;

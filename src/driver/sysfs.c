@@ -73,7 +73,28 @@ static ssize_t msix_reason_show(struct device *dev, struct device_attribute *att
 }
 static DEVICE_ATTR_RO(msix_reason);
 
-#define MSIX_ATTRS 3
+/* A BAR, or the upper half of one; its number is that of the user's view. */
+static ssize_t msix_relocation_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	const struct msix_relocation *to = &dev_to_subpage(dev)->relocation;
+
+	if (to->bar < 0)
+		return sysfs_emit(buf, "none\n");
+
+	return sysfs_emit(buf, "bar%d%s\n", to->bar, to->doubled ? "-upper" : "");
+}
+static DEVICE_ATTR_RO(msix_relocation);
+
+static ssize_t msix_relocation_reason_show(struct device *dev, struct device_attribute *attr,
+					   char *buf)
+{
+	int len = subpage_relocate_describe(dev_to_subpage(dev), buf, PAGE_SIZE - 1);
+
+	return len + sysfs_emit_at(buf, len, "\n");
+}
+static DEVICE_ATTR_RO(msix_relocation_reason);
+
+#define MSIX_ATTRS 5
 
 /* subpage_sysfs_init() adds those of the BARs. */
 static struct attribute *
@@ -81,6 +102,8 @@ subpage_attrs[MSIX_ATTRS + sizeof(bar_attrs) / sizeof(bar_attrs[0][0]) + 1] = {
 	&dev_attr_msix_bar.attr,
 	&dev_attr_msix_state.attr,
 	&dev_attr_msix_reason.attr,
+	&dev_attr_msix_relocation.attr,
+	&dev_attr_msix_relocation_reason.attr,
 };
 
 void __init subpage_sysfs_init(void)

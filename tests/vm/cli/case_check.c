@@ -415,7 +415,7 @@ static void check_iommufd_guest(const char *driver, const char *const *answer)
 	nested_stop(pid);
 }
 
-MODULE_CASE(check_iommufd, "")
+MODULE_CASE(check_iommufd, "msix_relocate=never")
 {
 	static const char *const stock[DEVICES] = {
 		[NVME] = "no no shared_page", [NET] = "no no shared_page", [CARD] = "no no shared_page",
@@ -435,7 +435,7 @@ MODULE_CASE(check_iommufd, "")
 	}
 }
 
-MODULE_CASE(check, "")
+MODULE_CASE(check, "msix_relocate=never")
 {
 	int i;
 

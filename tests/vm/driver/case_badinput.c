@@ -274,6 +274,7 @@ CASE(badinput)
 	if (!pack())
 		return;
 	check_parameter("msix_mmap=foo", "msix_mmap: expected eeh, isolated, always or never");
+	check_parameter("msix_relocate=1", "msix_relocate: expected auto, always or never");
 	check_parameter("realign=x", "realign: expected 0, 1 or trap at character 1 of \"x\"");
 	check_parameter("bar_size=", "bar_size: expected page or exact at character 1");
 	check_parameter("realign=1,0@0000:00:01",

@@ -77,7 +77,7 @@ static bool write_with(const char *driver, const struct pci_dev *dev, struct wri
 	return true;
 }
 
-MODULE_CASE(config, "")
+MODULE_CASE(config, "msix_relocate=never")
 {
 	static struct written stock[WRITES], ours[WRITES];
 	int i, byte, good = 0, refused = 0;

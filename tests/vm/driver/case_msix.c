@@ -266,7 +266,8 @@ static int check_device(const struct pci_dev *dev, const char *policy)
 	return others;
 }
 
-MODULE_CASE(msix, "")
+/* Where it is: case relocate is about the rest. */
+MODULE_CASE(msix, "msix_relocate=never")
 {
 	static const struct { uint16_t vendor, device; } models[] = {
 		{ NVME },	/* registers and table in one BAR */

@@ -197,6 +197,17 @@ scenario_msix() {
 	[ "${arch-}" != ppc64el ] || power_zoo
 }
 
+scenario_relocate() {
+	shows='where the IOMMU isolates MSIs a user sees the MSI-X table elsewhere: config space, regions, every door, each vector'
+	machines='x86_64 arm64' cases=relocate,vectors wants=new-qemu
+	drive 1
+	options+=(-object 'memory-backend-ram,size=1M,id=memory')
+	# The second disk has its memory in the last BAR, the third its table in the last but one, the old
+	# virtio device its registers in the last.
+	devices=(-device nvme,drive=drive1,serial=1 -device nvme,serial=2,pmrdev=memory -device nvme,serial=3,msix-exclusive-bar=on
+		-device e1000e,romfile= -device qemu-xhci -device virtio-net-pci,romfile=,disable-legacy=off,disable-modern=off)
+}
+
 scenario_dmabuf() {
 	shows='a dma-buf exports what mmap would map, and no page of a hidden table'
 	machines='x86_64-7.2 x86_64-7.3'

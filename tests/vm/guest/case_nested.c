@@ -263,7 +263,7 @@ static void check_auto(void)
 	bind_all("");
 }
 
-MODULE_CASE(relocation, "")
+MODULE_CASE(relocation, "msix_relocate=never")
 {
 	uint64_t ns[ROWS][MODELS] = { 0 };
 	int row, i;

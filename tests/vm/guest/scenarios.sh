@@ -62,6 +62,16 @@ scenario_denied() {
 	done
 }
 
+scenario_relocated() {
+	shows='Linux guests use a disk whose MSI-X table is shown elsewhere: each interrupt, masked and pending, after resets'
+	machines='arm64-16k-6.12 arm64-64k' wants='nested linux guest:arm64-4k-6.12 new-qemu module:nvme'
+	drive 2
+	options+=(-object 'memory-backend-ram,size=1M,id=memory')
+	# As many vectors as the guest's driver takes.
+	devices=(-device nvme,drive=drive1,serial=1,max_ioqpairs=2,msix_qsize=3
+		-device nvme,drive=drive2,serial=2,max_ioqpairs=2,msix_qsize=3,pmrdev=memory)
+}
+
 scenario_disk() {
 	shows="a Linux guest reads from its disk, more of it than with stock vfio-pci, with guest pages of 4K, too"
 	# The disk has no shadow doorbells (dbcs), as real ones have none: each read rings two real ones.

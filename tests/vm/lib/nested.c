@@ -33,7 +33,7 @@
 #define LINUX_APPEND "console=ttyAMA0 kpti=off mitigations=off"
 #define LINUX_SECONDS 300
 #endif
-#define GUEST_ARGUMENTS_MAX 8
+#define GUEST_ARGUMENTS_MAX 10
 #define DEVICES_MAX 24
 
 /* Nothing here but what a guest needs: each device of its own makes the start longer. */
@@ -170,11 +170,12 @@ int nested_run_linux(const struct nested_device *devices, int count, const struc
 		     struct nested *nested)
 {
 	const char *name = linux_guest->name ?: ".";
-	char append[256], kernel[64], initrd[64];
+	char append[256], kernel[64], initrd[64], processors[8];
 	const char *const guest[GUEST_ARGUMENTS_MAX + 1] = {
-		"-m", LINUX_MEMORY, "-kernel", kernel, "-initrd", initrd, "-append", append,
+		"-m", LINUX_MEMORY, "-smp", processors, "-kernel", kernel, "-initrd", initrd, "-append", append,
 	};
 
+	snprintf(processors, sizeof(processors), "%d", linux_guest->processors ?: 1);
 	snprintf(kernel, sizeof(kernel), FILES "/%s/vmlinuz", name);
 	snprintf(initrd, sizeof(initrd), FILES "/%s/initrd", name);
 	/* Each byte on its console is a trap: hear no more of the kernel than must be. */

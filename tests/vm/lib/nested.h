@@ -52,6 +52,7 @@ int nested_run(const struct nested_device *devices, int count, bool trace, struc
 struct nested_linux {
 	const char *name;	/* of the guest; NULL: it is this machine once more */
 	const char *parameters;	/* more of its kernel command line, "run=CASE" among them */
+	int processors;			/* 0: one */
 	bool trace;
 	/* Called ten times a second, with all that the guest has printed until then. */
 	void (*watch)(const char *output);

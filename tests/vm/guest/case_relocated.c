@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Linux guests under KVM use a disk whose MSI-X table is shown elsewhere; QEMU gets no option.
+ * The guest's side is case_guest_vectors.c.
+ */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "cases.h"
+#include "image.h"
+#include "kmod.h"
+#include "models.h"
+#include "nested.h"
+#include "tap.h"
+
+#define SMALL_PAGES "arm64-4k-6.12"
+
+static void run(const struct pci_dev *dev, const char *relocation, const char *kernel, const char *options)
+{
+	const struct nested_linux linux_guest = {
+		/* The guest's kernel lets nobody map what a driver has. */
+		.name = kernel, .parameters = "run=guest_vectors iomem=relaxed", .processors = 2, .trace = true,
+	};
+	const struct nested_device device = { .dev = *dev, .options = options };
+	struct nested guest;
+
+	about("table in %s, guest pages of %s%s%s", relocation, kernel ? "4K" : "the host", *options ? ", " : "",
+	      options);
+	if (is_errno(nested_run_linux(&device, 1, &linux_guest, &guest), 0, "a Linux guest runs"))
+		is_u64(nested_relay(&guest), 1, "to its end");
+	is_u64(nested_mmaps(&guest, dev, 0), 1, "QEMU has mapped BAR 0");
+	is_u64(nested_reads(&guest, dev, 0), 0, "and had no register to read for the guest");
+	is_u64(nested_mapped_reads(&guest), 0, "nor in its own mapping");
+	nested_free(&guest);
+}
+
+MODULE_CASE(relocated, "")
+{
+	static const char * const places[] = { "bar2", "bar0-upper" };
+	struct pci_dev dev;
+	char text[32];
+	int i;
+
+	if (!is_errno(image_mount(), 0, "the image is mounted"))
+		return;
+	for (i = 0; i < 2; i++) {
+		if (!is_errno(pci_find(NVME, i, &dev), 0, "disk %d is there", i) ||
+		    !is_errno(pci_bind(&dev, OURS), 0, "disk %d is bound", i))
+			continue;
+		pci_attr_read(&dev, OURS "/msix_relocation", text, sizeof(text));
+		is_str(text, places[i], "disk %d: where its table is seen", i);
+		run(&dev, places[i], NULL, "");
+		run(&dev, places[i], SMALL_PAGES, "");
+		/* Who still types what helped before: into the same BAR, and into another. */
+		run(&dev, places[i], NULL, i ? ",x-msix-relocation=bar0" : ",x-msix-relocation=bar2");
+		if (!i)
+			run(&dev, places[i], NULL, ",x-msix-relocation=bar4");
+		pci_bind(&dev, "");
+	}
+}
