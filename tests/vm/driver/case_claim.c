@@ -91,10 +91,10 @@ close:
 	vfio_close(&vfio);
 }
 
-/* As the firmware of a PC leaves them: one BAR a page. */
+/* As the firmware of a PC leaves them: one BAR a page. Others share theirs, the first of a page as well. */
 static void check_in_place(void)
 {
-	int i;
+	int in_place = 0, i;
 
 	for (i = 0; i < count; i++) {
 		struct zoo_bar *at = &bars[i];
@@ -103,6 +103,7 @@ static void check_in_place(void)
 		about("%s BAR %d as booted", at->dev.bdf, at->bar);
 		if (!zoo_stock_maps(at))
 			continue;
+		in_place++;
 		pci_bind(&at->dev, OURS);
 		is_str(zoo_sysfs(at, "state"), "in_place", "%s: alone on its page, claimed in place",
 		       at->name);
@@ -110,6 +111,11 @@ static void check_in_place(void)
 		ok(zoo_claimed(at), "%s: the claim is one page and holds BAR %d alone", at->name, at->bar);
 		pci_bind(&at->dev, "");
 	}
+#ifdef __x86_64__
+	is_u64(in_place, count, "as booted each of the %d BARs was alone on its page, and claimed in place", count);
+#else
+	diag("%d of %d BARs were alone on their page, and claimed in place", in_place, count);
+#endif
 }
 
 /* The only BAR of a disk controller is the last that a device can have: realign=trap is for that, too. */
@@ -223,8 +229,8 @@ MODULE_CASE(claim, "msix_mmap=isolated")
 	check_last_bar();
 }
 
-#define CYCLES 200
-#define WARM_UP 20
+#define CYCLES 600
+#define WARM_UP 100
 
 /* Bind and unbind, over and over: nothing grows, nothing wanders. */
 MODULE_CASE(cycles, "")
@@ -258,9 +264,15 @@ MODULE_CASE(cycles, "")
 	is_u64(failed, 0, "bound and unbound %d times", CYCLES);
 	is_u64(wandered, 0, "the BAR stays at the address of the first time");
 	ok(iomem_same(&first, &last), "/proc/iomem is the same after the last bind as after the first");
-	/* The rest of the kernel allocates now and then; what is lost at each bind shows in both halves. */
-	ok(first_half < 128 || second_half < 128, "kernel memory does not grow (%ld KiB, then %ld)", first_half,
-	   second_half);
+	/*
+	 * The rest of the kernel allocates now and then, in one half or the other. What each bind loses
+	 * is in both: of 64 bytes a bind 16 KiB. KASAN holds memory back; there kmemleak tells.
+	 */
+	if (!access("/sys/kernel/debug/kmemleak", F_OK))
+		skip(1, "kmemleak looks for lost memory");
+	else
+		ok((first_half < second_half ? first_half : second_half) < 16,
+		   "kernel memory does not grow (%ld KiB, then %ld)", first_half, second_half);
 	iomem_free(&first);
 	iomem_free(&last);
 	pci_bind(&at->dev, "");

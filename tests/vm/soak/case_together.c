@@ -21,13 +21,22 @@
 #define FAILS "fault_points=32"
 
 static struct zoo_bar bars[ZOO_MAX];
-static unsigned int *binds;
+static struct tries {
+	unsigned int failed;
+	struct wrong wrong;
+} *tries;
 
 static void bind_on(int which, double until)
 {
+	struct tries *mine = &tries[which];
+
 	while (soak_now() < until) {
-		pci_bind(&bars[which].dev, OURS);
-		binds[which]++;
+		int err = pci_bind(&bars[which].dev, OURS);
+
+		if (err == -EIO)
+			mine->failed++;
+		else
+			wrong_add(&mine->wrong, "%s", err ? strerror(-err) : "bound");
 	}
 }
 
@@ -44,7 +53,7 @@ CASE(together)
 	snprintf(stays, sizeof(stays), FAILS " realign=1,0@%s", bars[0].dev.bdf);
 	if (!is_errno(module_load(stays), 0, "the module loads"))
 		return;
-	binds = soak_shared(2 * sizeof(*binds));
+	tries = soak_shared(2 * sizeof(*tries));
 	before = snapshot();
 	for (i = 0; i < 2; i++) {
 		child = fork();
@@ -55,8 +64,10 @@ CASE(together)
 	}
 	while (wait(&status) > 0)
 		;
-	diag("%u and %u binds", binds[0], binds[1]);
-	ok(binds[0] > 100 && binds[1] > 100, "both were bound, and failed, many times");
+	diag("%u and %u binds", tries[0].failed, tries[1].failed);
+	ok(tries[0].failed > 100 && tries[1].failed > 100, "both were bound, and failed, many times");
+	for (i = 0; i < 2; i++)
+		none_wrong(&tries[i].wrong, "%s fails as it is told to, each time", bars[i].dev.bdf);
 	ok(snapshot_unchanged(before), "nothing has changed");
 	free(before);
 	is_errno(module_unload(), 0, "the module unloads");

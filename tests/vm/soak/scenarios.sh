@@ -48,7 +48,7 @@ scenario_soak_binds() {
 	soak_machine
 	shows='a device that moves each time is bound 10 000 times: no bind takes longer, nothing grows or wanders'
 	# Until it has been that often: a quarter of this time is its.
-	slow=yes cases=binds parameters='soak_s=20000' limit=6000 machines='x86_64-7.2-debug x86_64-6.1'
+	slow=yes cases=binds parameters='soak_s=20000 binds=10000' limit=6000 machines='x86_64-7.2-debug x86_64-6.1'
 }
 
 scenario_soak_hotplug() {

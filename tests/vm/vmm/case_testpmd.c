@@ -141,8 +141,10 @@ CASE(testpmd)
 	list_cards();
 	if (!is_u64(card_count, CARDS, "there are two cards"))
 		return;
-	diag("%d BARs share a page", count_trapped());
-	works = !count_trapped();
+	/* Neither card has a BAR below 4K. */
+	works = sysconf(_SC_PAGESIZE) == 4096;
+	ok(works == !count_trapped(), "%d BARs share a page: none on a host with 4K pages, some on others",
+	   count_trapped());
 	with_stock(works);
 	handed_over();
 	/* A BAR that was moved stays on its page until it is placed anew. */
