@@ -31,6 +31,7 @@ static int count;
 static struct shared {
 	struct wrong wrong[4];
 	unsigned int done[4];
+	unsigned int good[CALLS];	/* for how many devices each call works */
 	volatile bool stop, in;
 } *shared;
 
@@ -44,7 +45,8 @@ struct user {
 	int fd;
 };
 
-static void open_it(struct user *u)
+/* Each is one call, and returns 0 or -errno. */
+static int open_it(struct user *u)
 {
 	struct vfio_region_info *info;
 
@@ -54,106 +56,115 @@ static void open_it(struct user *u)
 	}
 	if (!u->config && !vfio_region(&u->vfio, VFIO_PCI_CONFIG_REGION_INDEX, &info))
 		u->config = info->offset;
+	return 0;
 }
 
-static void close_it(struct user *u)
+static int close_it(struct user *u)
 {
 	vfio_close(&u->vfio);
+	return 0;
 }
 
-static void map_it(struct user *u)
+static int map_it(struct user *u)
 {
 	if (vfio_map(&u->vfio, u->at->bar, 0, u->page, &u->map)) {
 		wrong_add(&shared->wrong[0], "%s: not mapped", u->at->dev.bdf);
 		_exit(1);
 	}
+	return 0;
 }
 
-static void unmap_it(struct user *u)
+static int unmap_it(struct user *u)
 {
-	munmap(u->map, u->page);
+	return munmap(u->map, u->page) ? -errno : 0;
 }
 
-static void load_it(struct user *u)
+static int load_it(struct user *u)
 {
 	(void)*(volatile uint32_t *)((char *)u->map + u->at->reg);
+	return 0;
 }
 
-static void ask_it(struct user *u)
+static int ask_it(struct user *u)
 {
 	struct vfio_region_info *info;
+	int err = vfio_region(&u->vfio, u->at->bar, &info);
 
-	if (!vfio_region(&u->vfio, u->at->bar, &info))
+	if (!err)
 		free(info);
+	return err;
 }
 
-static void read_it(struct user *u)
+static int read_it(struct user *u)
 {
 	uint32_t value;
 
-	vfio_read32(&u->vfio, u->at->bar, u->at->reg, &value);
+	return vfio_read32(&u->vfio, u->at->bar, u->at->reg, &value);
 }
 
-static void write_it(struct user *u)
+static int write_it(struct user *u)
 {
 	uint16_t command;
 
-	if (pread(u->vfio.device, &command, sizeof(command), u->config + PCI_COMMAND) == sizeof(command) &&
-	    pwrite(u->vfio.device, &command, sizeof(command), u->config + PCI_COMMAND) < 0)
-		return;
+	if (pread(u->vfio.device, &command, sizeof(command), u->config + PCI_COMMAND) != sizeof(command) ||
+	    pwrite(u->vfio.device, &command, sizeof(command), u->config + PCI_COMMAND) != sizeof(command))
+		return -EIO;
+	return 0;
 }
 
-static void reset_it(struct user *u)
+static int reset_it(struct user *u)
 {
-	ioctl(u->vfio.device, VFIO_DEVICE_RESET);
+	return ioctl(u->vfio.device, VFIO_DEVICE_RESET) ? -errno : 0;
 }
 
-static void reset_its_bus(struct user *u)
+static int reset_its_bus(struct user *u)
 {
 	struct {
 		struct vfio_pci_hot_reset reset;
 		int32_t group;
 	} request = { .reset = { .argsz = sizeof(request), .count = 1 }, .group = u->vfio.group };
 
-	ioctl(u->vfio.device, VFIO_DEVICE_PCI_HOT_RESET, &request);
+	return ioctl(u->vfio.device, VFIO_DEVICE_PCI_HOT_RESET, &request) ? -errno : 0;
 }
 
-static void set_its_irq(struct user *u)
+static int set_its_irq(struct user *u)
 {
-	vfio_request_event(&u->vfio, u->fd);
+	return vfio_request_event(&u->vfio, u->fd);
 }
 
-static void map_memory(struct user *u)
+static int map_memory(struct user *u)
 {
-	vfio_map_dma(&u->vfio, 0, u->memory, u->page);
+	return vfio_map_dma(&u->vfio, 0, u->memory, u->page);
 }
 
-static void unmap_memory(struct user *u)
+static int unmap_memory(struct user *u)
 {
 	struct vfio_iommu_type1_dma_unmap unmap = { .argsz = sizeof(unmap), .size = u->page };
 
-	ioctl(u->vfio.container, VFIO_IOMMU_UNMAP_DMA, &unmap);
+	return ioctl(u->vfio.container, VFIO_IOMMU_UNMAP_DMA, &unmap) ? -errno : 0;
 }
 
-static void send_to_sleep(struct user *u)
+static int send_to_sleep(struct user *u)
 {
-	vfio_feature_set(&u->vfio, VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY);
+	return vfio_feature_set(&u->vfio, VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY);
 }
 
-static void wake_up(struct user *u)
+static int wake_up(struct user *u)
 {
-	vfio_feature_set(&u->vfio, VFIO_DEVICE_FEATURE_LOW_POWER_EXIT);
+	return vfio_feature_set(&u->vfio, VFIO_DEVICE_FEATURE_LOW_POWER_EXIT);
 }
 
-static void export_it(struct user *u)
+static int export_it(struct user *u)
 {
 	int fd = vfio_dmabuf(&u->vfio, u->at->bar, 0, u->page);
 
-	if (fd >= 0)
-		close(fd);
+	if (fd < 0)
+		return fd;
+	close(fd);
+	return 0;
 }
 
-static void use_eventfd(struct user *u)
+static int use_eventfd(struct user *u)
 {
 	struct vfio_device_ioeventfd request = {
 		.argsz = sizeof(request), .flags = VFIO_DEVICE_IOEVENTFD_32, .fd = u->fd,
@@ -161,18 +172,19 @@ static void use_eventfd(struct user *u)
 	struct vfio_region_info *info;
 
 	if (vfio_region(&u->vfio, u->at->bar, &info))
-		return;
+		return -EIO;
 	request.offset = info->offset + u->at->reg;
 	free(info);
-	ioctl(u->vfio.device, VFIO_DEVICE_IOEVENTFD, &request);
+	if (ioctl(u->vfio.device, VFIO_DEVICE_IOEVENTFD, &request))
+		return -errno;
 	request.fd = -1;
-	ioctl(u->vfio.device, VFIO_DEVICE_IOEVENTFD, &request);
+	return ioctl(u->vfio.device, VFIO_DEVICE_IOEVENTFD, &request) ? -errno : 0;
 }
 
 /* What a user is killed in; before it and after it nobody aims. */
 static const struct {
 	const char *name;
-	void (*before)(struct user *user), (*call)(struct user *user), (*after)(struct user *user);
+	int (*before)(struct user *user), (*call)(struct user *user), (*after)(struct user *user);
 } calls[CALLS] = {
 	{ "open", NULL, open_it, close_it },
 	{ "close", open_it, close_it, NULL },
@@ -192,14 +204,69 @@ static const struct {
 	{ "ioeventfd", NULL, use_eventfd, NULL },
 };
 
-/* One call again and again, until it is killed. */
-static void call_for_ever(const struct zoo_bar *at, int call)
+static struct user user_of(const struct zoo_bar *at)
 {
 	struct user user = { .at = at, .vfio = { -1, -1, -1 }, .page = sysconf(_SC_PAGESIZE) };
 
 	user.fd = eventfd(0, EFD_CLOEXEC);
 	user.memory = mmap(NULL, user.page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (calls[call].call != open_it && calls[call].call != close_it)
+	return user;
+}
+
+/* Does it take an open device? */
+static bool of_open(int call)
+{
+	return calls[call].call != open_it && calls[call].call != close_it;
+}
+
+/* Each call once, with nobody who kills. */
+static void call_each(const struct zoo_bar *at)
+{
+	struct user user = user_of(at);
+	int i;
+
+	for (i = 0; i < CALLS; i++) {
+		if (of_open(i))
+			open_it(&user);
+		if (calls[i].before)
+			calls[i].before(&user);
+		shared->good[i] += !calls[i].call(&user);
+		if (calls[i].after)
+			calls[i].after(&user);
+		if (of_open(i))
+			close_it(&user);
+	}
+	_exit(0);
+}
+
+/* A user who is killed in a call that fails shows little. Not every device can be reset in every way. */
+static void check_calls(void)
+{
+	struct wrong refused = {};
+	int i;
+
+	for (i = 0; i < count; i++) {
+		pid_t child;
+
+		pci_bind(&bars[i].dev, OURS);
+		child = fork();
+		if (!child)
+			call_each(&bars[i]);
+		waitpid(child, NULL, 0);
+		pci_bind(&bars[i].dev, "");
+	}
+	for (i = 0; i < CALLS; i++)
+		if (!shared->good[i])
+			wrong_add(&refused, "%s", calls[i].name);
+	none_wrong(&refused, "each call works for a device of this machine");
+}
+
+/* One call again and again, until it is killed. */
+static void call_for_ever(const struct zoo_bar *at, int call)
+{
+	struct user user = user_of(at);
+
+	if (of_open(call))
 		open_it(&user);
 	for (;;) {
 		if (calls[call].before)
@@ -500,6 +567,7 @@ MODULE_CASE(surprise, "")
 	count = zoo_list(bars);
 	if (!ok(count >= 8, "%d BARs smaller than a page", count))
 		return;
+	check_calls();
 	check_killed();
 	check_unloaded();
 	check_functions();
