@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * What VMMs and user-space drivers, by their own rules (consumer.c), make of each memory BAR:
- * with stock vfio-pci, with this driver, and handed over from it to vfio-pci. Nowhere may it be
- * less than with stock, and each must get all that its rules let it have.
+ * with stock vfio-pci, with this driver, and handed over from it to vfio-pci, for which align_for= holds
+ * the pages. Nowhere may it be less than with stock, and each must get all that its rules let it have.
  */
 #include <stdio.h>
 #include <string.h>
@@ -10,10 +10,12 @@
 
 #include "cases.h"
 #include "consumer.h"
+#include "file.h"
 #include "kmod.h"
 #include "tap.h"
 #include "zoo.h"
 
+#define ALIGN_FOR "/sys/module/" OURS "/parameters/align_for"
 #define CONSUMERS_MAX 16
 
 enum way { WITH_STOCK, WITH_OURS, HANDED_OVER, WAYS };
@@ -100,6 +102,8 @@ static void play(enum way way, struct kvm *kvm)
 	int i;
 
 	about("%s", ways[way].name);
+	is_errno(file_write(ALIGN_FOR, way == HANDED_OVER ? STOCK "\n" : "\n"), 0, "align_for %s",
+		 way == HANDED_OVER ? "names it" : "is empty");
 	if (!bind_all(ways[way].driver))
 		return;
 	for (i = 0; i < count; i++) {
@@ -119,19 +123,29 @@ static bool is_less(const struct consumer_result *result, const struct consumer_
 	return result->direct < than->direct;
 }
 
+static bool differs(const struct consumer_result *a, const struct consumer_result *b)
+{
+	return a->failed != b->failed || a->direct != b->direct;
+}
+
 static void check(int c)
 {
 	const struct consumer *consumer = &consumers[c];
 	enum way way = own_way(consumer);
-	struct wrong worse = { 0 }, missed = { 0 }, plain_trapped = { 0 };
+	struct wrong worse = { 0 }, missed = { 0 }, plain_trapped = { 0 }, handed_over = { 0 };
 	int gained = 0, plain = 0, all = 0, i;
 
 	for (i = 0; i < count; i++) {
 		const struct cell *cell = &cells[i][c];
 		const struct consumer_result *stock = &cell->result[WITH_STOCK], *ours = &cell->result[way];
+		const struct consumer_result *handed = &cell->result[HANDED_OVER];
 
 		if (!cell->applies)
 			continue;
+		if (is_less(handed, stock) || (!cell->table && !consumer->vfio_pci_only && differs(handed, ours)))
+			wrong_add(&handed_over, "%s BAR %d: %llu bytes direct, with ours %llu, with stock %llu; %s",
+				  bars[i].name, bars[i].bar, (unsigned long long)handed->direct,
+				  (unsigned long long)ours->direct, (unsigned long long)stock->direct, handed->why);
 		if (is_less(ours, stock))
 			wrong_add(&worse, "%s BAR %d: %llu bytes direct, with stock %llu; %s",
 				  bars[i].name, bars[i].bar, (unsigned long long)ours->direct,
@@ -151,6 +165,7 @@ static void check(int c)
 		}
 	}
 	about("%s", consumer->name);
+	none_wrong(&handed_over, "handed over, none is, either, and BARs without an MSI-X table are as with this driver");
 	none_wrong(&worse, "no BAR is worse off than with stock vfio-pci");
 	none_wrong(&missed, "each of %d BARs is mapped as far as its rules can", all);
 	if (consumer->nvme_only)
