@@ -31,6 +31,23 @@ locked() {
 	) 9>"$cache/locks/$name"
 }
 
+# To ask apt takes longer than all else that comes before a boot. A day-old answer is good enough, as a day-old
+# list is. recall NAME FILE...: print the path that was remembered by that name, if it is still there and the files
+# are as they were.
+recall() {
+	local path
+	answer=$cache/answers/$1-$(cat "${@:2}" "$top/scripts/lib.sh" | sha256sum | cut -c 1-8)
+	path=$(find "$answer" -mmin -1440 -exec cat {} + 2>/dev/null) && [ -e "$path" ] && echo "$path"
+}
+
+# remember PATH: print it, for recall() as it was called last.
+remember() {
+	mkdir -p "$cache/answers"
+	echo "$1" >"$answer.$$"
+	mv "$answer.$$" "$answer"
+	echo "$1"
+}
+
 # dkms.conf has the version of it all.
 package_version() {
 	sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' "$top/dkms.conf"
