@@ -14,6 +14,8 @@
  * @FAULT_PUT_BACK: the BAR gets its old range again, after another step failed
  * @FAULT_TABLE: not of a bind: when it is opened, the device says that its MSI-X table
  *	is in its BAR; made to fail, it says that the table is far behind it
+ * @FAULT_STORE: not of a bind: when a device whose BARs have moved is closed, there is memory
+ *	for its state
  *
  * In the order in which a bind takes them. The module parameter fault_points, which
  * only a build with SUBPAGE_FAULT_POINTS=y has, is a mask: 1 << value.
@@ -27,6 +29,7 @@ enum fault_point {
 	FAULT_REGISTER,
 	FAULT_PUT_BACK,
 	FAULT_TABLE,
+	FAULT_STORE,
 };
 
 struct msix_table;

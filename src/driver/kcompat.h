@@ -178,4 +178,39 @@ static inline void kcompat_set_idle_d3(struct vfio_pci_core_device *core, bool d
 #define kcompat_bin_attribute struct bin_attribute
 #endif
 
+/*
+ * Where in the address space of its file a BAR is mapped: 6.10 gave each device a file of its
+ * own, and it is where mmap() put it. Before, all of VFIO shared one, and it is at its physical
+ * address. What a fault maps was settled by mmap() then; now it is what the resource says.
+ */
+#ifdef HAVE_VMA_LIST
+#define KCOMPAT_FAULTS_ANEW false
+
+static inline loff_t kcompat_mapped_at(int bar, resource_size_t start)
+{
+	return start;
+}
+#else
+#define KCOMPAT_FAULTS_ANEW true
+
+static inline loff_t kcompat_mapped_at(int bar, resource_size_t start)
+{
+	return VFIO_PCI_INDEX_TO_OFFSET(bar);
+}
+#endif
+
+/*
+ * 6.19: a BAR can leave as a dma-buf. To enter low power is the one thing exported by
+ * vfio-pci-core that takes those back, whether or not the user is in low power already.
+ */
+#ifdef HAVE_VFIO_PCI_DMABUF
+static inline void kcompat_revoke_dmabufs(struct vfio_device *core_vdev)
+{
+	vfio_pci_core_ioctl_feature(core_vdev, VFIO_DEVICE_FEATURE_SET |
+				    VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY, NULL, 0);
+}
+#else
+static inline void kcompat_revoke_dmabufs(struct vfio_device *core_vdev) { }
+#endif
+
 #endif /* SUBPAGE_KCOMPAT_H */

@@ -27,7 +27,6 @@ static int subpage_init_dev(struct vfio_device *core_vdev)
 	subpage_options_for(to_pci_dev(core_vdev->dev), &sdev->options);
 	kcompat_set_intx_vga(&sdev->core, sdev->options.nointxmask, sdev->options.disable_vga);
 	kcompat_set_idle_d3(&sdev->core, sdev->options.disable_idle_d3);
-	subpage_revoke_init(sdev);
 	return 0;
 }
 
@@ -37,7 +36,9 @@ static int subpage_open_device(struct vfio_device *core_vdev)
 	struct vfio_pci_core_device *core = &sdev->core;
 	int ret;
 
-	subpage_revoke_opening(sdev);
+	ret = subpage_revoke_opening(sdev);
+	if (ret)
+		return ret;
 	ret = vfio_pci_core_enable(core);
 	if (ret)
 		return ret;
@@ -121,6 +122,7 @@ static int subpage_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	subpage_claims_make(sdev->claims, pdev, sdev->options.realign);
 	subpage_relocate_init(sdev);
 
+	subpage_revoke_bound(sdev);
 	dev_set_drvdata(&pdev->dev, &sdev->core);
 	ret = subpage_fault(FAULT_REGISTER) ?: vfio_pci_core_register_device(&sdev->core);
 	if (ret)
@@ -131,6 +133,7 @@ static int subpage_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 
 err_claims:
 	/* vfio-pci-core has woken it up: pm_runtime_forbid(). */
+	subpage_revoke_unbound(sdev);
 	undone = subpage_claims_undo(sdev->claims, pdev);
 	vfio_put_device(&sdev->core.vdev);
 	pci_err(pdev, "VFIO does not take the device (%pe)%s%s\n", ERR_PTR(ret),
@@ -146,6 +149,7 @@ static void subpage_remove(struct pci_dev *pdev)
 
 	/* Waits until no user has the device open. */
 	vfio_pci_core_unregister_device(core);
+	subpage_revoke_unbound(sdev);
 	subpage_claims_drop(sdev->claims, pdev);
 	vfio_put_device(&core->vdev);
 }

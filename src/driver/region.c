@@ -5,6 +5,7 @@
 #include "config.h"
 #include "fault.h"
 #include "kcompat.h"
+#include "mapping.h"
 #include "region.h"
 #include "revoke.h"
 #include "trace.h"
@@ -173,6 +174,7 @@ int subpage_region_mmap(struct vfio_device *core_vdev, struct vm_area_struct *vm
 	int bar = VFIO_PCI_OFFSET_TO_INDEX(position);
 	u64 offset = position & VFIO_PCI_OFFSET_MASK;
 	u64 length = vma->vm_end - vma->vm_start;
+	int ret;
 
 	if (msix_hole_covers(&sdev->msix, bar, offset, length)) {
 		trace_subpage_mmap_refused(sdev->core.pdev, bar, offset, length, 0);
@@ -181,21 +183,24 @@ int subpage_region_mmap(struct vfio_device *core_vdev, struct vm_area_struct *vm
 	if (!subpage_revoke_intact(sdev))
 		return -EIO;
 
-	return vfio_pci_core_mmap(core_vdev, vma);
+	ret = vfio_pci_core_mmap(core_vdev, vma);
+	if (!ret && bar < PCI_STD_NUM_BARS)
+		subpage_mapping_watch(sdev, vma);
+	return ret;
 }
 
 bool subpage_region_may_leave(struct vfio_pci_core_device *core, int bar, u64 offset, u64 length)
 {
 	struct subpage_device *sdev = to_subpage_device(&core->vdev);
 
-	return core->bar_mmap_supported[bar] &&
+	return core->bar_mmap_supported[bar] && subpage_revoke_intact(sdev) &&
 	       !msix_hole_covers(&sdev->msix, bar, offset, length);
 }
 
 /* How much of an access is before the end of the page that holds the registers. */
 static size_t on_page(size_t count, loff_t position)
 {
-	return min(count, PAGE_SIZE - offset_in_page(position));
+	return min_t(size_t, count, PAGE_SIZE - offset_in_page(position));
 }
 
 /* How much of an access the device gets: what is before the end of its registers. */

@@ -1,48 +1,106 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <linux/pci.h>
 #include <linux/pm_runtime.h>
+#include <linux/wait.h>
 
 #include "bar.h"
 #include "device.h"
+#include "eeh.h"
+#include "fault.h"
+#include "kcompat.h"
+#include "mapping.h"
 #include "revoke.h"
 
 /*
- * The devices that a user has open. Nothing else is locked below @open_lock, and no
- * mmap_lock is held around it; the bus notifier takes it below the device lock of a
- * newcomer, pciehp's reset_lock and pci_lock_rescan_remove().
+ * The devices that are bound, and the states of all. Nothing is done below @lock but look,
+ * write to the copy of a sleeping device's config space, and schedule work: it is taken below
+ * everything, in the bus notifier below the device lock of a newcomer, pciehp's reset_lock and
+ * pci_lock_rescan_remove().
  */
-static LIST_HEAD(open_devices);
-static DEFINE_MUTEX(open_lock);
+static LIST_HEAD(bound_devices);
+static DEFINE_SPINLOCK(lock);
 
-/* Devices whose mappings are being taken away. */
-static atomic_t pending = ATOMIC_INIT(0);
-static DECLARE_WAIT_QUEUE_HEAD(none_pending);
+/* A device has been revoked, or the PCI core is done with what it did. */
+static DECLARE_WAIT_QUEUE_HEAD(changed);
 
-static bool is_moved(struct subpage_device *sdev)
+static void scan(struct work_struct *work);
+static DECLARE_WORK(scan_work, scan);
+
+/* PLACE_AWAY: one of the BARs is nowhere; for a moment or, if the PCI core finds no room, for good. */
+enum place {
+	PLACE_SAME,
+	PLACE_AWAY,
+	PLACE_OTHER,
+};
+
+static enum place place_of(const struct placed_bar *placed, const struct resource *res)
 {
-	const struct resource *res = sdev->core.pdev->resource;
+	struct resource *parent = READ_ONCE(res->parent);
+	bool same;
+
+	if (!placed->parent)
+		return PLACE_SAME;
+
+	/* A BAR loses its parent, then its address; it gets its address, then its parent. */
+	smp_rmb();
+	same = parent == placed->parent && READ_ONCE(res->start) == placed->start;
+	smp_rmb();
+	if (!parent || !READ_ONCE(res->parent))
+		return PLACE_AWAY;
+
+	return same ? PLACE_SAME : PLACE_OTHER;
+}
+
+static enum place place(const struct subpage_device *sdev)
+{
+	enum place place = PLACE_SAME;
 	int bar;
 
 	for (bar = 0; bar < PCI_STD_NUM_BARS; bar++)
-		if (sdev->revocation.placed[bar].parent &&
-		    (res[bar].parent != sdev->revocation.placed[bar].parent ||
-		     res[bar].start != sdev->revocation.placed[bar].start))
-			return true;
+		place = max(place, place_of(&sdev->revocation.placed[bar],
+					    &sdev->core.pdev->resource[bar]));
 
-	return false;
+	return place;
+}
+
+static enum revocation_state state(const struct subpage_device *sdev)
+{
+	return READ_ONCE(sdev->revocation.state);
+}
+
+static void set_state(struct subpage_device *sdev, enum revocation_state state)
+{
+	spin_lock(&lock);
+	WRITE_ONCE(sdev->revocation.state, state);
+	spin_unlock(&lock);
+}
+
+/* Below @lock. As work: see notify(). */
+static void revoke_locked(struct subpage_device *sdev)
+{
+	if (state(sdev) != REVOCATION_OPEN)
+		return;
+
+	WRITE_ONCE(sdev->revocation.state, REVOCATION_PENDING);
+	schedule_work(&sdev->revocation.work);
+}
+
+static void revoke(struct subpage_device *sdev)
+{
+	spin_lock(&lock);
+	revoke_locked(sdev);
+	spin_unlock(&lock);
 }
 
 /*
  * With memory decode off in what the user sees of config space, vfio-pci-core itself
- * lets nobody near the BARs: no read(), no ioeventfd, no fault. The device must not
- * decode, either: where a BAR has no new place, its register still has the old one.
- *
- * Then all of the user's mappings go, and dma-bufs (since 6.19): to enter low power is
- * the one thing exported by vfio-pci-core of all kernels since 6.1 that takes them
- * away, whether or not the user is in low power already. Faults end with SIGBUS then.
+ * lets nobody near the BARs: no read(), no ioeventfd. The device must not decode, either:
+ * where a BAR has no new place, its register still has the old one. Nor may it be a bus
+ * master, which would go on with what its user has told it to do.
  *
  * A virtual function's decode is not its own, so vfio-pci-core does not look at it: an
- * ioeventfd that its user has set up before goes on.
+ * ioeventfd that its user has set up before goes on, and so does a read() or write() that
+ * has begun.
  */
 static void close_doors(struct vfio_pci_core_device *core)
 {
@@ -52,14 +110,14 @@ static void close_doors(struct vfio_pci_core_device *core)
 	down_write(&core->memory_lock);
 	*command &= cpu_to_le16(~PCI_COMMAND_MEMORY);
 	pci_read_config_word(core->pdev, PCI_COMMAND, &real);
-	pci_write_config_word(core->pdev, PCI_COMMAND, real & ~PCI_COMMAND_MEMORY);
+	pci_write_config_word(core->pdev, PCI_COMMAND,
+			      real & ~(PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER));
 	up_write(&core->memory_lock);
-
-	vfio_pci_core_ioctl_feature(&core->vdev, VFIO_DEVICE_FEATURE_SET |
-				    VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY, NULL, 0);
 }
 
 /*
+ * The mappings first, for which no lock is needed that a user could hold.
+ *
  * The device stays awake until it is closed, for what it restored on waking up would be
  * the old addresses. The user may have put it to sleep: then it wakes up with decode off.
  */
@@ -68,13 +126,17 @@ static void revoke_work(struct work_struct *work)
 	struct subpage_device *sdev = container_of(work, struct subpage_device, revocation.work);
 	struct pci_dev *pdev = sdev->core.pdev;
 
-	pdev->saved_config_space[PCI_COMMAND / 4] &= ~PCI_COMMAND_MEMORY;
+	subpage_mapping_zap(sdev);
+
+	pdev->saved_config_space[PCI_COMMAND / 4] &= ~(PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
 	pm_runtime_get_sync(&pdev->dev);
 	mutex_lock(&sdev->revocation.lock);
 	close_doors(&sdev->core);
 	mutex_unlock(&sdev->revocation.lock);
-	if (atomic_dec_and_test(&pending))
-		wake_up_all(&none_pending);
+	kcompat_revoke_dmabufs(&sdev->core.vdev);
+
+	set_state(sdev, REVOCATION_DONE);
+	wake_up_all(&changed);
 
 	subpage_claims_log_lost(sdev->claims, pdev);
 	pci_warn(pdev, "the PCI core has moved its BARs while a user has it open; it is of no use to that user until closed and opened again\n");
@@ -82,30 +144,33 @@ static void revoke_work(struct work_struct *work)
 
 bool subpage_revoke_intact(struct subpage_device *sdev)
 {
-	if (atomic_read(&sdev->revocation.revoked))
-		return false;
-	if (!is_moved(sdev))
-		return true;
+	enum place now = place(sdev);
 
-	/* As work: see notify(). In this order: who sees @revoked also waits. */
-	atomic_inc(&pending);
-	if (!atomic_xchg(&sdev->revocation.revoked, 1))
-		schedule_work(&sdev->revocation.work);
-	else if (atomic_dec_and_test(&pending))
-		wake_up_all(&none_pending);
-	return false;
+	if (state(sdev) == REVOCATION_OPEN && now == PLACE_AWAY) {
+		schedule_work(&scan_work);
+		wait_event_timeout(changed, state(sdev) != REVOCATION_OPEN ||
+				   place(sdev) != PLACE_AWAY, HZ);
+		now = place(sdev);
+	}
+	if (now == PLACE_OTHER)
+		revoke(sdev);
+
+	return state(sdev) == REVOCATION_OPEN && now == PLACE_SAME;
 }
 
-void subpage_revoke_init(struct subpage_device *sdev)
+bool subpage_revoke_may_fault(const struct subpage_device *sdev)
 {
-	mutex_init(&sdev->revocation.lock);
-	INIT_WORK(&sdev->revocation.work, revoke_work);
+	return state(sdev) == REVOCATION_OPEN &&
+	       (!KCOMPAT_FAULTS_ANEW || place(sdev) == PLACE_SAME);
 }
 
 bool subpage_revoke_lock(struct subpage_device *sdev)
 {
+	if (!subpage_revoke_intact(sdev))
+		return false;
+
 	mutex_lock(&sdev->revocation.lock);
-	if (subpage_revoke_intact(sdev))
+	if (state(sdev) == REVOCATION_OPEN && place(sdev) == PLACE_SAME)
 		return true;
 
 	mutex_unlock(&sdev->revocation.lock);
@@ -118,8 +183,8 @@ void subpage_revoke_unlock(struct subpage_device *sdev)
 }
 
 /*
- * Address and decode as the PCI core has them now, in the registers and in the copy that
- * it restores. A BAR for which it found no room has its old address in the register, which
+ * Address and decode as the PCI core has them now, in the registers and in the copies that
+ * are restored. A BAR for which it found no room has its old address in the register, which
  * is no longer its.
  */
 static void renew_registers(struct subpage_device *sdev)
@@ -130,27 +195,212 @@ static void renew_registers(struct subpage_device *sdev)
 	for (bar = 0; bar < PCI_STD_NUM_BARS; bar++) {
 		if (!sdev->revocation.placed[bar].parent)
 			continue;
-		if (pdev->resource[bar].parent)
-			subpage_bar_renew(pdev, bar);
-		else
+		if (!pdev->resource[bar].parent) {
 			subpage_bar_decode_off(pdev);
+			continue;
+		}
+		subpage_bar_renew(pdev, bar);
+		subpage_eeh_save_bar(pdev, bar);
 	}
 }
 
-void subpage_revoke_opening(struct subpage_device *sdev)
+/*
+ * The same for a device that may be asleep, and must not wake up here: that waits for
+ * memory_lock. The PCI core has written the registers of one that is awake.
+ */
+static void renew_copy(struct subpage_device *sdev)
 {
 	struct pci_dev *pdev = sdev->core.pdev;
 	int bar;
 
-	subpage_claims_log_lost(sdev->claims, pdev);
 	for (bar = 0; bar < PCI_STD_NUM_BARS; bar++) {
-		const struct resource *res = &pdev->resource[bar];
-		bool memory = res->flags & IORESOURCE_MEM;
-
-		sdev->revocation.placed[bar].start = res->start;
-		sdev->revocation.placed[bar].parent = memory ? res->parent : NULL;
+		if (!sdev->revocation.placed[bar].parent)
+			continue;
+		if (pdev->resource[bar].parent)
+			subpage_bar_save(pdev, bar);
+		else
+			pdev->saved_config_space[PCI_COMMAND / 4] &= ~PCI_COMMAND_MEMORY;
 	}
-	atomic_set(&sdev->revocation.revoked, 0);
+}
+
+/* Below @lock. */
+static void remember(struct subpage_device *sdev)
+{
+	int bar;
+
+	for (bar = 0; bar < PCI_STD_NUM_BARS; bar++) {
+		const struct resource *res = &sdev->core.pdev->resource[bar];
+		struct placed_bar *placed = &sdev->revocation.placed[bar];
+
+		placed->start = res->start;
+		placed->size = resource_size(res);
+		placed->parent = res->flags & IORESOURCE_MEM ? res->parent : NULL;
+	}
+}
+
+/*
+ * Under pci_lock_rescan_remove() no BAR is on its way: one that is nowhere is lost. Who holds
+ * that lock may wait for a user to close a device, so nothing that closes one waits for this.
+ */
+static void scan(struct work_struct *work)
+{
+	struct subpage_device *sdev;
+
+	pci_lock_rescan_remove();
+	spin_lock(&lock);
+	list_for_each_entry(sdev, &bound_devices, revocation.bound) {
+		if (place(sdev) == PLACE_SAME)
+			continue;
+		if (state(sdev) == REVOCATION_CLOSED)
+			renew_copy(sdev);
+		else
+			revoke_locked(sdev);
+	}
+	spin_unlock(&lock);
+	pci_unlock_rescan_remove();
+	wake_up_all(&changed);
+}
+
+/* Does a device lie where one of the BARs was that are nowhere now? */
+static bool is_taken(const struct subpage_device *sdev, const struct pci_dev *newcomer)
+{
+	const struct resource *res;
+	int bar, i;
+
+	for (bar = 0; bar < PCI_STD_NUM_BARS; bar++) {
+		const struct placed_bar *placed = &sdev->revocation.placed[bar];
+
+		if (place_of(placed, &sdev->core.pdev->resource[bar]) != PLACE_AWAY)
+			continue;
+		for (i = 0; i < PCI_BRIDGE_RESOURCES; i++) {
+			res = &newcomer->resource[i];
+			if (res->parent && (res->flags & IORESOURCE_MEM) &&
+			    res->start < placed->start + placed->size && res->end >= placed->start)
+				return true;
+		}
+	}
+
+	return false;
+}
+
+static bool is_any_pending(void)
+{
+	struct subpage_device *sdev;
+	bool any = false;
+
+	spin_lock(&lock);
+	list_for_each_entry(sdev, &bound_devices, revocation.bound)
+		any |= state(sdev) == REVOCATION_PENDING;
+	spin_unlock(&lock);
+
+	return any;
+}
+
+/* A user of the device is about to come, a driver or somebody who opens it. */
+static void make_room_for(const struct pci_dev *newcomer)
+{
+	struct subpage_device *sdev;
+	enum place now;
+
+	spin_lock(&lock);
+	list_for_each_entry(sdev, &bound_devices, revocation.bound) {
+		now = place(sdev);
+		if (now == PLACE_OTHER || (now == PLACE_AWAY && is_taken(sdev, newcomer)))
+			revoke_locked(sdev);
+	}
+	spin_unlock(&lock);
+	if (wait_event_timeout(changed, !is_any_pending(), HZ))
+		return;
+
+	/* Once. Whatever keeps it must not keep the whole bus. */
+	spin_lock(&lock);
+	list_for_each_entry(sdev, &bound_devices, revocation.bound) {
+		if (state(sdev) != REVOCATION_PENDING)
+			continue;
+		WRITE_ONCE(sdev->revocation.state, REVOCATION_OVERDUE);
+		pci_warn(sdev->core.pdev, "its BARs have moved, and what its user can reach cannot be taken away within a second; end that user\n");
+	}
+	spin_unlock(&lock);
+}
+
+void subpage_revoke_bound(struct subpage_device *sdev)
+{
+	int bar;
+
+	mutex_init(&sdev->revocation.lock);
+	INIT_WORK(&sdev->revocation.work, revoke_work);
+
+	spin_lock(&lock);
+	remember(sdev);
+	for (bar = 0; bar < PCI_STD_NUM_BARS; bar++)
+		if (sdev->revocation.placed[bar].parent)
+			sdev->revocation.at_bind |= BIT(bar);
+	list_add(&sdev->revocation.bound, &bound_devices);
+	spin_unlock(&lock);
+}
+
+void subpage_revoke_unbound(struct subpage_device *sdev)
+{
+	spin_lock(&lock);
+	list_del(&sdev->revocation.bound);
+	spin_unlock(&lock);
+	renew_registers(sdev);
+}
+
+/* Has each BAR an address that had one when the device was bound, or is it forgotten? */
+static bool is_settled(const struct subpage_device *sdev)
+{
+	const struct resource *res = sdev->core.pdev->resource;
+	int bar;
+
+	for (bar = 0; bar < PCI_STD_NUM_BARS; bar++)
+		if ((sdev->revocation.at_bind & BIT(bar)) && res[bar].flags && !res[bar].parent)
+			return false;
+
+	return true;
+}
+
+/*
+ * The PCI core forgets all about a BAR that it found no room for. If it found some for another
+ * one, memory decode is going to be on, and the register still has an address. (One that is
+ * not forgotten vfio-pci-core would refuse; or it comes back and nobody watches it.)
+ */
+static int check_decoded(struct subpage_device *sdev)
+{
+	struct pci_dev *pdev = sdev->core.pdev;
+	int bar;
+	u32 old;
+
+	for (bar = 0; bar < PCI_STD_NUM_BARS; bar++) {
+		if (!(sdev->revocation.at_bind & BIT(bar)) || pdev->resource[bar].parent)
+			continue;
+		pci_read_config_dword(pdev, subpage_bar_register(bar), &old);
+		old &= PCI_BASE_ADDRESS_MEM_MASK;
+		if (!old && !pdev->resource[bar].flags)
+			continue;
+		pci_err(pdev, "cannot be opened: BAR %d has no place any more, and %#x in its register may be another device's; remove the device and rescan\n",
+			bar, old);
+		return -EIO;
+	}
+
+	return 0;
+}
+
+int subpage_revoke_opening(struct subpage_device *sdev)
+{
+	struct pci_dev *pdev = sdev->core.pdev;
+	int ret;
+
+	make_room_for(pdev);
+	if (!is_settled(sdev)) {
+		schedule_work(&scan_work);
+		wait_event_timeout(changed, is_settled(sdev), HZ);
+	}
+	subpage_claims_log_lost(sdev->claims, pdev);
+	spin_lock(&lock);
+	remember(sdev);
+	spin_unlock(&lock);
+	sdev->revocation.mapping = NULL;
 
 	/*
 	 * Where the PCI core of 6.1 moves a BAR while the device sleeps, waking up restores the
@@ -158,69 +408,78 @@ void subpage_revoke_opening(struct subpage_device *sdev)
 	 */
 	pm_runtime_get_sync(&pdev->dev);
 	renew_registers(sdev);
+	ret = check_decoded(sdev);
 	pm_runtime_put(&pdev->dev);
+
+	return ret;
 }
 
 void subpage_revoke_opened(struct subpage_device *sdev)
 {
-	mutex_lock(&open_lock);
-	list_add(&sdev->revocation.open, &open_devices);
-	mutex_unlock(&open_lock);
+	set_state(sdev, REVOCATION_OPEN);
 	subpage_revoke_intact(sdev);
 }
 
 void subpage_revoke_closing(struct subpage_device *sdev)
 {
-	struct pci_dev *pdev = sdev->core.pdev;
+	struct vfio_pci_core_device *core = &sdev->core;
+	struct pci_dev *pdev = core->pdev;
 
-	mutex_lock(&open_lock);
-	list_del(&sdev->revocation.open);
-	mutex_unlock(&open_lock);
 	if (subpage_revoke_intact(sdev))
 		return;
 
+	/* What is nowhere after a second counts as lost: VFIO would restore the old address. */
+	revoke(sdev);
 	flush_work(&sdev->revocation.work);
-	/* What vfio-pci-core saved as it opened the device, and is about to restore. */
-	pci_load_and_free_saved_state(pdev, &sdev->core.pci_saved_state);
+
+	/* What VFIO saved as the user put the device into D3hot, and would restore now. */
+	kfree(core->pm_save);
+	core->pm_save = NULL;
+	pci_set_power_state(pdev, PCI_D0);
+	/* And what it saved as it opened the device. */
+	pci_load_and_free_saved_state(pdev, &core->pci_saved_state);
 	renew_registers(sdev);
-	sdev->core.pci_saved_state = pci_store_saved_state(pdev);
+	if (!subpage_fault(FAULT_STORE))
+		core->pci_saved_state = pci_store_saved_state(pdev);
 }
 
+/*
+ * vfio-pci-core has restored the state that was renewed before; without one, on 6.1, nothing. And
+ * the BARs may have moved since.
+ */
 void subpage_revoke_closed(struct subpage_device *sdev)
 {
 	struct pci_dev *pdev = sdev->core.pdev;
+	bool revoked = state(sdev) != REVOCATION_OPEN;
 
-	if (!atomic_read(&sdev->revocation.revoked)) {
-		if (!is_moved(sdev))
-			return;
-		/* Moved while VFIO closed the device, which then restored the old addresses. */
+	set_state(sdev, REVOCATION_CLOSED);
+	if (revoked) {
+		pdev->state_saved = true;
+		pci_restore_state(pdev);
+		renew_registers(sdev);
+		pm_runtime_put(&pdev->dev);
+	} else if (place(sdev) != PLACE_SAME) {
 		pm_runtime_get_sync(&pdev->dev);
 		renew_registers(sdev);
+		pm_runtime_put(&pdev->dev);
 	}
-	pm_runtime_put(&pdev->dev);
 }
 
 /*
  * pciehp holds its reset_lock around BUS_NOTIFY_ADD_DEVICE. A reset of the slot that
  * a user of VFIO has asked for waits for that lock with memory_lock held, which it
  * takes to revoke: hence the work, and the limit on waiting for it. Who holds
- * memory_lock for a reset has taken all mappings away. (On 6.1 who holds the mmap_lock
- * of the user's memory also keeps the work waiting.)
+ * memory_lock for a reset has taken all mappings away.
  */
 static int notify(struct notifier_block *nb, unsigned long action, void *data)
 {
-	struct subpage_device *sdev;
+	struct pci_dev *pdev = to_pci_dev((struct device *)data);
 
-	if (action != BUS_NOTIFY_ADD_DEVICE && action != BUS_NOTIFY_BIND_DRIVER)
-		return NOTIFY_DONE;
-
-	mutex_lock(&open_lock);
-	list_for_each_entry(sdev, &open_devices, revocation.open)
-		subpage_revoke_intact(sdev);
-	mutex_unlock(&open_lock);
-	if (!wait_event_timeout(none_pending, !atomic_read(&pending), HZ))
-		pr_warn("%s: the mappings of a device that has moved cannot be taken away within a second\n",
-			KBUILD_MODNAME);
+	/* The virtual function of a device moves nothing. */
+	if (action == BUS_NOTIFY_ADD_DEVICE && !pdev->is_virtfn)
+		schedule_work(&scan_work);
+	else if (action == BUS_NOTIFY_BIND_DRIVER)
+		make_room_for(pdev);
 
 	return NOTIFY_DONE;
 }
@@ -236,4 +495,5 @@ int subpage_revoke_register(void)
 void subpage_revoke_unregister(void)
 {
 	bus_unregister_notifier(&pci_bus_type, &notifier);
+	cancel_work_sync(&scan_work);
 }

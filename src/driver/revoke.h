@@ -6,37 +6,76 @@
 #include <linux/pci.h>
 #include <linux/workqueue.h>
 
+struct address_space;
 struct subpage_device;
 
 /*
- * What the PCI core does to a device while a user has it open.
+ * What the PCI core does to a device while it is bound.
  *
  * The core can release a bridge window under a device that is open and mapped: a
  * hot-added device that does not fit is enough. Where the window was, another
- * device's registers may be next, and the user's mapping would reach them. So
- * before any device of the system gets a driver, all open devices are looked at;
- * one whose BARs are not where they were is revoked: its mappings go, and what would
- * reach the device gives an error until it is closed. A newcomer without a driver is
- * noticed at the next bind or at the user's next system call.
+ * device's registers may be next, and the user's mapping would reach them. A device
+ * whose BARs are not where they were when it was opened is revoked: its mappings go, and
+ * what would reach it gives an error until it is closed.
+ *
+ * All devices are looked at after a newcomer has been added, with or without a driver,
+ * once the core is done with it; and, because that can take a while, before any device of
+ * the system gets a driver, and before one that has ours is opened.
+ *
+ * For a moment the core has taken a BAR away and not placed it again, and it may return to
+ * where it was. Until that is settled the user waits, and nothing is revoked, unless a device
+ * that is about to be used lies there already.
+ *
+ * A device that nobody has open may be asleep. What it restores as it wakes up is then
+ * brought up to date.
  */
 
 /**
- * struct revocation - what becomes of a device's user when the PCI core moves BARs
- * @open: in the list of open devices; under that list's lock
- * @placed: where its memory BARs were when it was opened; parent NULL for others
- * @revoked: the PCI core has moved one of them since; set once, for as long as
- *	the device is open
+ * enum revocation_state - how a device stands with its user
+ * @REVOCATION_CLOSED: it has none
+ * @REVOCATION_OPEN: the BARs were where they were at the last look
+ * @REVOCATION_PENDING: they are not; the user's mappings are being taken away
+ * @REVOCATION_OVERDUE: likewise, for longer than anybody waits
+ * @REVOCATION_DONE: the user can reach nothing any more
+ */
+enum revocation_state {
+	REVOCATION_CLOSED,
+	REVOCATION_OPEN,
+	REVOCATION_PENDING,
+	REVOCATION_OVERDUE,
+	REVOCATION_DONE,
+};
+
+/**
+ * struct placed_bar - where a memory BAR was when the device was bound or, since, opened
+ * @start: its address
+ * @size: its length
+ * @parent: the window; NULL for a BAR that had no address, or is none for memory
+ */
+struct placed_bar {
+	resource_size_t start;
+	resource_size_t size;
+	struct resource *parent;
+};
+
+/**
+ * struct revocation - what becomes of a device and its user when the PCI core moves BARs
+ * @bound: in the list of bound devices; under that list's lock, as is all but what is said
+ *	below. @state is read without, too, and @placed does not change while the device is open
+ * @placed: where its memory BARs were
+ * @at_bind: those that had an address when the device was bound
+ * @state: see above
+ * @mapping: of the user's mappings; NULL until there is one
  * @lock: the device is being revoked, or something of its user's runs that must not
  *	go on after that
- * @work: takes a user's mappings away
+ * @work: revokes
  */
 struct revocation {
-	struct list_head open;
-	struct {
-		resource_size_t start;
-		struct resource *parent;
-	} placed[PCI_STD_NUM_BARS];
-	atomic_t revoked;
+	struct list_head bound;
+	struct placed_bar placed[PCI_STD_NUM_BARS];
+	u8 at_bind;
+	enum revocation_state state;
+	struct address_space *mapping;
 	struct mutex lock;
 	struct work_struct work;
 };
@@ -49,23 +88,36 @@ struct revocation {
 int subpage_revoke_register(void);
 void subpage_revoke_unregister(void);
 
-/* A device that is not open yet. */
-void subpage_revoke_init(struct subpage_device *sdev);
+/**
+ * subpage_revoke_bound() - watch a device from now on
+ * @sdev: the device, awake, its BARs where they are to be
+ */
+void subpage_revoke_bound(struct subpage_device *sdev);
+
+/**
+ * subpage_revoke_unbound() - watch it no more
+ * @sdev: the device, awake; nobody has it open
+ *
+ * The next driver finds in its registers what its resources say.
+ */
+void subpage_revoke_unbound(struct subpage_device *sdev);
 
 /**
  * subpage_revoke_opening() - remember where the BARs of a device are, and have it decode them there
  * @sdev: the device, before vfio_pci_core_enable(); it may be asleep
+ *
+ * Before that, whoever has another device open loses it if its BARs are not where they were:
+ * this one may be there now.
+ *
+ * Return: 0, or -EIO if the device would decode an address that is not its own any more.
  */
-void subpage_revoke_opening(struct subpage_device *sdev);
+int subpage_revoke_opening(struct subpage_device *sdev);
 
-/**
- * subpage_revoke_opened() - watch a device from now on
- * @sdev: the device, after vfio_pci_core_finish_enable()
- */
+/* It is open; after vfio_pci_core_finish_enable(). */
 void subpage_revoke_opened(struct subpage_device *sdev);
 
 /**
- * subpage_revoke_closing() - do so no more
+ * subpage_revoke_closing() - its user is about to go
  * @sdev: the device, before vfio_pci_core_close_device()
  *
  * If its BARs are not where they were, what VFIO saved as it opened the device, and
@@ -80,13 +132,17 @@ void subpage_revoke_closed(struct subpage_device *sdev);
  * subpage_revoke_intact() - are the BARs of an open device where they were
  * @sdev: the device
  *
- * If not, the device is revoked.
+ * If not, the device is revoked. Waits, up to a second, while the PCI core is about to
+ * place one of them.
  *
- * Context: any in which one may sleep; takes no lock.
+ * Context: any in which one may sleep, but for pci_lock_rescan_remove().
  *
- * Return: false when the user must not get at the device any more.
+ * Return: false when the user must not get at the device.
  */
 bool subpage_revoke_intact(struct subpage_device *sdev);
+
+/* For a fault that has just mapped something: was that right? */
+bool subpage_revoke_may_fault(const struct subpage_device *sdev);
 
 /**
  * subpage_revoke_lock() - keep an open device from being revoked, for a moment
@@ -96,7 +152,7 @@ bool subpage_revoke_intact(struct subpage_device *sdev);
  * page faults it must not handle: the rest of the machine waits for the revocation.
  *
  * Return: true, until subpage_revoke_unlock(); false, and then there is nothing to
- * unlock, when the user must not get at the device any more.
+ * unlock, when the user must not get at the device.
  */
 bool subpage_revoke_lock(struct subpage_device *sdev);
 void subpage_revoke_unlock(struct subpage_device *sdev);

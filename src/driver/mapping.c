@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <linux/fs.h>
+#include <linux/mm.h>
+
+#include "device.h"
+#include "kcompat.h"
+#include "mapping.h"
+#include "revoke.h"
+
+/* vfio-pci-core's own, the same for all devices. */
+static const struct vm_operations_struct *core_ops;
+
+static struct subpage_device *device_of(const struct vm_area_struct *vma)
+{
+	struct vfio_pci_core_device *core = vma->vm_private_data;
+
+	return to_subpage_device(&core->vdev);
+}
+
+static void open(struct vm_area_struct *vma)
+{
+	if (core_ops->open)
+		core_ops->open(vma);
+}
+
+static void close(struct vm_area_struct *vma)
+{
+	if (core_ops->close)
+		core_ops->close(vma);
+}
+
+/*
+ * What the fault has mapped is wrong if the BAR was away meanwhile. It is taken away again;
+ * the next fault waits until the BAR is back, or fails. (A BAR that goes and returns within
+ * one fault, between the two looks, is not seen. No user can choose that moment.)
+ */
+static vm_fault_t look_again(struct vm_area_struct *vma, vm_fault_t ret)
+{
+	/* The page is mapped before the state is read; subpage_mapping_zap() has the other half. */
+	smp_mb();
+	if (subpage_revoke_may_fault(device_of(vma)))
+		return ret;
+
+	unmap_mapping_range(vma->vm_file->f_mapping, (loff_t)vma->vm_pgoff << PAGE_SHIFT,
+			    vma->vm_end - vma->vm_start, 1);
+	return VM_FAULT_NOPAGE;
+}
+
+static vm_fault_t fault(struct vm_fault *vmf)
+{
+	if (!subpage_revoke_intact(device_of(vmf->vma)))
+		return VM_FAULT_SIGBUS;
+
+	return look_again(vmf->vma, core_ops->fault(vmf));
+}
+
+#ifdef CONFIG_ARCH_SUPPORTS_HUGE_PFNMAP
+static vm_fault_t huge_fault(struct vm_fault *vmf, unsigned int order)
+{
+	if (!subpage_revoke_intact(device_of(vmf->vma)))
+		return VM_FAULT_SIGBUS;
+
+	return look_again(vmf->vma, core_ops->huge_fault(vmf, order));
+}
+#endif
+
+static const struct vm_operations_struct mapping_ops = {
+	.open = open,
+	.close = close,
+	.fault = fault,
+#ifdef CONFIG_ARCH_SUPPORTS_HUGE_PFNMAP
+	.huge_fault = huge_fault,
+#endif
+};
+
+void subpage_mapping_watch(struct subpage_device *sdev, struct vm_area_struct *vma)
+{
+	WRITE_ONCE(sdev->revocation.mapping, vma->vm_file->f_mapping);
+	WRITE_ONCE(core_ops, vma->vm_ops);
+	vma->vm_ops = &mapping_ops;
+}
+
+void subpage_mapping_zap(struct subpage_device *sdev)
+{
+	struct address_space *mapping = READ_ONCE(sdev->revocation.mapping);
+	int bar;
+
+	/* The state is written before the page is looked for; see look_again(). */
+	smp_mb();
+	for (bar = 0; mapping && bar < PCI_STD_NUM_BARS; bar++) {
+		const struct placed_bar *placed = &sdev->revocation.placed[bar];
+
+		if (placed->parent)
+			unmap_mapping_range(mapping, kcompat_mapped_at(bar, placed->start),
+					    PAGE_ALIGN(placed->size), 1);
+	}
+}
