@@ -3,6 +3,7 @@
 #include <stdint.h>
 
 #include "cases.h"
+#include "file.h"
 #include "kmod.h"
 #include "lost_user.h"
 #include "tap.h"
@@ -32,9 +33,32 @@ static void check_sleeper(bool opened)
 	is_errno(pci_bind(&at.dev, ""), 0, "the device is unbound");
 }
 
+/* It is not opened: somebody else wakes it up, such as a reset of all devices of its bus, or it goes to another driver. */
+static void check_woken(bool unbind)
+{
+	struct pci_dev port;
+
+	about("ours, asleep, %s", unbind ? "unbound" : "woken up");
+	if (!window_prepare(LONG, 8, &port) || !is_errno(pci_bind(&at.dev, OURS), 0, "the device is bound"))
+		return;
+	check_asleep("with nobody who has it open");
+	if (!window_release(&port))
+		return;
+	/* The kernel tells of the newcomer once all is placed. */
+	sleep_ms(200);
+	if (unbind)
+		is_errno(pci_bind(&at.dev, ""), 0, "the device is unbound");
+	else
+		is_errno(pci_attr_write(&at.dev, "power/control", "on"), 0, "the device wakes up");
+	is_u64(zoo_register(&at), zoo_address(&at), "its BAR says where it is now");
+	pci_bind(&at.dev, "");
+}
+
 MODULE_CASE(lost_asleep, "")
 {
 	check_sleeper(true);
 	/* Of the same model: the register says the same. */
 	check_sleeper(false);
+	check_woken(false);
+	check_woken(true);
 }

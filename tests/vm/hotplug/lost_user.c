@@ -27,7 +27,7 @@
 #define BY_EVENT 0x5a5a1230
 #define CHANGED_LINE 0x10
 
-/* The other functions of the slot. The first register of that BAR is of 32 bits and keeps its value. */
+/* The other functions of the slot. The first register of that BAR keeps its value. */
 static struct other {
 	int bar;
 	struct pci_dev dev;
@@ -36,6 +36,7 @@ static struct other {
 } others[OTHERS] = {
 	{ .bar = 5 },
 	{ .bar = 1 },
+	{ .bar = 4 },
 };
 
 static sigjmp_buf no_page;
@@ -211,6 +212,35 @@ void check_others_revoked(void)
 	}
 }
 
+void check_other_opened(void)
+{
+	struct other *other = &others[2];
+	uint32_t value;
+
+	about("another one");
+	munmap(other->map, sysconf(_SC_PAGESIZE));
+	vfio_close(&other->vfio);
+	if (!is_errno(vfio_open(&other->dev, &other->vfio), 0, "closed, it is opened again") ||
+	    !is_errno(vfio_map(&other->vfio, other->bar, 0, sysconf(_SC_PAGESIZE), &other->map), 0, "and mapped"))
+		return;
+	is_errno(vfio_read32(&other->vfio, other->bar, 0, &value), 0, "read");
+	is_u64(*(volatile uint32_t *)other->map, value, "and read through the mapping");
+}
+
+void check_other_forgotten(void)
+{
+	const struct other *other = &others[2];
+	struct pci_bar lost, kept;
+	struct vfio vfio;
+
+	about("another one, which has kept a BAR");
+	pci_bar(&other->dev, 1, &lost);
+	pci_bar(&other->dev, other->bar, &kept);
+	ok(!lost.size && kept.start, "one BAR is forgotten, another has a place");
+	is_errno(vfio_open(&other->dev, &vfio), -EIO, "it cannot be opened");
+	ok(!(pci_config_read(&other->dev, PCI_COMMAND, 2) & PCI_COMMAND_MEMORY), "and decodes nothing");
+}
+
 static void forget_others(void)
 {
 	size_t i;
@@ -232,7 +262,7 @@ static void check_others_closed(void)
 		int reg = PCI_BASE_ADDRESS_0 + 4 * other->bar;
 
 		pci_bar(&other->dev, other->bar, &bar);
-		is_u64(pci_config_read(&other->dev, reg, 4) & PCI_BASE_ADDRESS_MEM_MASK, bar.start,
+		is_u64(pci_config_read(&other->dev, reg, 4) & PCI_BASE_ADDRESS_MEM_MASK, (uint32_t)bar.start,
 		       "%s: its BAR says where it is now", window_others[i]);
 		is_errno(pci_bind(&other->dev, ""), 0, "%s is unbound", window_others[i]);
 	}

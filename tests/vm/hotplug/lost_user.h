@@ -47,6 +47,9 @@ void check_event(int event);
 bool decodes(void);
 /* The other functions' mappings are gone, and read() is refused. */
 void check_others_revoked(void);
+/* One of them is closed and opened again, where it is now; or cannot be, for one of its BARs has no place any more. */
+void check_other_opened(void);
+void check_other_forgotten(void);
 void unbind_others(void);
 
 /* The user gives up what it has mapped. */

@@ -40,7 +40,7 @@ scenario_lost_open() {
 	options=(-global ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off)
 	shared 1
 	devices=(-device ivshmem-plain,memdev=shared1,addr=4)
-	for slot in {0..6}; do
+	for slot in {0..7}; do
 		devices+=(-device "pcie-root-port,id=port$slot,chassis=$((slot + 1)),addr=$((slot + 8)),power_controller_present=off,bus-reserve=1")
 	done
 }

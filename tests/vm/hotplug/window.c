@@ -13,8 +13,11 @@
 struct zoo_bar at;
 struct pci_dev bridge;
 uint64_t home;
-/* One has nothing but a BAR of a page, the last that a device can have; one has its first BAR for I/O. */
-const char *const window_others[OTHERS] = { "ahci", "rtl8139,romfile=" };
+/*
+ * One has nothing but a BAR of a page, the last that a device can have; one has its first BAR for I/O; one
+ * has another BAR in another window.
+ */
+const char *const window_others[OTHERS] = { "ahci", "rtl8139,romfile=", "virtio-rng-pci" };
 /* Which SD controller it is, and which root port is above it. */
 static int nth;
 

@@ -30,7 +30,7 @@ void window_plug(const char *device);
 void window_add(const char *model, const char *bus, int slot);
 
 /* As QEMU's -device names them: what is beside it in the slot, from function 2 on. */
-#define OTHERS 2
+#define OTHERS 3
 extern const char *const window_others[OTHERS];
 struct pci_dev window_other(int nth);
 
