@@ -51,7 +51,7 @@ dkms-remove: ## Undo dkms-install, for all kernels
 demo: ## See what it does, in a virtual machine (needs root or sudo)
 	scripts/demo
 
-check: ## Run all the tests (needs root or sudo for packages); SCENARIOS=help lists them
+check: ## Run the tests (needs root or sudo for packages); SCENARIOS=help lists them
 	scripts/check
 
 check-slow: ## Run what takes long: two more watched kernels, built first; 10 000 binds; POWER guests; driverctl, libvirt, DPDK
