@@ -119,9 +119,10 @@ static struct disk {
 	bool relocate;		/* the registers' BAR has the table, too */
 	struct nested_device device;
 	double to_qemu[ROWS];	/* exits per read, of a guest with the host's page size; the fewest of the depths */
+	double to_qemu_4k[ROWS];	/* the same of a guest with 4K pages */
 } disks[] = {
-	{ "table in its 16K BAR", 0x4000, true, {}, {} },
-	{ "8K BAR, table in another", 0x2000, false, {}, {} },
+	{ "table in its 16K BAR", 0x4000, true, {}, {}, {} },
+	{ "8K BAR, table in another", 0x2000, false, {}, {}, {} },
 };
 
 #define DISKS ((int)(sizeof(disks) / sizeof(disks[0])))
@@ -219,7 +220,7 @@ static void measure(struct disk *disk, bool all, unsigned int ms)
 		}
 		disk->to_qemu[i] = guest_reads(disk, row, NULL, guest, ms);
 		if (all || !strcmp(row->driver, OURS))
-			guest_reads(disk, row, SMALL_PAGES, "guest with 4K pages", ms);
+			disk->to_qemu_4k[i] = guest_reads(disk, row, SMALL_PAGES, "guest with 4K pages", ms);
 	}
 	/* Not the reads a second, which may be those of a busy machine. */
 	ok(disk->to_qemu[0] > 1, "%s: with stock vfio-pci QEMU rings the doorbells, %.2f times a read", disk->name,
@@ -227,6 +228,8 @@ static void measure(struct disk *disk, bool all, unsigned int ms)
 	i = disk->relocate ? 3 : 2;
 	ok(disk->to_qemu[i] >= 0 && disk->to_qemu[i] < 0.5,
 	   "%s: with this driver the guest does, %.2f by QEMU", disk->name, disk->to_qemu[i]);
+	ok(disk->to_qemu_4k[i] >= 0 && disk->to_qemu_4k[i] < 0.5,
+	   "%s: so does a guest with 4K pages, %.2f by QEMU", disk->name, disk->to_qemu_4k[i]);
 	pci_bind(&disk->device.dev, STOCK);
 }
 

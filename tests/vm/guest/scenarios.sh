@@ -73,7 +73,7 @@ scenario_relocated() {
 }
 
 scenario_disk() {
-	shows="a Linux guest reads from its disk, more of it than with stock vfio-pci, with guest pages of 4K, too"
+	shows="a Linux guest rings the doorbells of its disk, which with stock vfio-pci QEMU does; one with 4K pages, too"
 	# The disk has no shadow doorbells (dbcs), as real ones have none: each read rings two real ones.
 	machines='arm64-16k-6.12 arm64-64k'
 	wants='nested linux guest:arm64-4k-6.12 new-qemu module:nvme'

@@ -234,6 +234,11 @@ CASE(lost_stock)
 		return;
 	after = look(&user.vfio, user.reg);
 	print(STOCK, &after);
+	/* What doc/upstream.md and the manual say of it. */
+	ok(after.mmap_flag, "region info still has MMAP");
+	is_errno(after.map, 0, "a new mmap succeeds");
+	if (ok(after.has_neighbour, "on the page where the BAR is now there is another device"))
+		is_u64(after.by_user, after.by_root, "whose register the user reads");
 	keep_open(&user.vfio);
 	is_errno(module_unload(), 0, "our module unloads");
 }
