@@ -81,11 +81,13 @@ static void bind(struct worker *w, const char *driver)
 		if (err)
 			wrong_add(&w->wrong, "%s: bind to \"%s\": %s", w->dev[i].bdf, driver, strerror(-err));
 	}
-	if (!strcmp(driver, OURS)) {
-		w->binds++;
-		for (i = 0; i < w->functions; i++)
-			w->moved += soak_claimed(&w->dev[i], bars, count, &w->wrong);
-	}
+	w->binds += !strcmp(driver, OURS);
+	/* For vfio-pci they are held. */
+	for (i = 0; i < w->functions && *driver; i++)
+		w->moved += soak_claimed(&w->dev[i], bars, count, &w->wrong);
+	for (i = 0; i < count && !*driver; i++)
+		if (!strcmp(bars[i].dev.bdf, w->dev[0].bdf) && *zoo_held(&bars[i]))
+			wrong_add(&w->wrong, "%s BAR %d: held for no driver", bars[i].dev.bdf, bars[i].bar);
 }
 
 static void use(struct worker *w, struct rng *rng)
@@ -108,7 +110,7 @@ static void work(struct worker *w, unsigned int who)
 			pci_attr_write(&w->dev[0], "reset", "1");
 			break;
 		case 1:
-			bind(w, "vfio-pci");
+			bind(w, STOCK);
 			use(w, &rng);
 			bind(w, OURS);
 			w->hand_overs++;
@@ -139,7 +141,7 @@ static void come(struct worker *w, struct rng *rng)
 	pci_rescan();
 	if (rng_below(rng, 2))
 		return;
-	err = pci_bind(&guest, OURS);
+	err = pci_bind(&guest, rng_below(rng, 2) ? OURS : STOCK);
 	if (err)
 		wrong_add(&w->wrong, "%s: bind: %s", guest.bdf, strerror(-err));
 	w->binds++;
@@ -262,7 +264,7 @@ static bool all_happened(void)
 	return all.visits && all.hand_overs && shared->churn.visits;
 }
 
-MODULE_CASE(storm, "")
+MODULE_CASE(storm, "align_for=" STOCK)
 {
 	double end;
 	struct worker all;

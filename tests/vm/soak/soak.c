@@ -64,6 +64,12 @@ void *soak_shared(size_t size)
 	return memory;
 }
 
+/* A page of its own: this driver's, or held for another one. */
+static bool has_page(const struct zoo_bar *at)
+{
+	return zoo_has_page(at) != !!*zoo_held(at);
+}
+
 int soak_claimed(const struct pci_dev *dev, const struct zoo_bar *bars, int count, struct wrong *wrong)
 {
 	int i, moved = 0;
@@ -73,9 +79,9 @@ int soak_claimed(const struct pci_dev *dev, const struct zoo_bar *bars, int coun
 
 		if (strcmp(at->dev.bdf, dev->bdf))
 			continue;
-		if (!zoo_has_page(at) || !zoo_claimed(at))
-			wrong_add(wrong, "%s BAR %d: %s, not alone on a page", dev->bdf, at->bar,
-				  zoo_sysfs(at, "state"));
+		if (!has_page(at) || !zoo_claimed(at))
+			wrong_add(wrong, "%s BAR %d: %s, held \"%s\", not alone on a page", dev->bdf, at->bar,
+				  zoo_sysfs(at, "state"), zoo_held(at));
 		moved += !strcmp(zoo_sysfs(at, "state"), "moved");
 	}
 	return moved;
@@ -89,7 +95,7 @@ static void compare(const struct vfio *vfio, const struct zoo_bar *at, struct wr
 	int err = vfio_map(vfio, at->bar, 0, sysconf(_SC_PAGESIZE), &map);
 
 	if (err) {
-		if (zoo_has_page(at))
+		if (has_page(at))
 			wrong_add(wrong, "%s BAR %d: mmap: %s", at->dev.bdf, at->bar, strerror(-err));
 		return;
 	}

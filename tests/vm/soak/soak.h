@@ -59,7 +59,7 @@ const char *soak_reset_name(enum soak_reset reset);
 void soak_use(const struct pci_dev *dev, const struct pci_dev *second, const struct zoo_bar *bars, int count,
 	      struct rng *rng, struct wrong *wrong, struct soak_resets *resets);
 
-/* Is each sub-page BAR of this bound device on a page of its own? Returns how many were moved there. */
+/* Is each sub-page BAR of this device on a page of its own, this driver's or held? Returns how many it has moved. */
 int soak_claimed(const struct pci_dev *dev, const struct zoo_bar *bars, int count, struct wrong *wrong);
 
 /* Wait until a device is there, or until it is not. */
