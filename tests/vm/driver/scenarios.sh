@@ -147,6 +147,14 @@ scenario_align() {
 		-device nvme,drive=drive1,serial=1,bus=pcie.1)
 }
 
+scenario_align_refused() {
+	shows='a BAR has its true size back when the driver that it is held for does not take the device'
+	# What that driver says of a device that it does not know.
+	machines='x86_64-6.1 x86_64-7.2 arm64-16k-6.12' wants=module:sdhci-pci warns='sdhci|mmc'
+	shared 1
+	devices=(-device ivshmem-plain,memdev=shared1 -device rtl8139,romfile= -device usb-ehci)
+}
+
 scenario_native() {
 	shows="the kernel's own drivers work before, beside and after this one"
 	machines='x86_64 arm64' wants='module:nvme module:ahci module:sd_mod module:e1000e module:8139cp'
