@@ -67,7 +67,7 @@ libvirt_model() {
 }
 
 libvirt_older() {
-	check "this libvirt does not know the name" eval "! try virsh nodedev-detach --driver $driver pci_${nic//[:.]/_}"
+	check "this libvirt does not know the name" refuses "unknown driver name '$driver'" virsh nodedev-detach --driver "$driver" "pci_${nic//[:.]/_}"
 	check "driverctl binds ours" try driverctl --nosave set-override "$nic" "$driver"
 	check "ours has moved the BAR to a page of its own" aligned "$nic" 2
 	domain yes >/tmp/domain.xml
@@ -130,5 +130,5 @@ libvirt_xml() {
 	check "and libvirt keeps it" sh -c 'virsh dumpxml guest | grep -q x-msix-relocation'
 	check "the last domain is undefined" try virsh undefine guest
 	sed -i 's/<qemu:frontend>/<qemu:frontends>/' /tmp/domain.xml
-	check "the schema takes not everything" eval '! try virsh define --validate /tmp/domain.xml'
+	check "the schema takes not everything" refuses 'failed to validate against schema' virsh define --validate /tmp/domain.xml
 }
