@@ -52,7 +52,7 @@ static const struct {
 	{ 0x1af4, 0x1041, "virtio-net", 1, 0x400, false },
 	{ 0x1af4, 0x1000, "virtio-net", 1, 0x400, false },
 	{ 0x1af4, 0x1042, "virtio-blk", 1, 0x400, false },
-	{ 0x1af4, 0x1001, "virtio-blk", 1, 0x400, false },
+	{ VIRTIO_BLK, "virtio-blk", 1, 0x400, false },
 };
 
 static uint64_t page_size(void)

@@ -16,6 +16,11 @@
 #define BAR_IO 1
 #define BAR_64BIT 4
 #define CLASS_NVME 0x0108
+#define ID_VIRTIO_BLK 0x10011af4	/* as config space has them: device, vendor */
+#define ID_VIRTIO_BLK_MODERN 0x10421af4
+#define CAP_VENDOR 0x09
+#define CAP_MSIX 0x11
+#define VIRTIO_STRUCTURES 4
 
 static uint64_t page_size(void)
 {
@@ -258,17 +263,23 @@ static void plan_openvmm(const struct consumer_bar *bar, struct consumer_plan *p
 }
 
 /*
- * kvmtool b48735e: vfio_map_region() in vfio/core.c; vfio_pci_configure_bar() and
- * vfio_pci_create_msix_table() in vfio/pci.c. The BAR of the table and that of the
- * pending bits are always trapped; all are placed by a page at least, and slots rounded up.
+ * kvmtool b48735e: vfio_map_region() in vfio/core.c; vfio_pci_configure_bar(), vfio_pci_bar_activate() and
+ * vfio_pci_create_msix_table() in vfio/pci.c. The BAR of the table and that of the pending bits are always
+ * trapped. It places the others by a page at least, but a guest's Linux places all anew, by the size that VFIO
+ * reports. The slot is rounded up to pages: with a BAR that is shorter it also takes what the guest has put
+ * behind it, and the guest hangs (seen, when it ran).
  */
 static void plan_kvmtool(const struct consumer_bar *bar, struct consumer_plan *plan)
 {
-	plan->guest_address = place(up(bar->size));
+	plan->guest_address = place(bar->size);
 	if (!(bar->flags & VFIO_REGION_INFO_FLAG_MMAP) || holds(&bar->table, bar) || holds(&bar->pba, bar))
 		return;
+	if (bar->size % page_size()) {
+		plan->fails = "the slot also takes the next BAR";
+		return;
+	}
 	ranges_add(&plan->maps, 0, bar->size);
-	ranges_add(&plan->slots, 0, up(bar->size));
+	ranges_add(&plan->slots, 0, bar->size);
 }
 
 /*
@@ -310,21 +321,33 @@ static void plan_nvme(const struct consumer_bar *bar, struct consumer_plan *plan
 	ranges_add(&plan->maps, 0, smaller(8192, bar->size));
 }
 
+/*
+ * libblkio 1.5.0, QEMU's virtio-blk-vfio-pci: each of virtio's structures is mapped by itself, at its offset, if the
+ * BAR may be mapped, else it is read and written through the device's file. (Seen, when it ran.)
+ */
+static void plan_libblkio(const struct consumer_bar *bar, struct consumer_plan *plan)
+{
+	if (bar->flags & VFIO_REGION_INFO_FLAG_MMAP)
+		plan->maps = bar->virtio;
+}
+
 const struct consumer consumers[] = {
 	{ .name = "QEMU", .has_guest = true, .plan = plan_qemu },
 	{ .name = "QEMU,packed", .has_guest = true, .plan = plan_qemu_packs },
 	{ .name = "QEMU,relo", .has_guest = true, .plan = plan_qemu_relocated },
 	{ .name = "crosvm", .has_guest = true, .plan = plan_crosvm },
 	{ .name = "cloud-hyp.", .has_guest = true, .needs_maps = true, .needs_slots = true,
-	  .plan = plan_cloud_hypervisor },
+	  .fails_exact = true, .plan = plan_cloud_hypervisor },
 	{ .name = "firecracker", .has_guest = true, .needs_maps = true, .needs_slots = true,
-	  .plan = plan_firecracker },
+	  .fails_exact = true, .plan = plan_firecracker },
 	{ .name = "OpenVMM", .has_guest = true, .needs_maps = true, .plan = plan_openvmm },
-	{ .name = "kvmtool", .has_guest = true, .needs_slots = true, .plan = plan_kvmtool },
+	{ .name = "kvmtool", .has_guest = true, .needs_slots = true, .fails_exact = true, .plan = plan_kvmtool },
 	{ .name = "DPDK", .vfio_pci_only = true, .needs_maps = true, .plan = plan_dpdk },
 	{ .name = "VPP", .vfio_pci_only = true, .needs_maps = true, .plan = plan_vpp },
-	{ .name = "libvfn", .nvme_only = true, .needs_maps = true, .plan = plan_libvfn },
-	{ .name = "nvme://", .nvme_only = true, .needs_maps = true, .plan = plan_nvme },
+	{ .name = "libvfn", .only = NVME_DEVICE, .needs_maps = true, .fails_hidden = true, .plan = plan_libvfn },
+	{ .name = "nvme://", .only = NVME_DEVICE, .needs_maps = true, .fails_hidden = true, .plan = plan_nvme },
+	{ .name = "libblkio", .only = VIRTIO_BLK_DEVICE, .needs_maps = true, .fails_longer = true,
+	  .plan = plan_libblkio },
 };
 
 const int consumer_count = sizeof(consumers) / sizeof(consumers[0]);
@@ -354,16 +377,28 @@ static struct consumer_msix msix_at(const struct vfio *vfio, int at, uint64_t le
 	return (struct consumer_msix) { value & 7, value & ~7u, (value & ~7u) + length };
 }
 
+/* One of virtio's capabilities: kind, BAR, offset and length of a structure. */
+static void read_virtio(const struct vfio *vfio, int cap, struct consumer_bar *bar)
+{
+	uint32_t kind = config(vfio, cap) >> 24, offset = config(vfio, cap + 8);
+
+	if (kind && kind <= VIRTIO_STRUCTURES && (config(vfio, cap + 4) & 0xff) == (uint32_t)bar->index)
+		ranges_add(&bar->virtio, offset, offset + config(vfio, cap + 12));
+}
+
 static void read_config(const struct vfio *vfio, struct consumer_bar *bar)
 {
 	int at = 0x10 + 4 * bar->index, i, cap, steps = 48;
 	uint64_t mask = config_sized(vfio, at) & ~0xfu;
-	uint32_t vectors;
+	uint32_t vectors, id = config(vfio, 0);
 
 	bar->is_64bit = config(vfio, at) & BAR_64BIT;
 	mask |= bar->is_64bit ? (uint64_t)config_sized(vfio, at + 4) << 32 : 0xffffffffull << 32;
 	bar->sized = -mask;
-	bar->nvme = config(vfio, 0x08) >> 16 == CLASS_NVME;
+	if (config(vfio, 0x08) >> 16 == CLASS_NVME)
+		bar->device = NVME_DEVICE;
+	else if (id == ID_VIRTIO_BLK || id == ID_VIRTIO_BLK_MODERN)
+		bar->device = VIRTIO_BLK_DEVICE;
 	for (i = 0; i < 6; i++) {
 		uint32_t value = config(vfio, 0x10 + 4 * i);
 
@@ -376,7 +411,9 @@ static void read_config(const struct vfio *vfio, struct consumer_bar *bar)
 	if (!(config(vfio, 0x04) >> 16 & 0x10))
 		return;
 	for (cap = config(vfio, 0x34) & 0xfc; cap && steps--; cap = config(vfio, cap) >> 8 & 0xfc) {
-		if ((config(vfio, cap) & 0xff) != 0x11)
+		if (bar->device == VIRTIO_BLK_DEVICE && (config(vfio, cap) & 0xff) == CAP_VENDOR)
+			read_virtio(vfio, cap, bar);
+		if ((config(vfio, cap) & 0xff) != CAP_MSIX)
 			continue;
 		vectors = (config(vfio, cap) >> 16 & 0x7ff) + 1;
 		bar->table = msix_at(vfio, cap + 4, 16 * vectors);

@@ -24,9 +24,10 @@ struct consumer_msix {
 struct consumer_bar {
 	int index;
 	bool is_64bit;
-	bool nvme;		/* by the device's class */
+	enum consumer_device { ANY_DEVICE, NVME_DEVICE, VIRTIO_BLK_DEVICE } device;
 	bool beside_ports;	/* the device has a BAR of I/O ports */
 	struct consumer_msix table, pba;
+	struct ranges virtio;	/* of virtio's structures, those in this BAR */
 	uint64_t sized;		/* as config space answers to all ones */
 
 	/* The answer of VFIO_DEVICE_GET_REGION_INFO. */
@@ -54,7 +55,13 @@ struct consumer {
 	const char *name;
 	bool vfio_pci_only;	/* takes no driver of another name */
 	bool has_guest;
-	bool nvme_only;
+	enum consumer_device only;
+	/*
+	 * Known, and said in doc/consumers.md: it may not start with a BAR that it traps or maps with stock
+	 * vfio-pci. "longer": with one smaller than a page once that may be mapped, for which realign=trap
+	 * is the cure; "exact": with bar_size=exact; "hidden": where the MSI-X table is hidden.
+	 */
+	bool fails_longer, fails_exact, fails_hidden;
 	/* What it does when it is refused an mmap(), or KVM refuses a slot: fail, or trap this BAR. */
 	bool needs_maps, needs_slots;
 	void (*plan)(const struct consumer_bar *bar, struct consumer_plan *plan);

@@ -4,21 +4,21 @@
 # The scenarios of VMMs and user-space drivers, by their rules or themselves.
 
 scenario_consumers() {
-	shows='ten VMMs and user-space drivers, by their own rules: none is worse off than with stock vfio-pci'
+	shows='eleven VMMs and user-space drivers, by their own rules: none is worse off than with stock vfio-pci'
 	# BARs of 256 bytes to 64K, of 32 and 64 bits, with and without an MSI-X table.
 	machines='x86_64-6.1 arm64-16k-6.12 arm64-64k-7.2 ppc64le-64k-6.12'
-	drive 1
+	drive 2
 	shared 1 64K
 	devices=(-device ivshmem-plain,memdev=shared1 -device rtl8139,romfile= -device sdhci-pci -device pci-ohci
 		-device lsi53c895a -device pci-testdev -device ahci -device nvme,drive=drive1,serial=1
 		-device qemu-xhci -device e1000e,romfile= -device vmxnet3,romfile= -device virtio-net-pci,romfile=
-		-device mptsas1068)
+		-device mptsas1068 -device virtio-blk-pci,drive=drive2)
 	[ "${arch-}" != ppc64el ] || {
 		power_zoo
 		shared 1 64K
 		devices+=(-device ivshmem-plain,memdev=shared1,bus=bridge,addr=4 -device lsi53c895a,bus=bridge,addr=5
 			-device mptsas1068,bus=bridge,addr=6 -device e1000e,romfile=,bus=pcie.2
-			-device virtio-net-pci,romfile=,bus=pcie.3)
+			-device virtio-net-pci,romfile=,bus=pcie.3 -device virtio-blk-pci,drive=drive2,bus=pcie.4)
 	}
 }
 
