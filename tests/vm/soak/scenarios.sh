@@ -15,7 +15,7 @@ soak_machine() {
 	machines=x86_64-7.2-debug wants='new-qemu module:nvme module:8139cp' cases=storm
 	# "make check" has five minutes of the first two together.
 	local seconds=${SOAK_S:-150}
-	parameters="soak_s=$seconds soak_seed=${SOAK_SEED:-}" limit=$((seconds + 250))
+	parameters="soak_s=$seconds soak_seed=${SOAK_SEED:-}" limit=$((seconds + 350))
 	# One thread for both processors: with two, QEMU changes the memory map under the other one, and an
 	# access goes astray. 7.2 loses the end of an interrupt so, and all timers stop; 10 ends (its issue 3040).
 	options=(-smp 2 -accel tcg,thread=single -netdev user,id=net,net=10.0.2.0/24)
