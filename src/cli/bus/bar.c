@@ -228,6 +228,8 @@ static void judge_bar(const struct bus *bus, const struct device *device, int ba
 		set(part, MAPPABLE_NO, REASON_BRIDGE, format("a bridge: VFIO takes none"), NULL);
 	else if (is_claim_candidate(device, bar))
 		judge_claimed(bus, device, bar, part);
+	else if (res->held)
+		set(part, MAPPABLE_NOW, REASON_OWN_PAGE, format("alone on its page, held for %s", device->driver), NULL);
 	else if (!has_address(res))
 		set(part, MAPPABLE_NO, REASON_UNASSIGNED, format("it has no address"), NULL);
 	else if (res->size >= page_size())
@@ -296,23 +298,22 @@ static bool has_table_alone(const struct device *device, uint64_t offset, uint64
 	return device->msix_offset == offset && size <= advised;
 }
 
+bool bar_table_is_elsewhere(const struct device *device)
+{
+	char where[16];
+
+	return device_read(device, OURS "/msix_relocation", where, sizeof(where)) > 0 && strcmp(where, "none");
+}
+
 bool bar_needs_relocation(const struct device *device)
 {
 	uint64_t offset, size;
 
-	if (device->msix != MSIX_PRESENT || device->msix_bar < 0 || device->msix_bar >= BARS)
+	if (device->msix != MSIX_PRESENT || device->msix_bar < 0 || device->msix_bar >= BARS ||
+	    bar_table_is_elsewhere(device))
 		return false;
 	table_pages(device, device->msix_bar, &offset, &size);
 	return size && !has_table_alone(device, offset, size);
-}
-
-static char *relocation(const struct device *device)
-{
-	int bar = bar_for_msix(device);
-
-	if (bar < 0)
-		return NULL;
-	return format("-device vfio-pci,host=%s,x-msix-relocation=bar%d", device->address, bar);
 }
 
 /* Both, with "; " between; takes them. */
@@ -338,6 +339,27 @@ static char *msix_option(const struct device *device)
 			  !own && !strncmp(now, "isolated", strlen("isolated")) ? "always" : "isolated");
 }
 
+/* QEMU's own way. */
+static char *relocation(const struct device *device)
+{
+	int bar = bar_for_msix(device);
+
+	return bar < 0 ? NULL : format("-device vfio-pci,host=%s,x-msix-relocation=bar%d", device->address, bar);
+}
+
+char *bar_table_help(const struct bus *bus, const struct device *device)
+{
+	char policy[1024];
+	bool forbidden;
+
+	/* Our driver shows it elsewhere, where the IOMMU isolates interrupts; QEMU can with any driver. */
+	if (strcmp(device->driver, OURS))
+		return join(bind_help(bus, device), strcmp(device->driver, "vfio-pci") ? NULL : relocation(device));
+	file_read(policy, sizeof(policy), PARAMETERS "msix_relocate");
+	forbidden = strstr(policy, device->address) || !strncmp(policy, "never", strlen("never"));
+	return join(forbidden ? option_for(device, "msix_relocate", "auto") : NULL, relocation(device));
+}
+
 static bool hides_table(const struct device *device)
 {
 	char state[32] = "";
@@ -346,7 +368,8 @@ static bool hides_table(const struct device *device)
 	return !strcmp(state, "hidden");
 }
 
-static void judge_table(const struct device *device, const struct part *bar, struct part *part)
+static void judge_table(const struct bus *bus, const struct device *device, const struct part *bar,
+			struct part *part)
 {
 	char reason[200] = "";
 
@@ -360,12 +383,12 @@ static void judge_table(const struct device *device, const struct part *bar, str
 		    join(msix_option(device), relocation(device)));
 	else if (bar->mappable == MAPPABLE_WITH_OURS)
 		set(part, MAPPABLE_WITH_OURS, bar->reason,
-		    format("%s, and the MSI-X table is on it", bar->why),
-		    join(format("%s", bar->help), relocation(device)));
+		    format("%s, and the MSI-X table is on it", bar->why), bar_table_help(bus, device));
 	else
-		set(part, MAPPABLE_WITH_OPTION, REASON_MSIX_EMULATED,
+		set(part, strcmp(device->driver, OURS) ? MAPPABLE_WITH_OURS : MAPPABLE_WITH_OPTION,
+		    REASON_MSIX_EMULATED,
 		    format("VFIO maps it, but a VMM lays its own MSI-X table over part of this page"),
-		    relocation(device));
+		    bar_table_help(bus, device));
 }
 
 /* A part that shares the answer for the whole BAR. */
@@ -399,13 +422,21 @@ void bar_judge(const struct bus *bus, const struct device *device, int bar, stru
 		find_others(bus, page, &verdict->neighbours);
 	judge_bar(bus, device, bar, &verdict->neighbours, &whole);
 	table_pages(device, bar, &table, &table_size);
+	if (table_size && bar_table_is_elsewhere(device)) {
+		char why[200] = "";
+
+		device_read(device, OURS "/msix_relocation_reason", why, sizeof(why));
+		add_text(&whole.why, "; ", "the MSI-X table is shown %s", why);
+		hidden = false;
+		table_size = 0;
+	}
 	if (!table_size || whole.mappable == MAPPABLE_NO) {
 		add_part(verdict, &whole, 0, res->size);
 	} else {
 		add_part(verdict, &whole, 0, table);
 		pages.offset = table;
 		pages.size = table_size;
-		judge_table(device, &whole, &pages);
+		judge_table(bus, device, &whole, &pages);
 		verdict->part[verdict->parts++] = pages;
 		add_part(verdict, &whole, table + table_size, res->size - table - table_size);
 	}

@@ -54,7 +54,13 @@ void bar_verdict_free(struct verdict *verdict);
  */
 int bar_for_msix(const struct device *device);
 
-/* Is the table on a page that registers need, too, so that it has to go elsewhere? */
+/* Does our driver show the table elsewhere, so that nothing is to be done? */
+bool bar_table_is_elsewhere(const struct device *device);
+
+/* Is the table on a page that registers need, too, so that QEMU has to put its own elsewhere? */
 bool bar_needs_relocation(const struct device *device);
+
+/* What helps that, to free(). */
+char *bar_table_help(const struct bus *bus, const struct device *device);
 
 #endif

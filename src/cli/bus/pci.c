@@ -40,6 +40,16 @@ bool device_has(const struct device *device, const char *name)
 	return file_exists(DEVICES "/%s/%s", device->address, name);
 }
 
+bool device_is_held(const struct device *device)
+{
+	int bar;
+
+	for (bar = 0; bar < BARS; bar++)
+		if (device->resource[bar].held)
+			return true;
+	return false;
+}
+
 const char *driver_text(const char *driver)
 {
 	return *driver ? driver : "none";
@@ -63,15 +73,27 @@ bool device_blocks_group(const struct device *device)
 }
 
 /*
- * While the driver has a device, a BAR smaller than a page is a page long in the
- * file "resource", so that nothing is placed beside it; the driver knows its size.
+ * While the driver has a device, or holds pages for another one that has it, a BAR smaller than a page
+ * is a page long in the file "resource", so that nothing is placed beside it; the driver knows its size.
  */
-static void read_true_size(struct device *device, int bar)
+static void read_true_sizes(struct device *device)
 {
-	char size[24];
+	struct lines held = { 0 };
+	char text[24];
+	int bar;
 
-	if (device->resource[bar].size && device_read_bar(device, bar, "size", size, sizeof(size)) > 0)
-		device->resource[bar].size = strtoull(size, NULL, 0);
+	for (bar = 0; bar < BARS; bar++)
+		if (device->resource[bar].size && device_read_bar(device, bar, "size", text, sizeof(text)) > 0)
+			device->resource[bar].size = strtoull(text, NULL, 0);
+	while (next_line(&held, "/sys/bus/pci/drivers/" OURS "/held")) {
+		unsigned long long size;
+
+		if (sscanf(held.line, "%23s %d %llu", text, &bar, &size) == 3 && bar >= 0 && bar < BARS &&
+		    !strcmp(text, device->address)) {
+			device->resource[bar].size = size;
+			device->resource[bar].held = true;
+		}
+	}
 }
 
 static void read_resources(struct device *device)
@@ -98,8 +120,7 @@ static void read_resources(struct device *device)
 		if (line)
 			line++;
 	}
-	for (i = 0; i < BARS; i++)
-		read_true_size(device, i);
+	read_true_sizes(device);
 }
 
 void device_refresh(struct device *device)

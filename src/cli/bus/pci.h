@@ -23,6 +23,7 @@ struct resource {
 	uint64_t start;
 	uint64_t size;		/* the device's own, also while the driver has it; 0: there is none */
 	uint64_t flags;
+	bool held;		/* our driver keeps a page for it while the device has another one */
 };
 
 enum msix { MSIX_NONE, MSIX_PRESENT, MSIX_UNKNOWN };
@@ -80,6 +81,9 @@ void device_refresh(struct device *device);
 
 /* A driver's name for people: "none" if there is none. */
 const char *driver_text(const char *driver);
+
+/* Does our driver keep pages for it while another one has it? */
+bool device_is_held(const struct device *device);
 
 /* Does a vfio driver have it? */
 bool device_is_vfio(const struct device *device);

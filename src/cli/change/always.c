@@ -14,6 +14,7 @@
 
 #define DIRECTORY "/etc/modprobe.d"
 #define CONFIG DIRECTORY "/subpage-vfio-align.conf"
+#define OPTION_MAX 255
 #define PARAMETER "/sys/module/" OURS "/parameters/align_for"
 
 /* What was done to devices before stays done. */
@@ -30,18 +31,14 @@ static int cannot(const char *what)
 static char *read_drivers(void)
 {
 	static const char start[] = "options " OURS " align_for=";
-	FILE *file = fopen(CONFIG, "re");
-	char line[256], *drivers = format("%s", "");
+	char *drivers = format("%s", "");
+	struct lines file = { 0 };
 
-	while (file && fgets(line, sizeof(line), file)) {
-		line[strcspn(line, "\n")] = '\0';
-		if (strncmp(line, start, strlen(start)))
-			continue;
-		free(drivers);
-		drivers = format("%s", line + strlen(start));
-	}
-	if (file)
-		fclose(file);
+	while (next_line(&file, CONFIG))
+		if (!strncmp(file.line, start, strlen(start))) {
+			free(drivers);
+			drivers = format("%s", file.line + strlen(start));
+		}
 	return drivers;
 }
 
@@ -97,6 +94,28 @@ static void tell_module(const char *drivers)
 		complain(NULL, "%s: %s; it holds once the module is loaded again", PARAMETER, strerror(-err));
 }
 
+bool align_takes(const char *driver)
+{
+	return *driver && strcmp(driver, OURS) &&
+	       !driver[strspn(driver, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")];
+}
+
+/* What the module is told stays if it was there before; the page is held from the bind on. */
+bool align_move(struct change *change, const char *driver)
+{
+	char now[512], *with;
+	bool good, told = file_read(now, sizeof(now), PARAMETER) >= 0 && !has(now, driver);
+
+	with = format("%s%s%s", now, *now ? "," : "", driver);
+	if (told)
+		told = !file_write(with, PARAMETER);
+	good = transaction_move(change, driver, driver);
+	if (told)
+		file_write(*now ? now : "\n", PARAMETER);
+	free(with);
+	return good;
+}
+
 int always_align(const char *driver, FILE *to)
 {
 	char *drivers = read_drivers(), *longer;
@@ -106,6 +125,12 @@ int always_align(const char *driver, FILE *to)
 		longer = format("%s%s%s", drivers, *drivers ? "," : "", driver);
 		free(drivers);
 		drivers = longer;
+	}
+	/* The module's option is no longer. */
+	if (strlen(drivers) > OPTION_MAX) {
+		complain("subpage-vfio align --never", "%s would name more drivers than the module takes", CONFIG);
+		free(drivers);
+		return CODE_FAILED;
 	}
 	code = write_config(drivers);
 	if (code == CODE_OK) {

@@ -11,7 +11,7 @@ static int align_run(const struct options *options)
 	FILE *to = table_is_for_people(&options->format) ? stdout : stderr;
 	int code = CODE_OK, written = CODE_OK;
 
-	if (strpbrk(driver, "/, \t\n") || !*driver || !strcmp(driver, OURS))
+	if (!align_takes(driver))
 		fail(CODE_USAGE, "name one of /sys/bus/pci/drivers, such as vfio-pci",
 		     "\"%s\" is no driver to hand a device to", driver);
 	if (options->always && options->never)

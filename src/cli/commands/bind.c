@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "change/always.h"
 #include "commands/group.h"
 #include "commands/needs.h"
 
@@ -66,7 +67,7 @@ static int hand_over(struct run *run, struct change *change)
 		complain(NULL, "BAR %d of %s has no page of its own: %s", bar, device->address, reason);
 	}
 	progress("handing %s to %s", device->address, run->hand_over);
-	return transaction_move(change, run->hand_over, run->hand_over) ? CODE_OK : CODE_FAILED;
+	return align_move(change, run->hand_over) ? CODE_OK : CODE_FAILED;
 }
 
 /* One step for all that are in the transaction; --group may add some as it goes. */

@@ -61,6 +61,7 @@ static const enum colour answer_colour[] = {
 
 /* What is known of one process. */
 struct look {
+	const struct bus *bus;
 	struct vfio_user user;
 	struct monitor *monitor;
 	char *no_monitor;	/* why the monitor has told nothing; NULL: it has */
@@ -92,15 +93,23 @@ static bool is_relocated(const struct vfio_user *user, const struct device *devi
 
 static bool holds_table(const struct device *device, int bar, const struct part *part)
 {
-	return device->msix == MSIX_PRESENT && device->msix_size && device->msix_bar == bar &&
+	return device->msix == MSIX_PRESENT && device->msix_size && !bar_table_is_elsewhere(device) && device->msix_bar == bar &&
 	       device->msix_offset < part->offset + part->size &&
 	       device->msix_offset + (uint64_t)device->msix_size > part->offset;
 }
 
-static char *relocation_help(const struct device *device)
+/* What helps a device helps it only once nobody has it. */
+static char *first_stop(const struct look *look, const char *help)
 {
-	return format("-device vfio-pci,host=%s,x-msix-relocation=bar%d", device->address,
-		      bar_for_msix(device));
+	return help ? format("stop process %d (%s) first; %s", look->user.pid, look->user.name, help) : NULL;
+}
+
+static char *table_help(const struct look *look, const struct device *device)
+{
+	char *help = bar_table_help(look->bus, device), *all = first_stop(look, help);
+
+	free(help);
+	return all;
 }
 
 #define OWN_PORT "put the device behind a pcie-root-port of its own"
@@ -132,7 +141,7 @@ static void answer_from_monitor(const struct look *look, const struct device *de
 	else if (holds_table(device, bar, part))
 		say(answer, MAPPED_NO, REASON_MSIX_EMULATED,
 		    format("QEMU has laid its own MSI-X table over part of this page, and KVM maps only whole pages"),
-		    relocation_help(device));
+		    table_help(look, device));
 	else if ((start + part->offset) % page)
 		say(answer, MAPPED_NO, REASON_GUEST_NOT_ON_PAGE,
 		    format("the guest has put this BAR at 0x%llx, not on a page of the host, so KVM cannot map it",
@@ -149,7 +158,7 @@ static bool is_page_for_guest(const struct device *device, int bar)
 	uint64_t page = sysconf(_SC_PAGESIZE);
 	char own[24], option[256];
 
-	if (device->resource[bar].size >= page)
+	if (device->resource[bar].size >= page || device->resource[bar].held)
 		return true;
 	return device_read_bar(device, bar, "size", own, sizeof(own)) > 0 &&
 	       file_read(option, sizeof(option), "/sys/module/" OURS "/parameters/bar_size") > 0 &&
@@ -167,7 +176,7 @@ static void answer_from_outside(const struct look *look, const struct device *de
 	else if (holds_table(device, bar, part) && is_qemu(user) && !is_relocated(user, device))
 		say(answer, MAPPED_NO, REASON_MSIX_EMULATED,
 		    format("QEMU lays its own MSI-X table over part of this page, and KVM maps only whole pages"),
-		    relocation_help(device));
+		    table_help(look, device));
 	else if (!is_page_for_guest(device, bar))
 		say(answer, MAPPED_UNSURE, REASON_GUEST_UNKNOWN,
 		    format("only where the guest has put this BAR on a page of the host; %s",
@@ -190,12 +199,6 @@ static enum mapped has_mapped(const struct bus *bus, const struct look *look, co
 		return guest_bar_covered(&look->monitor->map, device->address, bar, part->offset, part->size,
 					 false) ? MAPPED_YES : MAPPED_NO;
 	return vfio_user_has_mapped(bus, &look->user, device, bar, part->offset, part->size);
-}
-
-/* What helps a device helps it only once nobody has it. */
-static char *first_stop(const struct look *look, const char *help)
-{
-	return help ? format("stop process %d (%s) first; %s", look->user.pid, look->user.name, help) : NULL;
 }
 
 static void find_answer(const struct bus *bus, const struct look *look, const struct device *device, int bar,
@@ -300,11 +303,12 @@ static void show(const struct bus *bus, const struct look *look, struct table *a
 }
 
 /* Ask the monitors of all, or that of --qmp. */
-static void ask_monitors(struct look *look, struct monitor *monitor, int count, const struct options *options)
+static void ask_monitors(const struct bus *bus, struct look *look, struct monitor *monitor, int count, const struct options *options)
 {
 	int i;
 
 	for (i = 0; i < count; i++) {
+		look[i].bus = bus;
 		look[i].monitor = &monitor[i];
 		if (options->qmp)
 			monitor[i].path = format("%s", options->qmp);
@@ -431,7 +435,7 @@ static int check_once(const struct options *options)
 	count = options->devices ? look_at_named(&bus, options, &looks) : look_at_all(&bus, &looks, &hidden);
 	monitors = allocate(NULL, (count + 1) * sizeof(*monitors));
 	memset(monitors, 0, (count + 1) * sizeof(*monitors));
-	ask_monitors(looks, monitors, count, options);
+	ask_monitors(&bus, looks, monitors, count, options);
 	count_exits(looks, count);
 	table = table_is_for_people(&options->format) ? NULL : table_new("checks", columns, &options->format);
 	if (options->watch && table_is_for_people(&options->format) && isatty(STDOUT_FILENO))

@@ -13,8 +13,8 @@ void group_add(struct run *run, const struct device *device, bool to_bind)
 		struct device *other = &run->bus.device[i];
 
 		if (other != device && other->group == device->group && !other->bridge &&
-		    other->class >> 8 != 6 && (to_bind || is_ours(other)))
-			transaction_add(&run->transaction, other, to_bind != is_ours(other));
+		    other->class >> 8 != 6 && (to_bind || is_given(other)))
+			transaction_add(&run->transaction, other, to_bind ? !is_ours(other) : true);
 	}
 }
 

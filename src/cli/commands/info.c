@@ -13,7 +13,7 @@
 enum {
 	COL_ADDRESS, COL_DRIVER, COL_GROUP, COL_OPENED, COL_RESET, COL_NAME, COL_INDEX, COL_SIZE, COL_OFFSET,
 	COL_READ, COL_WRITE, COL_MMAP, COL_AREAS, COL_MSIX_MAPPABLE, COL_BAR_STATE, COL_BAR_SIZE, COL_MSIX_STATE,
-	COL_MSIX_OFFSET, COL_MSIX_SIZE, COL_PAGE_SIZE, COL_COUNT, COL_MORE,
+	COL_RELOCATION, COL_MSIX_OFFSET, COL_MSIX_SIZE, COL_PAGE_SIZE, COL_COUNT, COL_MORE,
 };
 
 static const struct column columns[] = {
@@ -36,6 +36,8 @@ static const struct column columns[] = {
 	[COL_BAR_SIZE] = { "BAR_SIZE", COLUMN_NUMBER, HIDDEN,
 		"bytes of the BAR that are the device's; the region may be longer, to the end of the page" },
 	[COL_MSIX_STATE] = { "MSIX_STATE", COLUMN_TEXT, HIDDEN, "none, hidden, eeh, isolated or always" },
+	[COL_RELOCATION] = { "MSIX_RELOCATION", COLUMN_TEXT, HIDDEN,
+		"where the driver shows the table: none, barN, or barN-upper; empty: it has not got the device" },
 	[COL_MSIX_OFFSET] = { "MSIX_OFFSET", COLUMN_HEX, HIDDEN, "of the MSI-X table in the BAR" },
 	[COL_MSIX_SIZE] = { "MSIX_SIZE", COLUMN_NUMBER, HIDDEN, "of the MSI-X table, bytes" },
 	[COL_PAGE_SIZE] = { "PAGE_SIZE", COLUMN_NUMBER, HIDDEN, "of the host, bytes" },
@@ -44,17 +46,13 @@ static const struct column columns[] = {
 	{ 0 }
 };
 
-#define SUBPAGE_BAR_STATE(name, word, sentence) \
-	[SUBPAGE_BAR_ ## name] = word,
-
 static const char * const bar_state[] = {
+#define SUBPAGE_BAR_STATE(name, word, sentence) [SUBPAGE_BAR_##name] = word,
 #include "subpage_states.h"
 };
 
-#define SUBPAGE_MSIX_STATE(name, word) \
-	[SUBPAGE_MSIX_ ## name] = word,
-
 static const char * const msix_state[] = {
+#define SUBPAGE_MSIX_STATE(name, word) [SUBPAGE_MSIX_##name] = word,
 #include "subpage_states.h"
 };
 
@@ -88,30 +86,30 @@ static const char *irq_name(unsigned int index, char *text, size_t size)
 	return text;
 }
 
-/* Put one more sentence behind the others. */
-static void say_more(char **text, char *more)
-{
-	char *longer = *text ? format("%s; %s", *text, more) : format("%s", more);
-
-	free(*text);
-	free(more);
-	*text = longer;
-}
-
 /* What the driver itself says of a BAR: where there is nothing to explain VFIO tells nothing. */
 static void add_driver(struct table *table, const struct device *device, const struct vfio_region_info *info,
 		       char **more)
 {
 	uint64_t size = device->resource[info->index].size;
-	char state[32];
+	char state[32], where[200];
 
 	table_number(table, COL_BAR_SIZE, size);
-	if (device_read_bar(device, info->index, "state", state, sizeof(state)) <= 0)
+	if ((int)info->index == device->msix_bar &&
+	    device_read(device, OURS "/msix_relocation", where, sizeof(where)) > 0) {
+		table_text(table, COL_RELOCATION, where);
+		device_read(device, OURS "/msix_relocation_reason", where, sizeof(where));
+		add_text(more, "; ", "MSI-X table shown %s", where);
+	}
+	if (device_read_bar(device, info->index, "state", state, sizeof(state)) > 0) {
+		table_text(table, COL_BAR_STATE, state);
+		add_text(more, "; ", "sub-page: BAR %s", state);
+	} else if (device->resource[info->index].held) {
+		add_text(more, "; ", "its page is held for %s", device->driver);
+	} else {
 		return;
-	table_text(table, COL_BAR_STATE, state);
-	say_more(more, format("sub-page: BAR %s", state));
+	}
 	if (size < info->size)
-		say_more(more, format("%llu bytes are the device's", (unsigned long long)size));
+		add_text(more, "; ", "%llu bytes are the device's", (unsigned long long)size);
 }
 
 static void add_cap(struct table *table, const struct vfio_info_cap_header *cap, char **more)
@@ -122,35 +120,30 @@ static void add_cap(struct table *table, const struct vfio_info_cap_header *cap,
 		const struct vfio_region_info_cap_sparse_mmap *sparse = (const void *)cap;
 		char *areas = format("%s", "");
 
-		for (i = 0; i < sparse->nr_areas; i++) {
-			char *longer = format("%s%s0x%llx-0x%llx", areas, i ? "," : "",
-					      sparse->areas[i].offset,
-					      sparse->areas[i].offset + sparse->areas[i].size - 1);
-
-			free(areas);
-			areas = longer;
-		}
+		for (i = 0; i < sparse->nr_areas; i++)
+			add_text(&areas, ",", "0x%llx-0x%llx", sparse->areas[i].offset,
+				 sparse->areas[i].offset + sparse->areas[i].size - 1);
 		table_text(table, COL_AREAS, areas);
-		say_more(more, format("only %s", *areas ? areas : "nothing"));
+		add_text(more, "; ", "only %s", *areas ? areas : "nothing");
 		free(areas);
 	} else if (cap->id == VFIO_REGION_INFO_CAP_MSIX_MAPPABLE) {
 		table_bool(table, COL_MSIX_MAPPABLE, true);
-		say_more(more, format("the MSI-X table, too"));
+		add_text(more, "; ", "the MSI-X table, too");
 	} else if (cap->id == VFIO_REGION_INFO_CAP_SUBPAGE) {
 		const struct vfio_region_info_cap_subpage *subpage = (const void *)cap;
 
 		table_text(table, COL_MSIX_STATE, NAME(msix_state, subpage->msix_state));
 		table_number(table, COL_PAGE_SIZE, subpage->page_size);
-		say_more(more, format("capability of the driver: BAR %s", NAME(bar_state, subpage->bar_state)));
+		add_text(more, "; ", "capability of the driver: BAR %s", NAME(bar_state, subpage->bar_state));
 		if (subpage->msix_state == SUBPAGE_MSIX_NONE)
 			return;
 		table_hex(table, COL_MSIX_OFFSET, subpage->msix_offset);
 		table_number(table, COL_MSIX_SIZE, subpage->msix_size);
-		say_more(more, format("MSI-X table %s, at 0x%x, %u bytes",
+		add_text(more, "; ", "MSI-X table %s, at 0x%x, %u bytes",
 				      NAME(msix_state, subpage->msix_state), subpage->msix_offset,
-				      subpage->msix_size));
+				      subpage->msix_size);
 	} else {
-		say_more(more, format("capability %u version %u", cap->id, cap->version));
+		add_text(more, "; ", "capability %u version %u", cap->id, cap->version);
 	}
 }
 

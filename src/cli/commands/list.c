@@ -15,7 +15,8 @@
 
 enum {
 	COL_ADDRESS, COL_NAME, COL_CLASS_NAME, COL_VENDOR, COL_DEVICE, COL_CLASS, COL_DRIVER, COL_GROUP,
-	COL_VIRTFN, COL_USES, COL_IN_USE, COL_MSIX_BAR, COL_MSIX_OFFSET, COL_MSIX_SIZE, COL_BAR_SIZE, COL_START,
+	COL_VIRTFN, COL_USES, COL_IN_USE, COL_MSIX_BAR, COL_MSIX_OFFSET, COL_MSIX_SIZE, COL_RELOCATION,
+	COL_HELD_FOR, COL_BAR_SIZE, COL_START,
 	COL_PAGE_SIZE, COL_COMPLETE, COL_BESIDE, COL_OTHER_GROUP, COL_CODE, COL_HELP,
 	/* From here on what people see; the last one is a sentence. */
 	COL_BAR, COL_OFFSET, COL_SIZE, COL_PAGE, COL_ALIGNED, COL_MAPPABLE, COL_REASON,
@@ -37,6 +38,9 @@ static const struct column columns[] = {
 	[COL_MSIX_BAR] = { "MSIX_BAR", COLUMN_NUMBER, HIDDEN, "the BAR with the MSI-X table" },
 	[COL_MSIX_OFFSET] = { "MSIX_OFFSET", COLUMN_HEX, HIDDEN, "where the table starts in that BAR" },
 	[COL_MSIX_SIZE] = { "MSIX_SIZE", COLUMN_NUMBER, HIDDEN, "bytes of the table" },
+	[COL_RELOCATION] = { "MSIX_RELOCATION", COLUMN_TEXT, HIDDEN,
+		"where the driver shows the table: none, barN, or barN-upper; empty: it has not got the device" },
+	[COL_HELD_FOR] = { "HELD_FOR", COLUMN_TEXT, HIDDEN, "another driver, while it has the device, for which ours keeps the BAR's page" },
 	[COL_BAR_SIZE] = { "BAR_SIZE", COLUMN_BYTES, HIDDEN, "of the whole BAR" },
 	[COL_START] = { "START", COLUMN_HEX, HIDDEN, "address of the BAR; empty: it has none" },
 	[COL_PAGE_SIZE] = { "PAGE_SIZE", COLUMN_NUMBER, HIDDEN, "of this machine, bytes" },
@@ -133,6 +137,7 @@ struct subject {
 static void add_device(struct table *table, const struct subject *subject)
 {
 	const struct device *device = subject->device;
+	char relocation[16];
 
 	table_row(table, device->address, device->driver, device->group);
 	table_text(table, COL_NAME, device->name);
@@ -149,6 +154,8 @@ static void add_device(struct table *table, const struct subject *subject)
 		table_hex(table, COL_MSIX_OFFSET, device->msix_offset);
 		table_number(table, COL_MSIX_SIZE, device->msix_size);
 	}
+	device_read(device, OURS "/msix_relocation", relocation, sizeof(relocation));
+	table_text(table, COL_RELOCATION, relocation);
 	table_number(table, COL_PAGE_SIZE, sysconf(_SC_PAGESIZE));
 	table_bool(table, COL_COMPLETE, is_complete(device));
 }
@@ -180,6 +187,8 @@ static void add_part(struct table *table, const struct subject *subject, int bar
 	add_device(table, subject);
 	table_number(table, COL_BAR, bar);
 	table_number(table, COL_BAR_SIZE, res->size);
+	if (res->held)
+		table_text(table, COL_HELD_FOR, device->driver);
 	table_hex(table, COL_OFFSET, part->offset);
 	table_number(table, COL_SIZE, part->size);
 	if (bar_has_address(device, bar)) {

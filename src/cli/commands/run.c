@@ -32,6 +32,11 @@ bool is_ours(const struct device *device)
 	return !strcmp(device->driver, OURS);
 }
 
+bool is_given(const struct device *device)
+{
+	return is_ours(device) || device_is_held(device);
+}
+
 bool saved_is_ours(const struct change *change)
 {
 	return change->saved && !strcmp(change->saved, OURS);
@@ -47,7 +52,7 @@ void run_begin(struct run *run, const struct options *options, bool to_bind)
 		struct device *device = bus_find(&run->bus, options->device[i]);
 
 		device_refresh(device);
-		transaction_add(transaction, device, to_bind != is_ours(device));
+		transaction_add(transaction, device, to_bind ? !is_ours(device) : is_given(device));
 	}
 	for (i = transaction->count - 1; i >= 0; i--)
 		group_add(run, transaction->change[i].device, to_bind);
@@ -124,6 +129,9 @@ static void print_bars(const struct device *device)
 	}
 	if (device_read(device, OURS "/msix_reason", reason, sizeof(reason)) > 0)
 		printf("  MSI-X table: %s\n", reason);
+	if (bar_table_is_elsewhere(device) &&
+	    device_read(device, OURS "/msix_relocation_reason", reason, sizeof(reason)) > 0)
+		printf("  MSI-X table: users see it %s\n", reason);
 }
 
 /* What another driver does not say of itself. */

@@ -22,6 +22,8 @@ struct run {
 extern const struct column run_columns[];
 
 bool is_ours(const struct device *device);
+/* Or does our driver hold pages for the one to which "align" has handed it? */
+bool is_given(const struct device *device);
 bool saved_is_ours(const struct change *change);
 
 /* Begin the transaction with the devices that were named and, as asked, those of their groups. */

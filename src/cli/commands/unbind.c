@@ -73,7 +73,7 @@ static bool give_back(struct change *change, const struct options *options)
 
 	progress("unbinding %s", device->address);
 	/* A driver that is not ours keeps it; a leftover override goes. */
-	good = transaction_move(change, is_ours(device) ? "" : device->driver, "");
+	good = transaction_move(change, is_given(device) ? "" : device->driver, "");
 	if (good && !*device->driver && !native_comes(device)) {
 		log_print(log, device->address);
 		if (options->force)
@@ -101,7 +101,7 @@ static int unbind_all(struct run *run)
 		if (transaction_interrupted(transaction))
 			return CODE_FAILED;
 		/* What has no driver may be what an instance that was killed has left. */
-		if ((is_ours(change->device) || !strcmp(change->override, OURS) || !*change->driver) &&
+		if ((is_given(change->device) || !strcmp(change->override, OURS) || !*change->driver) &&
 		    !give_back(change, options))
 			return CODE_FAILED;
 	}

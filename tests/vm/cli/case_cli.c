@@ -70,11 +70,7 @@ static void check_list(const struct zoo_bar *bars, int count, bool bound)
 		   "%s: and /proc/iomem", at->name);
 		snprintf(text, sizeof(text), "\"bar_size\": %llu", (unsigned long long)at->size);
 		shows(text, at->name);
-		/* QEMU's disk has its MSI-X table at 0x2000: on larger pages registers share its page. */
-		if ((bound || zoo_stock_maps(at)) && !strcmp(at->name, "nvme") &&
-		    sysconf(_SC_PAGESIZE) > 0x2000)
-			shows("\"mappable\": \"with_option\"", at->name);
-		else if (bound || zoo_stock_maps(at))
+		if (bound || zoo_stock_maps(at))
 			shows("\"mappable\": \"now\"", at->name);
 		else
 			shows("\"mappable\": \"with_" OURS "\"", at->name);

@@ -81,6 +81,29 @@ static void check_shared(bool bound)
 
 #define VERDICT "list --raw -o BAR,OFFSET,MAPPABLE,REASON_CODE %s"
 
+#define RELOCATE "/sys/module/" OURS "/parameters/msix_relocate"
+
+/* The driver shows the table elsewhere: nothing is left to do, unless it is told not to. */
+static void check_elsewhere(bool small)
+{
+	about("the table elsewhere");
+	exits(cli("bind --qemu %s", disk.bdf), OK, "bind");
+	shows("\n-device vfio-pci,host=0000:00:18.0\n", "bind");
+	exits(cli("list --raw -o BAR,OFFSET,MAPPABLE,REASON_CODE,MSIX_RELOCATION %s", disk.bdf), OK, "list");
+	shows(small ? "\n0 0x2000 not_needed msix_alone none\n" : "\n0 0x0 now whole_pages bar2\n", "list");
+	exits(cli("info -o NAME,MSIX_RELOCATION %s", disk.bdf), OK, "info");
+	shows(small ? " none\n" : " bar2\n", "info");
+	exits(cli("unbind %s", disk.bdf), OK, "unbind");
+	is_errno(file_write(RELOCATE, "never"), 0, "msix_relocate=never");
+	exits(cli("bind --qemu %s", disk.bdf), OK, "bind, never");
+	shows(small ? "host=0000:00:18.0\n" : "host=0000:00:18.0,x-msix-relocation=bar2\n", "bind, never");
+	exits(cli("list --raw -o OFFSET,HELP %s", disk.bdf), OK, "list, never");
+	if (!small)
+		shows("\n0x0 echo\\x20never,auto@0000:00:18.0\\x20", "list, never");
+	exits(cli("unbind %s", disk.bdf), OK, "unbind, never");
+	is_errno(file_write(RELOCATE, "auto"), 0, "msix_relocate=auto");
+}
+
 /* The disk's BAR has its MSI-X table at 0x2000, behind its registers. */
 static void check_msix_verdict(void)
 {
@@ -93,9 +116,9 @@ static void check_msix_verdict(void)
 		shows("\n0 0x2000 not_needed msix_alone\n", "the table");
 		shows("\n0 0x3000 now whole_pages\n", "what follows");
 	} else {
-		shows("\n0 0x0 with_option msix_emulated\n", "registers and table");
+		shows("\n0 0x0 with_subpage_vfio_pci msix_emulated\n", "registers and table");
 		exits(cli("list %s", disk.bdf), OK, "list for people");
-		shows("x-msix-relocation=bar2", "list for people");
+		shows("helps: subpage-vfio bind ", "list for people");
 	}
 
 	is_errno(file_write(POLICY, "never"), 0, "msix_mmap=never");
@@ -116,6 +139,7 @@ static void check_msix_verdict(void)
 	shows("\"qemu\": \"-device vfio-pci,host=0000:00:18.0", "bind --json --qemu");
 	exits(cli("unbind %s", disk.bdf), OK, "unbind");
 	is_errno(file_write(POLICY, "isolated"), 0, "msix_mmap=isolated");
+	check_elsewhere(small);
 }
 
 /*
@@ -176,7 +200,20 @@ static void check_align(const struct zoo_bar *at)
 		ok(zoo_reported_mmap(at, &vfio), "%s: vfio-pci lets it be mapped", at->name);
 		vfio_close(&vfio);
 	}
-	is_errno(pci_bind(&at->dev, ""), 0, "%s: it is given back", at->name);
+	exits(cli("list --raw -o BAR,BAR_SIZE,MAPPABLE,REASON_CODE,HELD_FOR %s", at->dev.bdf), OK, "list, aligned");
+	snprintf(text, sizeof(text), "\n%d %llu now own_page " STOCK "\n", at->bar, (unsigned long long)at->size);
+	shows(text, "list, aligned");
+	exits(cli("info %s", at->dev.bdf), OK, "info, aligned");
+	shows("its page is held for " STOCK, "info, aligned");
+	file_read("/sys/module/" OURS "/parameters/align_for", text, sizeof(text));
+	ok(!strstr(text, STOCK), "the module's option is as it was");
+	exits(cli("unbind %s", at->dev.bdf), OK, "unbind, aligned");
+	is_str(pci_driver(&at->dev), "", "%s: it is given back", at->name);
+	pci_attr_read(&at->dev, "driver_override", text, sizeof(text));
+	is_str(text, "(null)", "%s: to whom it belongs", at->name);
+	exits(cli("list --json %s", at->dev.bdf), OK, "list, given back");
+	shows("\"held_for\": null", "list, given back");
+	exits(cli("align --driver nonsense,x --always"), USAGE, "--always for what is no name");
 
 	exits(cli_unprivileged("align --always"), PERMISSION, "--always without privilege");
 	exits(cli("align --always --driver uio_pci_generic"), OK, "--always for one driver");
