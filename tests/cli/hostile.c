@@ -73,7 +73,8 @@ static int listen_at(const char *path, int waiting)
 	if (bind(fd, (struct sockaddr *)&at, sizeof(at)) || listen(fd, waiting))
 		fail(path);
 	/* All places in the queue are taken, and nobody is served. */
-	while (!waiting && !connect(socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0), (struct sockaddr *)&at, sizeof(at)))
+	while (!waiting &&
+	       !connect(socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0), (struct sockaddr *)&at, sizeof(at)))
 		;
 	return fd;
 }

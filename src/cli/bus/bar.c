@@ -229,7 +229,8 @@ static void judge_bar(const struct bus *bus, const struct device *device, int ba
 	else if (is_claim_candidate(device, bar))
 		judge_claimed(bus, device, bar, part);
 	else if (res->held)
-		set(part, MAPPABLE_NOW, REASON_OWN_PAGE, format("alone on its page, held for %s", device->driver), NULL);
+		set(part, MAPPABLE_NOW, REASON_OWN_PAGE,
+		    format("alone on its page, held for %s", device->driver), NULL);
 	else if (!has_address(res))
 		set(part, MAPPABLE_NO, REASON_UNASSIGNED, format("it has no address"), NULL);
 	else if (res->size >= page_size())

@@ -9,11 +9,12 @@
 
 #include "bus/file.h"
 
-#define PATH(name, fmt) \
-	char name[PATH_MAX]; \
+/* What "fmt" and the arguments behind it say. */
+#define DECLARE_PATH \
+	char path[PATH_MAX]; \
 	va_list args; \
 	va_start(args, fmt); \
-	vsnprintf(name, sizeof(name), fmt, args); \
+	vsnprintf(path, sizeof(path), fmt, args); \
 	va_end(args)
 
 int file_read(char *text, size_t size, const char *fmt, ...)
@@ -21,7 +22,7 @@ int file_read(char *text, size_t size, const char *fmt, ...)
 	ssize_t n = -1;
 	int fd, err;
 
-	PATH(path, fmt);
+	DECLARE_PATH;
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd >= 0)
 		n = read(fd, text, size - 1);
@@ -39,7 +40,7 @@ int file_write(const char *text, const char *fmt, ...)
 	int fd, err = 0;
 	ssize_t n;
 
-	PATH(path, fmt);
+	DECLARE_PATH;
 	fd = open(path, O_WRONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
@@ -52,7 +53,7 @@ int file_write(const char *text, const char *fmt, ...)
 
 bool file_exists(const char *fmt, ...)
 {
-	PATH(path, fmt);
+	DECLARE_PATH;
 	return !access(path, F_OK);
 }
 
@@ -61,7 +62,7 @@ void link_read(char *text, size_t size, const char *fmt, ...)
 	char target[PATH_MAX], *last;
 	ssize_t n;
 
-	PATH(path, fmt);
+	DECLARE_PATH;
 	n = readlink(path, target, sizeof(target) - 1);
 	target[n < 0 ? 0 : n] = '\0';
 	last = strrchr(target, '/');
@@ -80,10 +81,11 @@ void lines_end(struct lines *lines)
 	*lines = (struct lines) { 0 };
 }
 
-bool next_line(struct lines *lines, const char *path)
+bool next_line(struct lines *lines, const char *fmt, ...)
 {
 	ssize_t n = -1;
 
+	DECLARE_PATH;
 	if (!lines->file)
 		lines->file = fopen(path, "re");
 	if (lines->file)

@@ -24,7 +24,7 @@ struct lines {
 	size_t size;
 };
 
-bool next_line(struct lines *lines, const char *path);	/* in "line", without its end */
+bool next_line(struct lines *lines, const char *path, ...) PRINTF(2, 3);	/* in "line", without its end */
 void lines_end(struct lines *lines);
 
 #endif

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "bus/file.h"
+#include "bus/iommu.h"
 #include "bus/vfio.h"
 #include "print/output.h"
 
@@ -47,22 +50,14 @@ static int open_file(const char *path)
 
 static void fail_not_viable(const struct bus *bus, const struct device *device)
 {
-	char *others = format("%s", "");
-	int i;
+	const struct device *other = NULL;
+	char *others = NULL;
 
-	for (i = 0; i < bus->count; i++) {
-		const struct device *other = &bus->device[i];
-		char *longer;
-
-		if (other->group != device->group || !device_blocks_group(other))
-			continue;
-		longer = format("%s %s (%s)", others, other->address, other->driver);
-		free(others);
-		others = longer;
-	}
+	while ((other = group_blocker(bus, device, other)))
+		add_text(&others, "", " %s (%s)", other->address, other->driver);
 	fail(CODE_HOST, "bind them too (subpage-vfio bind --group), or unbind them from these drivers",
 	     "IOMMU group %d cannot be used while other drivers have devices of it:%s",
-	     device->group, others);
+	     device->group, others ? others : "");
 }
 
 static void set_iommu(const struct vfio *vfio)
@@ -105,16 +100,16 @@ static void open_group(const struct bus *bus, const struct device *device, struc
 static void open_cdev(const struct device *device, struct vfio *vfio, const char *group)
 {
 	struct vfio_device_bind_iommufd bind = { .argsz = sizeof(bind) };
-	char path[64], name[32];
-	int i;
+	char path[64] = "", *pattern = format("/sys/bus/pci/devices/%s/vfio-dev/*vfio*", device->address);
+	glob_t found;
 
-	for (i = 0; i < 4096; i++) {
-		snprintf(name, sizeof(name), "vfio-dev/vfio%d", i);
-		if (device_has(device, name))
-			break;
+	/* "vfio0"; without an IOMMU, in Linux 7.3, "noiommu-vfio0". */
+	if (!glob(pattern, 0, NULL, &found)) {
+		snprintf(path, sizeof(path), "/dev/vfio/devices/%s", strrchr(found.gl_pathv[0], '/') + 1);
+		globfree(&found);
 	}
-	snprintf(path, sizeof(path), "/dev/vfio/devices/vfio%d", i);
-	if (access(path, F_OK))
+	free(pattern);
+	if (!file_exists("%s", path))
 		fail(CODE_HOST, "udev makes one of them; a container has to be given it",
 		     "there is neither %s nor %s", group, path);
 	vfio->device = open_file(path);

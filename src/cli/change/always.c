@@ -118,14 +118,11 @@ bool align_move(struct change *change, const char *driver)
 
 int always_align(const char *driver, FILE *to)
 {
-	char *drivers = read_drivers(), *longer;
+	char *drivers = read_drivers();
 	int code;
 
-	if (!has(drivers, driver)) {
-		longer = format("%s%s%s", drivers, *drivers ? "," : "", driver);
-		free(drivers);
-		drivers = longer;
-	}
+	if (!has(drivers, driver))
+		add_text(&drivers, ",", "%s", driver);
 	/* The module's option is no longer. */
 	if (strlen(drivers) > OPTION_MAX) {
 		complain("subpage-vfio align --never", "%s would name more drivers than the module takes", CONFIG);

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "bus/file.h"
 #include "change/saved.h"
 #include "print/output.h"
 
@@ -13,15 +14,10 @@
 
 char *saved_read(const struct device *device)
 {
-	char *path = format(DIRECTORY "/pci-%s", device->address), line[256] = "";
-	FILE *file = fopen(path, "re");
+	char line[256];
 
-	free(path);
-	if (!file)
+	if (file_read(line, sizeof(line), DIRECTORY "/pci-%s", device->address) < 0)
 		return NULL;
-	if (!fgets(line, sizeof(line), file))
-		line[0] = '\0';
-	fclose(file);
 	line[strcspn(line, "\n")] = '\0';
 	return format("%s", line);
 }

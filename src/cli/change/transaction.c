@@ -137,9 +137,7 @@ bool transaction_add(struct transaction *transaction, struct device *device, boo
 	for (i = 0; i < transaction->count; i++)
 		if (transaction->change[i].device == device)
 			return false;
-	transaction->change = allocate(transaction->change,
-				       (transaction->count + 1) * sizeof(*change));
-	change = &transaction->change[transaction->count++];
+	change = grow(transaction->change, transaction->count);
 	*change = (struct change) { .device = device, .wanted = wanted };
 	device_refresh(device);
 	memcpy(change->driver, device->driver, sizeof(change->driver));

@@ -2,7 +2,7 @@
 #include <stdio.h>
 
 #include "change/always.h"
-#include "commands/needs.h"
+#include "commands/run.h"
 
 static int align_run(const struct options *options)
 {
@@ -53,8 +53,7 @@ const struct command align_command = {
 	.option = align_options,
 	.columns = run_columns,
 	.first_reason = REASON_DISK_MOUNTED, .last_reason = REASON_UNKNOWN,
-	.examples =
-		"  subpage-vfio align 0000:01:00.0\n"
+	.examples = "  subpage-vfio align 0000:01:00.0\n"
 		"  subpage-vfio align --always\n"
 		"  subpage-vfio align --never\n",
 };

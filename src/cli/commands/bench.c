@@ -165,8 +165,7 @@ static void refuse_unsafe(const struct vfio *vfio, const struct device *device,
 	free(config);
 }
 
-static void *map_page(const struct vfio *vfio, const struct vfio_region_info *info,
-		      uint64_t offset)
+static void *map_page(const struct vfio *vfio, const struct vfio_region_info *info, uint64_t offset)
 {
 	size_t page = sysconf(_SC_PAGESIZE);
 	char *map = mmap(NULL, page, PROT_READ, MAP_SHARED, vfio->device,
@@ -317,7 +316,6 @@ const struct command bench_command = {
 		"device must be bound to a VFIO driver, and not be in use.\n",
 	.option = bench_options,
 	.columns = columns,
-	.examples =
-		"  subpage-vfio bench --bar 1 --offset 0x40 01:00.0\n"
+	.examples = "  subpage-vfio bench --bar 1 --offset 0x40 01:00.0\n"
 		"  subpage-vfio bench --json -o +KERNEL,PROCESSOR,PAGE_SIZE,NAME 01:00.0\n",
 };

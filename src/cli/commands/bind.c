@@ -3,8 +3,7 @@
 #include <unistd.h>
 
 #include "change/always.h"
-#include "commands/group.h"
-#include "commands/needs.h"
+#include "commands/run.h"
 
 bool take(struct change *change)
 {
@@ -145,7 +144,6 @@ const struct command bind_command = {
 	.option = bind_options,
 	.columns = run_columns,
 	.first_reason = REASON_DISK_MOUNTED, .last_reason = REASON_UNKNOWN,
-	.examples =
-		"  subpage-vfio bind 0000:01:00.0\n"
+	.examples = "  subpage-vfio bind 0000:01:00.0\n"
 		"  subpage-vfio bind --group --persist 01:00.0\n",
 };

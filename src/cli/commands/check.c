@@ -93,8 +93,8 @@ static bool is_relocated(const struct vfio_user *user, const struct device *devi
 
 static bool holds_table(const struct device *device, int bar, const struct part *part)
 {
-	return device->msix == MSIX_PRESENT && device->msix_size && !bar_table_is_elsewhere(device) && device->msix_bar == bar &&
-	       device->msix_offset < part->offset + part->size &&
+	return device->msix == MSIX_PRESENT && device->msix_size && device->msix_bar == bar &&
+	       !bar_table_is_elsewhere(device) && device->msix_offset < part->offset + part->size &&
 	       device->msix_offset + (uint64_t)device->msix_size > part->offset;
 }
 
@@ -261,7 +261,8 @@ static void print_heading(const struct look *look)
 	else if (look->exits >= 0)
 		printf(", a KVM guest: %lld MMIO exits a second\n", (long long)look->exits);
 	else
-		printf(", a KVM guest; its MMIO exits are unknown: %s\n", look->exits == -EACCES ? "only root sees them" :
+		printf(", a KVM guest; its MMIO exits are unknown: %s\n",
+		       look->exits == -EACCES ? "only root sees them" :
 		       look->exits == -EPERM ? "the kernel is locked down, which hides debugfs" :
 		       look->exits == -ENOENT ? "mount -t debugfs none /sys/kernel/debug" :
 		       "KVM shows no counter for it");
@@ -303,7 +304,8 @@ static void show(const struct bus *bus, const struct look *look, struct table *a
 }
 
 /* Ask the monitors of all, or that of --qmp. */
-static void ask_monitors(const struct bus *bus, struct look *look, struct monitor *monitor, int count, const struct options *options)
+static void ask_monitors(const struct bus *bus, struct look *look, struct monitor *monitor, int count,
+			 const struct options *options)
 {
 	int i;
 
@@ -490,8 +492,7 @@ const struct command check_command = {
 	.option = check_options,
 	.columns = columns,
 	.first_reason = REASON_WHOLE_PAGES, .last_reason = REASON_VMM_DOES_NOT_MAP,
-	.examples =
-		"  subpage-vfio check --watch 4711\n"
+	.examples = "  subpage-vfio check --watch 4711\n"
 		"  subpage-vfio check --qmp /run/guest.qmp 4711\n"
 		"  subpage-vfio check --json | jq '.checks[] | select(.direct != \"yes\")'\n",
 };

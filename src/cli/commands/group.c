@@ -2,7 +2,7 @@
 #include <stdio.h>
 
 #include "bus/iommu.h"
-#include "commands/group.h"
+#include "commands/run.h"
 
 /* The other devices that have to be together with it; on some machines they show once it is bound. */
 void group_add(struct run *run, const struct device *device, bool to_bind)

@@ -47,12 +47,14 @@ static const struct column columns[] = {
 };
 
 static const char * const bar_state[] = {
-#define SUBPAGE_BAR_STATE(name, word, sentence) [SUBPAGE_BAR_##name] = word,
+#define SUBPAGE_BAR_STATE(name, word, sentence) \
+	[SUBPAGE_BAR_ ## name] = word,
 #include "subpage_states.h"
 };
 
 static const char * const msix_state[] = {
-#define SUBPAGE_MSIX_STATE(name, word) [SUBPAGE_MSIX_##name] = word,
+#define SUBPAGE_MSIX_STATE(name, word) \
+	[SUBPAGE_MSIX_ ## name] = word,
 #include "subpage_states.h"
 };
 
@@ -140,8 +142,7 @@ static void add_cap(struct table *table, const struct vfio_info_cap_header *cap,
 		table_hex(table, COL_MSIX_OFFSET, subpage->msix_offset);
 		table_number(table, COL_MSIX_SIZE, subpage->msix_size);
 		add_text(more, "; ", "MSI-X table %s, at 0x%x, %u bytes",
-				      NAME(msix_state, subpage->msix_state), subpage->msix_offset,
-				      subpage->msix_size);
+			 NAME(msix_state, subpage->msix_state), subpage->msix_offset, subpage->msix_size);
 	} else {
 		add_text(more, "; ", "capability %u version %u", cap->id, cap->version);
 	}
@@ -238,7 +239,6 @@ const struct command info_command = {
 		"if it can be reset.\n",
 	.option = info_options,
 	.columns = columns,
-	.examples =
-		"  subpage-vfio info 0000:01:00.0\n"
+	.examples = "  subpage-vfio info 0000:01:00.0\n"
 		"  subpage-vfio info -o NAME,MMAP,BAR_STATE 01:00.0\n",
 };

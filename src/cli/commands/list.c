@@ -40,7 +40,8 @@ static const struct column columns[] = {
 	[COL_MSIX_SIZE] = { "MSIX_SIZE", COLUMN_NUMBER, HIDDEN, "bytes of the table" },
 	[COL_RELOCATION] = { "MSIX_RELOCATION", COLUMN_TEXT, HIDDEN,
 		"where the driver shows the table: none, barN, or barN-upper; empty: it has not got the device" },
-	[COL_HELD_FOR] = { "HELD_FOR", COLUMN_TEXT, HIDDEN, "another driver, while it has the device, for which ours keeps the BAR's page" },
+	[COL_HELD_FOR] = { "HELD_FOR", COLUMN_TEXT, HIDDEN,
+		"another driver, while it has the device, for which ours keeps the BAR's page" },
 	[COL_BAR_SIZE] = { "BAR_SIZE", COLUMN_BYTES, HIDDEN, "of the whole BAR" },
 	[COL_START] = { "START", COLUMN_HEX, HIDDEN, "address of the BAR; empty: it has none" },
 	[COL_PAGE_SIZE] = { "PAGE_SIZE", COLUMN_NUMBER, HIDDEN, "of this machine, bytes" },
@@ -402,7 +403,7 @@ static int list_run(const struct options *options)
 	for (i = 0; i < options->devices; i++)
 		chosen[bus_find(&run.bus, options->device[i]) - run.bus.device] = true;
 	if (people && run.bus.count && !iommu_is_on() && !iommu_is_not_needed())
-		printf("No IOMMU is in use, without which VFIO takes no device: \"subpage-vfio host\" says what to do.\n\n");
+		printf("No IOMMU is in use, without which VFIO takes no device: \"subpage-vfio host\" says more.\n\n");
 	machine_look(&run.machine, false);
 	if (!people)
 		run.all = table_new("bars", columns, &options->format);
@@ -445,7 +446,6 @@ const struct command list_command = {
 	.option = list_options,
 	.columns = columns,
 	.first_reason = REASON_WHOLE_PAGES, .last_reason = REASON_BRIDGE,
-	.examples =
-		"  subpage-vfio list --raw -o ADDRESS,BAR,MAPPABLE,REASON_CODE 01:00.0\n"
+	.examples = "  subpage-vfio list --raw -o ADDRESS,BAR,MAPPABLE,REASON_CODE 01:00.0\n"
 		"  subpage-vfio list --json | jq '.bars[] | select(.mappable != \"now\")'\n",
 };

@@ -9,7 +9,7 @@
 #include "bus/file.h"
 #include "bus/iommu.h"
 #include "change/module.h"
-#include "commands/needs.h"
+#include "commands/run.h"
 
 #define DRIVER_DIRECTORY "/sys/bus/pci/drivers/" OURS
 #define AS_ROOT "run it as root: sudo subpage-vfio ..."
@@ -50,7 +50,8 @@ void need_driver(void)
 		     "the kernel is locked down, or this is a container: see \"dmesg | tail\" and /sys/kernel/security/lockdown",
 		     "the kernel does not let " OURS " in");
 	case ENOENT:
-		fail(CODE_HOST, module_cure(kernel.release), "there is no module " OURS " for Linux %s", kernel.release);
+		fail(CODE_HOST, module_cure(kernel.release), "there is no module " OURS " for Linux %s",
+		     kernel.release);
 	case ENOEXEC:
 		fail(CODE_HOST, "\"dkms status\" says what it was built for; \"make dkms-install\" builds it anew",
 		     "the module " OURS " is not for Linux %s", kernel.release);

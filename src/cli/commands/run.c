@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include "bus/bar.h"
-#include "commands/group.h"
 #include "commands/run.h"
 #include "guest/hints.h"
 
@@ -65,13 +64,10 @@ bool run_is_idle(struct run *run)
 	bool idle = true;
 	int n;
 
-	run->obstacles = allocate(run->obstacles,
-				  (transaction->count + 1) * sizeof(*run->obstacles));
-	for (; run->checked < transaction->count; run->checked++) {
+	while (run->checked < transaction->count) {
 		const struct change *change = &transaction->change[run->checked];
-		struct obstacles *obstacles = &run->obstacles[run->checked];
+		struct obstacles *obstacles = grow(run->obstacles, run->checked);
 
-		*obstacles = (struct obstacles) { 0 };
 		if (change->wanted || run->hand_over)
 			in_use(&run->machine, change->device, obstacles);
 		for (n = 0; n < obstacles->count; n++)

@@ -41,4 +41,32 @@ int run_bind(const struct options *options, const char *driver);
 int log_end(void);
 void log_print(int fd, const char *address);
 
+/* What a change of drivers needs. Each ends the program, with nothing changed, where it is missing. */
+
+void need_root(const struct device *device);
+void need_driver(void);
+void need_other_driver(const char *driver);
+void need_driverctl(void);
+void need_no_bridges(const struct transaction *transaction);
+void need_iommu(const struct transaction *transaction);
+/* That no other driver keeps one of their groups, where that can be known before. */
+void need_groups(const struct run *run);
+
+/* VFIO's mode without an IOMMU may be an option in modprobe.d that waits for the module. */
+bool lacks_iommu(const struct device *device);
+
+/* The other devices of IOMMU groups; on some machines a group shows once a driver has looked at its device. */
+
+/* --group: those that have to be together with the device join the transaction. */
+void group_add(struct run *run, const struct device *device, bool to_bind);
+/* May others turn out to be of its group once it is bound? */
+bool group_is_late(const struct run *run, const struct device *device);
+/* Give them to our driver, too. Returns a code. */
+int group_take_late(struct run *run, const struct device *device);
+/* Can the devices be given to user space now? Says why not. */
+bool group_is_usable(struct run *run);
+
+/* Give one device to our driver. Says why if it fails. */
+bool take(struct change *change);
+
 #endif

@@ -7,7 +7,7 @@
 
 #include "bus/file.h"
 #include "change/module.h"
-#include "commands/needs.h"
+#include "commands/run.h"
 
 /* The driver that a module brings may still not want this device: that is no failure. */
 static bool offer(struct device *device, char *modules)

@@ -220,7 +220,8 @@ static void hear(struct monitor *monitor)
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
-	if (n <= 0 || (monitor->received += n) > ANSWERS_MAX) {
+	monitor->received += n > 0 ? n : 0;
+	if (n <= 0 || monitor->received > ANSWERS_MAX) {
 		end_talk(monitor, n < 0 ? -errno : n ? -EMSGSIZE : -EPIPE);
 		return;
 	}

@@ -8,7 +8,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "bus/bar.h"
@@ -83,12 +82,12 @@ static void add_node(const struct bus *bus, dev_t number, struct vfio_user *user
 /* Kernels since 6.18 say which device an open file is, though not of a mapping. */
 static void add_file(const struct bus *bus, struct vfio_user *user, const struct holder *file, struct files *files)
 {
-	char *path = format("/proc/%d/task/%d/fdinfo/%d", file->pid, file->thread, file->fd), *slash;
 	const struct device *device;
+	const char *slash;
 	struct lines info = { 0 };
 
 	files->devices++;
-	while (next_line(&info, path)) {
+	while (next_line(&info, "/proc/%d/task/%d/fdinfo/%d", file->pid, file->thread, file->fd)) {
 		if (strncmp(info.line, "vfio-device-syspath:", strlen("vfio-device-syspath:")))
 			continue;
 		slash = strrchr(info.line, '/');
@@ -98,7 +97,6 @@ static void add_file(const struct bus *bus, struct vfio_user *user, const struct
 			files->named++;
 		}
 	}
-	free(path);
 }
 
 static void read_files(const struct bus *bus, const struct holders *holders, struct vfio_user *user,
@@ -157,7 +155,7 @@ static char *read_command_line(pid_t pid)
 		n = fd < 0 ? 0 : read(fd, text + length, 4096);
 		length += n > 0 ? n : 0;
 	} while (n > 0 && length < COMMAND_LINE_MAX);
-	text[length] = text[length + 1] = '\0';
+	memcpy(text + length, "\0", 2);
 	if (fd >= 0)
 		close(fd);
 	return text;
@@ -251,20 +249,15 @@ static bool is_in_region(const struct vfio_user *user, uint64_t position)
  */
 static bool are_addresses(const struct vfio_user *user)
 {
-	unsigned int major = 0, minor = 0, bar;
 	int i, addresses = 0, regions = 0;
-	struct utsname kernel;
+	unsigned int bar;
 	uint64_t offset;
 
 	for (i = 0; i < user->mappings; i++) {
 		regions += is_in_region(user, user->mapping[i].offset);
 		addresses += !!find_address(user, user->mapping[i].offset, &bar, &offset);
 	}
-	if (addresses != regions)
-		return addresses > regions;
-	uname(&kernel);
-	sscanf(kernel.release, "%u.%u", &major, &minor);
-	return major < 6 || (major == 6 && minor < 10);
+	return addresses > regions;
 }
 
 /* Until now the offset of each is what the kernel shows. */
@@ -290,10 +283,9 @@ static void find_regions(struct vfio_user *user)
 
 static void read_mappings(struct vfio_user *user)
 {
-	char *path = format("/proc/%d/maps", user->pid);
 	struct lines maps = { 0 };
 
-	while (next_line(&maps, path) && user->mappings < MAPPINGS_MAX) {
+	while (next_line(&maps, "/proc/%d/maps", user->pid) && user->mappings < MAPPINGS_MAX) {
 		unsigned long long start, end, offset;
 		const struct device *device = NULL;
 		int name = 0;
@@ -309,7 +301,6 @@ static void read_mappings(struct vfio_user *user)
 		};
 	}
 	lines_end(&maps);
-	free(path);
 }
 
 /* Does VFIO let all of it be mapped? What shares its page or is hidden, it does not. */

@@ -96,6 +96,16 @@ char *format(const char *fmt, ...)
 	return text;
 }
 
+void *one_more(void *array, int *count, size_t size)
+{
+	char *all;
+
+	memcpy(&all, array, sizeof(all));
+	all = allocate(all, (*count + 1) * size);
+	memcpy(array, &all, sizeof(all));
+	return memset(all + size * (*count)++, 0, size);
+}
+
 void add_text(char **list, const char *between, const char *fmt, ...)
 {
 	char *old = *list, *more;

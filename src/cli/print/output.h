@@ -37,9 +37,8 @@ void progress(const char *fmt, ...) PRINTF(1, 2);
 void *allocate(void *old, size_t size);
 char *format(const char *fmt, ...) PRINTF(1, 2);
 /* Room for one more behind the others, all 0: a pointer to it. */
-#define grow(array, count) \
-	((array) = allocate((array), ((count) + 1) * sizeof(*(array))), \
-	 (typeof(array))memset(&(array)[(count)++], 0, sizeof(*(array))))
+#define grow(array, count) ((typeof(array))one_more(&(array), &(count), sizeof((array)[0])))
+void *one_more(void *array, int *count, size_t size);
 /* Put one more text behind a list of texts (NULL: none yet), and that between them. */
 void add_text(char **list, const char *between, const char *fmt, ...) PRINTF(3, 4);
 

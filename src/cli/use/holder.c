@@ -206,12 +206,12 @@ static void look_at_threads(struct holders *holders, pid_t pid)
 static void look_at_memory(struct holders *holders, pid_t pid)
 {
 	struct lines maps = { 0 };
-	char path[32], directory[32];
+	char directory[32];
 
-	snprintf(path, sizeof(path), "/proc/%d/maps", pid);
 	snprintf(directory, sizeof(directory), "/proc/%d/map_files", pid);
-	while (next_line(&maps, path))
-		if (strstr(maps.line, " /dev/") || strstr(maps.line, " /sys/") || strstr(maps.line, " /proc/bus/pci/")) {
+	while (next_line(&maps, "/proc/%d/maps", pid))
+		if (strstr(maps.line, " /dev/") || strstr(maps.line, " /sys/") ||
+		    strstr(maps.line, " /proc/bus/pci/")) {
 			maps.line[strcspn(maps.line, " ")] = '\0';
 			look(holders, &(struct holder) { .pid = pid, .thread = pid, .fd = -1 }, directory, maps.line);
 		}

@@ -20,7 +20,7 @@ static bool is_console(const char *name)
 	char names[256], *word, *rest;
 
 	file_read(names, sizeof(names), "/sys/class/tty/console/active");
-	for (word = strtok_r(names, " \n", &rest); word; word = strtok_r(NULL, " \n", &rest))
+	for (word = strtok_r(names, " ", &rest); word; word = strtok_r(NULL, " ", &rest))
 		if (!strcmp(word, name))
 			return true;
 	return false;
@@ -66,13 +66,11 @@ static bool is_keyboard(const char *directory)
 static void node_name(const char *directory, char *text, size_t size)
 {
 	struct lines uevent = { 0 };
-	char *path = format("%s/uevent", directory);
 
 	snprintf(text, size, "%s", strrchr(directory, '/') + 1);
-	while (next_line(&uevent, path))
+	while (next_line(&uevent, "%s/uevent", directory))
 		if (!strncmp(uevent.line, "DEVNAME=", 8))
 			snprintf(text, size, "/dev/%.*s", (int)size - 6, uevent.line + 8);
-	free(path);
 }
 
 static void check_node(const struct machine *machine, const char *directory,
@@ -277,8 +275,9 @@ static void check_firmware_display(const struct device *device, struct obstacles
 			;
 		for (res = device->resource; i < COUNT(name) && res < device->resource + BARS; res++)
 			if (res->size && start >= res->start && end < res->start + res->size)
-				obstacle_add(obstacles, REASON_DISPLAY_BOOT, "the firmware's display %s is in its BAR %d",
-					     name[i], (int)(res - device->resource));
+				obstacle_add(obstacles, REASON_DISPLAY_BOOT,
+					     "the firmware's display %s is in its BAR %d", name[i],
+					     (int)(res - device->resource));
 	}
 }
 

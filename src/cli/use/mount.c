@@ -86,7 +86,7 @@ static bool read_list(struct mounts *mounts, struct holders *holders, const char
 	struct lines list = { 0 };
 	bool any = false;
 
-	while (next_line(&list, path)) {
+	while (next_line(&list, "%s", path)) {
 		read_line(mounts, holders, list.line, whose);
 		any = true;
 	}

@@ -25,9 +25,7 @@ void obstacle_add(struct obstacles *obstacles, enum reason reason, const char *f
 			free(valid);
 			return;
 		}
-	obstacles->obstacle = allocate(obstacles->obstacle,
-				       (obstacles->count + 1) * sizeof(*obstacles->obstacle));
-	obstacles->obstacle[obstacles->count++] = (struct obstacle) { reason, valid };
+	*grow(obstacles->obstacle, obstacles->count) = (struct obstacle) { reason, valid };
 }
 
 void obstacles_free(struct obstacles *obstacles)

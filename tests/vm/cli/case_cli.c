@@ -336,8 +336,6 @@ static void check_group(const struct pci_dev *disk)
 
 	if (!ok(!pci_find(SDHCI, 1, &other), "the disk has a neighbour in its group"))
 		return;
-	exits(cli("list %s", other.bdf), OK, "list of one of a group");
-	shows("helps: subpage-vfio bind --group ", "list of one of a group");
 	exits(cli("bind %s", other.bdf), HOST, "bind of one of a group");
 	says(disk->bdf, "bind of one of a group");
 	says("--group", "bind of one of a group");

@@ -360,7 +360,7 @@ bool zoo_reported_mmap(const struct zoo_bar *at, const struct vfio *vfio)
 
 	if (!ok(!vfio_region(vfio, at->bar, &info), "%s: region info", at->name))
 		return false;
-	is_u64(info->size, zoo_has_page(at) ? page_size() : at->size,
+	is_u64(info->size, zoo_has_page(at) || *zoo_held(at) ? page_size() : at->size,
 	       "%s: BAR %d is reported as long as its page, or with its true size where it has none", at->name,
 	       at->bar);
 	mmap = info->flags & VFIO_REGION_INFO_FLAG_MMAP;
