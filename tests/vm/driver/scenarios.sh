@@ -147,6 +147,19 @@ scenario_align() {
 		-device nvme,drive=drive1,serial=1,bus=pcie.1)
 }
 
+scenario_align_many() {
+	local slot function
+
+	shows='BARs of 160 devices are held, bound by four processes at once, and all of them are listed'
+	machines=x86_64-6.1
+	options=(-smp 2)
+	for slot in {1..20}; do
+		for function in {0..7}; do
+			devices+=(-device "$(printf 'sdhci-pci,addr=%x.%d,multifunction=on' "$slot" "$function")")
+		done
+	done
+}
+
 scenario_align_refused() {
 	shows='a BAR has its true size back when the driver that it is held for does not take the device'
 	# What that driver says of a device that it does not know.
