@@ -10,7 +10,12 @@ name := $(shell sed -n 's/^PACKAGE_NAME="\(.*\)"/\1/p' dkms.conf)
 version := $(shell sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' dkms.conf)
 dkms_source := $(DESTDIR)/usr/src/$(name)-$(version)
 man := $(DESTDIR)$(PREFIX)/share/man/man4/subpage_vfio_pci.4
-kbuild = $(MAKE) -C $(KDIR) M=$(CURDIR)
+# As the kernel was built: with clang alone, or with all of LLVM's tools. LLVM=-19 names another version.
+kernel_has = $(shell grep -sx CONFIG_$(1)=y $(KDIR)/include/config/auto.conf)
+ifndef LLVM
+compiler = $(if $(call kernel_has,CC_IS_CLANG),$(if $(call kernel_has,LD_IS_LLD),LLVM=1,CC=clang))
+endif
+kbuild = $(MAKE) -C $(KDIR) M=$(CURDIR) $(compiler)
 
 all: module cli ## Build the module for the running kernel (KERNEL=, KDIR=) and the command
 

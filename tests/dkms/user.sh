@@ -162,6 +162,30 @@ build_for "$headers" W=1 >/tmp/W1.log
 ok "W=1 has no warning either" no_warning /tmp/W1.log
 rm -f /tmp/source/src/driver/*.o
 
+# The configuration of a kernel that clang has built, and no clang: what fails, fails for want of it.
+dkms_asks_for_clang() {
+	make -s -C /source dkms-source || return
+	! dkms build "subpage-vfio-pci/$version" -k "$release" --force >/dev/null 2>&1 || { echo "something else has built it"; return 1; }
+	find /var/lib/dkms -name make.log -exec cat {} + | grep "$1.*not found"
+	local status=$?
+	make -s -C /source dkms-remove >/dev/null 2>&1
+	return "$status"
+}
+
+cp "$headers/include/config/auto.conf" /tmp/auto.conf
+cp "$headers/.config" /tmp/dot.config
+# Where a kernel was built there is one, and DKMS asks that, which may not say who built it.
+: >"$headers/vmlinux"
+echo CONFIG_CC_IS_CLANG=y | tee -a "$headers/.config" >>"$headers/include/config/auto.conf"
+ok "for a kernel that clang has built, make takes clang" contains " CC=clang" "$(make -n -C /source module KDIR="$headers" 2>&1)"
+ok "so does DKMS" dkms_asks_for_clang clang
+echo CONFIG_LD_IS_LLD=y | tee -a "$headers/.config" >>"$headers/include/config/auto.conf"
+ok "and all of LLVM's tools, if it was linked with LLVM's linker" \
+	contains " LLVM=1" "$(make -n -C /source module KDIR="$headers" 2>&1)"
+cp /tmp/auto.conf "$headers/include/config/auto.conf"
+cp /tmp/dot.config "$headers/.config"
+rm "$headers/vmlinux"
+
 # Kernels that will not do.
 if [ -n "$old" ]; then
 	ok "a kernel before 6.1 stops the build with what to use" \
