@@ -33,7 +33,7 @@ static void check_sleeper(bool opened)
 	is_errno(pci_bind(&at.dev, ""), 0, "the device is unbound");
 }
 
-/* It is not opened: somebody else wakes it up, such as a reset of all devices of its bus, or it goes to another driver. */
+/* Nobody opens it: a reset of all devices of its bus wakes it up, say, or it goes to another driver. */
 static void check_woken(bool unbind)
 {
 	struct pci_dev port;

@@ -41,7 +41,7 @@ bool peek(const volatile uint32_t *reg, uint32_t *value);
 /* Let the write to config space have its first page, then let it end. Returns 0 or its errno. */
 void write_half(struct writer *writer);
 int write_end(struct writer *writer);
-/* Signal the event that the user has had write to a register: nothing may be written to a device that has the old address. */
+/* Signal the event that writes to a register: a device that has the old address now must not get it. */
 void check_event(int event);
 /* Does the function decode its memory? */
 bool decodes(void);
