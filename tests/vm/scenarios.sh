@@ -18,6 +18,7 @@
 #		nested		a QEMU of the machine's own architecture at /nested
 #		dpdk		with it: DPDK's testpmd instead of QEMU
 #		nested-new	with it: QEMU 10
+#		blkio		with it: a qemu-img with libblkio
 #		linux		the machine's own kernel and initial files in /guest, for a guest
 #		guest:NAME	those of a row of guest_table, in /guest/NAME; after "linux"
 #		rom		$scratch/rom: what a device shows in its ROM BAR

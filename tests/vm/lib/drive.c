@@ -86,6 +86,19 @@ void drive_expect(char *text, size_t size)
 	}
 }
 
+bool drive_is_copy(const char *path)
+{
+	static char want[DRIVE_AREAS * DRIVE_AREA_SIZE];
+	size_t len = 0;
+	char *copy = file_slurp(path, &len);
+	bool good;
+
+	drive_expect(want, sizeof(want));
+	good = copy && len == sizeof(want) && !memcmp(copy, want, len);
+	free(copy);
+	return good;
+}
+
 int drive_write_area(int fd, unsigned int area, unsigned int boot)
 {
 	char text[LINE + 1];

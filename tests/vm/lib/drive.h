@@ -2,6 +2,7 @@
 #ifndef DRIVE_H
 #define DRIVE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -39,6 +40,8 @@ int drive_read_area(int fd, unsigned int area);
 
 /* What the runner wrote, from the drive's start. */
 void drive_expect(char *text, size_t size);
+/* Is that file all of it? */
+bool drive_is_copy(const char *path);
 
 int drive_write_area(int fd, unsigned int area, unsigned int boot);
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "cases.h"
+#include "drive.h"
 #include "file.h"
 #include "image.h"
 #include "tap.h"
@@ -19,7 +20,6 @@
 #define OUTPUT "/tmp/qemu-img"
 
 #define NVMES_MAX 4
-#define LINE 16
 
 /* qemu-img now and then waits for ever for the first interrupt of QEMU's NVMe; so it does with any driver. */
 #define SECONDS 40
@@ -58,22 +58,6 @@ static int convert(const struct pci_dev *dev, int tries)
 	return status;
 }
 
-/* The runner has put one line at each 16 bytes. */
-static bool is_the_drive(void)
-{
-	char want[32];
-	size_t len = 0, at;
-	char *copy = file_slurp(IN_IMAGE(COPY), &len);
-	bool good = copy && len == 1 << 20;
-
-	for (at = 0; good && at < len; at += LINE) {
-		snprintf(want, sizeof(want), "line %010zu\n", at / LINE);
-		good = !memcmp(copy + at, want, LINE);
-	}
-	free(copy);
-	return good;
-}
-
 static void check(int i, const char *driver, bool works)
 {
 	const struct pci_dev *dev = &nvmes[i].dev;
@@ -88,7 +72,7 @@ static void check(int i, const char *driver, bool works)
 	if (works) {
 		if (!is_u64(status, 0, "qemu-img reads the drive through nvme://"))
 			diag("%s", said ? said : "");
-		ok(is_the_drive(), "and what it reads is what is on it");
+		ok(drive_is_copy(IN_IMAGE(COPY)), "and what it reads is what is on it");
 	} else {
 		ok(status > 0 && said && strstr(said, "Failed to map BAR region"), "qemu-img cannot map its BAR");
 		diag("%s", said ? said : "");

@@ -323,7 +323,7 @@ static void plan_nvme(const struct consumer_bar *bar, struct consumer_plan *plan
 
 /*
  * libblkio 1.5.0, QEMU's virtio-blk-vfio-pci: each of virtio's structures is mapped by itself, at its offset, if the
- * BAR may be mapped, else it is read and written through the device's file. (Seen, when it ran.)
+ * BAR may be mapped, else it is read and written through the device's file. (Seen, when it ran: case blkio.)
  */
 static void plan_libblkio(const struct consumer_bar *bar, struct consumer_plan *plan)
 {

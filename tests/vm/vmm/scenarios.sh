@@ -40,3 +40,11 @@ scenario_testpmd() {
 	options=(-netdev hubport,id=wire1,hubid=1 -netdev hubport,id=wire2,hubid=1)
 	devices=(-device "$card,netdev=wire1,romfile=" -device "$card,netdev=wire2,romfile=")
 }
+
+scenario_blkio() {
+	shows="libblkio (QEMU's virtio-blk-vfio-pci) reads a disk where its rules let it; where pages are large, with realign=trap"
+	machines='x86_64-6.1 arm64-16k-6.12 arm64-64k-7.2' wants='nested blkio'
+	drive 1
+	# Beside it, so that its BAR shares a page of 64K.
+	devices=(-device virtio-blk-pci,drive=drive1,disable-legacy=on,iommu_platform=on -device sdhci-pci)
+}
