@@ -89,6 +89,11 @@ scenario_dkms() {
 	program=tests/dkms/run machines=x86_64
 }
 
+scenario_boot() {
+	shows="Debian's own initial ramdisk and vfio-pci.ids=: after \"align --always\" the devices have their pages"
+	program=tests/boot/run machines=x86_64-6.12
+}
+
 scenario_deb() {
 	shows='the Debian packages install, work and leave nothing'
 	program=tests/deb/run machines='x86_64-6.1 x86_64-6.12'
