@@ -15,7 +15,7 @@
  * above them so that the two cannot meet.
  */
 #define VFIO_REGION_INFO_CAP_SUBPAGE		0x5350
-#define VFIO_REGION_INFO_CAP_SUBPAGE_VERSION	1
+#define VFIO_REGION_INFO_CAP_SUBPAGE_VERSION	2
 
 /**
  * enum subpage_bar_state - how a memory BAR smaller than a page stands
@@ -91,7 +91,9 @@ enum subpage_msix_state {
  * page that cannot be mapped, and on the BAR that holds the MSI-X table. Some
  * VMMs map no region with a capability that they do not know; a BAR that simply
  * can be mapped therefore has none. New fields go to the end and raise the
- * version; a reader accepts any version from the one it knows upwards.
+ * version; a reader accepts any version from the one it knows upwards. Version 1
+ * is not to be read: releases before 0.3.0 had it for two layouts, of which the
+ * older lacked @bar_size, and other numbers from SUBPAGE_BAR_TRAP on.
  */
 struct vfio_region_info_cap_subpage {
 	struct vfio_info_cap_header header;
