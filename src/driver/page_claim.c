@@ -258,8 +258,6 @@ static enum subpage_bar_state claim_page(struct page_claim *claim, struct pci_de
 {
 	struct resource *res = claim->res;
 
-	if (realign == REALIGN_TRAP)
-		return SUBPAGE_BAR_TRAP;
 	if (pdev->is_virtfn)
 		return SUBPAGE_BAR_VIRTFN;
 	if (!res->parent || (res->flags & (IORESOURCE_UNSET | IORESOURCE_DISABLED)))
@@ -271,7 +269,7 @@ static enum subpage_bar_state claim_page(struct page_claim *claim, struct pci_de
 	}
 	if (must_stay(pdev, res))
 		return SUBPAGE_BAR_FIXED;
-	if (realign == REALIGN_OFF)
+	if (realign != REALIGN_ON)
 		return SUBPAGE_BAR_REALIGN_OFF;
 	if (in_use(pdev))
 		return SUBPAGE_BAR_BUSY;
@@ -316,6 +314,7 @@ void subpage_claims_make(struct page_claim *claims, struct pci_dev *pdev,
 
 	for (bar = 0; bar < PCI_STD_NUM_BARS; bar++) {
 		struct resource *res = &pdev->resource[bar];
+		enum subpage_bar_state refused;
 
 		if (!is_subpage(res))
 			continue;
@@ -324,8 +323,9 @@ void subpage_claims_make(struct page_claim *claims, struct pci_dev *pdev,
 		claims[bar].was.flags = res->flags;
 		claims[bar].was.name = res->name;
 		mutex_lock(&move_lock);
-		claims[bar].refused = claim_page(&claims[bar], pdev, bar, realign);
+		refused = claim_page(&claims[bar], pdev, bar, realign);
 		mutex_unlock(&move_lock);
+		claims[bar].refused = realign == REALIGN_TRAP ? SUBPAGE_BAR_TRAP : refused;
 		log_claim(&claims[bar], pdev, bar);
 	}
 }
@@ -389,6 +389,12 @@ static void restore_size(struct page_claim *claim, struct pci_dev *pdev, int bar
 	res->flags |= claim->was.flags & IORESOURCE_SIZEALIGN;
 }
 
+/* One that is trapped because of realign=trap can be, too. */
+static bool is_page_long(const struct page_claim *claim)
+{
+	return claim->res && resource_size(claim->res) != subpage_claim_true_size(claim);
+}
+
 bool subpage_claims_undo(struct page_claim *claims, struct pci_dev *pdev)
 {
 	bool undone = true;
@@ -399,7 +405,7 @@ bool subpage_claims_undo(struct page_claim *claims, struct pci_dev *pdev)
 
 		if (!claim->res)
 			continue;
-		if (claim->refused) {
+		if (!is_page_long(claim)) {
 			undone &= claim->res->start == claim->was.start;
 			continue;
 		}
@@ -430,6 +436,6 @@ void subpage_claims_drop(struct page_claim *claims, struct pci_dev *pdev)
 
 	subpage_claims_log_lost(claims, pdev);
 	for (bar = PCI_STD_NUM_BARS - 1; bar >= 0; bar--)
-		if (claims[bar].res && !claims[bar].refused)
+		if (is_page_long(&claims[bar]))
 			restore_size(&claims[bar], pdev, bar);
 }

@@ -10,7 +10,9 @@
  * enum realign_policy - what may be done for a sub-page BAR (parameter realign)
  * @REALIGN_OFF: only a BAR that is alone on its page gets that page
  * @REALIGN_ON: one that shares its page is moved
- * @REALIGN_TRAP: nothing, and a BAR that is alone on its page is not mapped either
+ * @REALIGN_TRAP: as REALIGN_OFF, and a BAR that has its page is not mapped either. (Without
+ *	its page vfio-pci-core would reserve the rest of that, and would not survive the
+ *	loss of the window.)
  */
 enum realign_policy {
 	REALIGN_OFF,
@@ -23,7 +25,7 @@ enum realign_policy {
  * @res: the BAR's own resource; NULL for a BAR that is none, or a page or more
  * @was: a copy of @res from before the claim: true size, address, flags; of a BAR
  *	that has moved it is in the tree until it is settled, so that the BAR can return
- * @refused: why there is no page; SUBPAGE_BAR_NONE where there is one
+ * @refused: why there is no page, or none to be mapped; SUBPAGE_BAR_NONE otherwise
  *
  * The claim is the BAR's own resource: while it stands, that is a page long. So
  * the PCI core counts the page when it sizes a window and gives the BAR a page
@@ -108,7 +110,7 @@ enum subpage_bar_state subpage_claim_state(const struct page_claim *claim);
 const char *subpage_bar_state_name(enum subpage_bar_state state);
 const char *subpage_bar_state_reason(enum subpage_bar_state state);
 
-/* Has the BAR a page of its own? */
+/* Has the BAR a page of its own, to be mapped? */
 static inline bool subpage_claim_stands(const struct page_claim *claim)
 {
 	enum subpage_bar_state state = subpage_claim_state(claim);

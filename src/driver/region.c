@@ -10,6 +10,11 @@
 #include "revoke.h"
 #include "trace.h"
 
+static bool is_trapped(const struct subpage_device *sdev, int bar)
+{
+	return subpage_claim_state(&sdev->claims[bar]) == SUBPAGE_BAR_TRAP;
+}
+
 static bool is_hidden(const struct subpage_device *sdev, int bar)
 {
 	return sdev->msix.state == SUBPAGE_MSIX_HIDDEN && bar == sdev->msix.bar;
@@ -21,9 +26,8 @@ static bool is_hidden(const struct subpage_device *sdev, int bar)
  */
 static bool must_trap(const struct subpage_device *sdev, int bar)
 {
-	enum subpage_bar_state state = subpage_claim_state(&sdev->claims[bar]);
-
-	if (state == SUBPAGE_BAR_LOST || state == SUBPAGE_BAR_TRAP)
+	if (is_trapped(sdev, bar) ||
+	    subpage_claim_state(&sdev->claims[bar]) == SUBPAGE_BAR_LOST)
 		return true;
 
 	/* All of it, in pages, holds the table. */
@@ -142,7 +146,7 @@ static int bar_info(struct subpage_device *sdev, struct vfio_region_info *info,
 			return ret;
 	}
 
-	if (claim->res && sdev->options.exact_size)
+	if (claim->res && (sdev->options.exact_size || is_trapped(sdev, bar)))
 		info->size = subpage_claim_true_size(claim);
 	/* Some VMMs map nothing that has a capability they do not know. */
 	if ((claim->res && !mappable) || holds_table)
@@ -157,6 +161,13 @@ int subpage_region_info(struct vfio_device *core_vdev, struct vfio_region_info *
 	struct subpage_device *sdev = to_subpage_device(core_vdev);
 	int ret;
 
+	/* To look for a ROM vfio-pci-core switches memory decode on. */
+	if (info->index == VFIO_PCI_ROM_REGION_INDEX && !subpage_revoke_intact(sdev)) {
+		info->offset = VFIO_PCI_INDEX_TO_OFFSET(info->index);
+		info->size = 0;
+		info->flags = 0;
+		return 0;
+	}
 	if (info->index >= PCI_STD_NUM_BARS)
 		return vfio_pci_ioctl_get_region_info(core_vdev, info, caps);
 
@@ -209,8 +220,8 @@ static size_t on_device(const struct subpage_device *sdev, size_t count, loff_t 
 	unsigned int bar = VFIO_PCI_OFFSET_TO_INDEX(position);
 	u64 offset = position & VFIO_PCI_OFFSET_MASK, size;
 
-	if (bar >= PCI_STD_NUM_BARS || !subpage_claim_stands(&sdev->claims[bar]) ||
-	    offset >= PAGE_SIZE)
+	if (bar >= PCI_STD_NUM_BARS || !sdev->claims[bar].res || offset >= PAGE_SIZE ||
+	    !pci_resource_start(sdev->core.pdev, bar))
 		return count;
 
 	size = subpage_claim_true_size(&sdev->claims[bar]);
@@ -224,14 +235,16 @@ ssize_t subpage_region_read(struct vfio_device *core_vdev, char __user *buf, siz
 	size_t there = on_device(sdev, count, *ppos);
 	u64 ones = ~0ull;
 
-	if (VFIO_PCI_OFFSET_TO_INDEX(*ppos) < PCI_STD_NUM_BARS && !subpage_revoke_intact(sdev))
-		return -EIO;
 	if (VFIO_PCI_OFFSET_TO_INDEX(*ppos) == VFIO_PCI_CONFIG_REGION_INDEX)
 		return subpage_config_read(sdev, buf, count, ppos);
+	if (!subpage_revoke_intact(sdev))
+		return -EIO;
 	if (count && subpage_relocate_covers(sdev, *ppos))
 		return subpage_relocate_read(sdev, buf, count, ppos);
 	if (there || !count)
 		return vfio_pci_core_read(core_vdev, buf, there, ppos);
+	if (is_trapped(sdev, VFIO_PCI_OFFSET_TO_INDEX(*ppos)))
+		return -EINVAL;
 
 	count = min(on_page(count, *ppos), sizeof(ones));
 	if (copy_to_user(buf, &ones, count))
@@ -253,6 +266,8 @@ ssize_t subpage_region_write(struct vfio_device *core_vdev, const char __user *b
 	if (count && subpage_relocate_covers(sdev, *ppos))
 		return subpage_relocate_write(sdev, count, ppos);
 	if (!there && count) {
+		if (is_trapped(sdev, VFIO_PCI_OFFSET_TO_INDEX(*ppos)))
+			return -EINVAL;
 		count = on_page(count, *ppos);
 		*ppos += count;
 		return count;

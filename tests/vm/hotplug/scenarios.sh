@@ -11,6 +11,14 @@ hotplug_bridge() {
 		-device sdhci-pci,bus=bridge,addr=1 -device pci-ohci,bus=bridge,addr=2)
 }
 
+# Root ports, each with one slot that brings up whatever is found in it.
+quiet_ports() {
+	local slot
+	for slot in $(seq 0 $(($1 - 1))); do
+		devices+=(-device "pcie-root-port,id=port$slot,chassis=$((slot + 1)),addr=$((slot + 8)),power_controller_present=off,bus-reserve=1")
+	done
+}
+
 scenario_hotplug() {
 	shows='a device that is plugged in stays off the pages that are claimed'
 	# pciehp itself takes two locks in both orders, which is all that lockdep would tell.
@@ -27,8 +35,6 @@ scenario_lost() {
 }
 
 scenario_lost_open() {
-	local slot
-
 	shows='the same under a device that is open and mapped, and under one that sleeps'
 	cases=lost_open,lost_untold,lost_asleep,lost_stock
 	# Without a power controller pciehp brings up whatever it finds in the slot. As it releases the
@@ -40,7 +46,13 @@ scenario_lost_open() {
 	options=(-global ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off)
 	shared 1
 	devices=(-device ivshmem-plain,memdev=shared1,addr=4)
-	for slot in {0..7}; do
-		devices+=(-device "pcie-root-port,id=port$slot,chassis=$((slot + 1)),addr=$((slot + 8)),power_controller_present=off,bus-reserve=1")
-	done
+	quiet_ports 8
+}
+
+scenario_lost_trap() {
+	shows='a BAR that realign=trap hides has its page all the same, so that the loss of its window harms nobody'
+	machines=x86_64 wants=monitor parameters='lockdep.prove_locking=0 stock_leak=vfio_pci_core_enable'
+	warns='Trying to free nonexistent resource'
+	options=(-global ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off)
+	quiet_ports 1
 }
