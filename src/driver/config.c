@@ -1,14 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <linux/sched/signal.h>
 #include <linux/uaccess.h>
 
 #include "config.h"
 #include "device.h"
 #include "relocate.h"
 #include "revoke.h"
-
-/* How often a page may go again before its bytes are taken. */
-#define TRIES	100
 
 /*
  * What vfio-pci-core takes at once: aligned, of one capability, at most four bytes. Many
@@ -27,30 +23,18 @@ static size_t register_size(const struct vfio_pci_core_device *core, size_t at, 
 	return size == 3 ? 2 : size;
 }
 
-static ssize_t write_register(struct subpage_device *sdev, const char __user *buf, size_t size,
-			      loff_t position)
+struct register_write {
+	const char __user *buf;
+	size_t size;
+	loff_t position;
+};
+
+static long call_write(struct subpage_device *sdev, const void *call)
 {
-	int tries;
+	const struct register_write *write = call;
+	loff_t position = write->position;
 
-	for (tries = 0; tries < TRIES && !fatal_signal_pending(current); tries++) {
-		loff_t pos = position;
-		ssize_t ret;
-		u32 value;
-
-		if (!subpage_revoke_lock(sdev))
-			return -EIO;
-		pagefault_disable();
-		ret = vfio_pci_core_write(&sdev->core.vdev, buf, size, &pos);
-		pagefault_enable();
-		subpage_revoke_unlock(sdev);
-		if (ret != -EFAULT)
-			return ret;
-		/* Have the page there for the next try. */
-		if (copy_from_user(&value, buf, size))
-			break;
-	}
-
-	return -EFAULT;
+	return vfio_pci_core_write(&sdev->core.vdev, write->buf, write->size, &position);
 }
 
 ssize_t subpage_config_read(struct subpage_device *sdev, char __user *buf, size_t count,
@@ -81,11 +65,14 @@ ssize_t subpage_config_write(struct subpage_device *sdev, const char __user *buf
 		return -EFAULT;
 
 	for (done = 0; done < count; done += size) {
+		struct register_write write = { .buf = buf + done, .position = *ppos + done };
+
 		size = register_size(&sdev->core, at + done, count - done);
+		write.size = size;
 		if (subpage_relocate_register(sdev, at + done))
 			ret = subpage_relocate_config_write(sdev, buf + done, size, at + done);
 		else
-			ret = write_register(sdev, buf + done, size, *ppos + done);
+			ret = subpage_revoke_call(sdev, call_write, &write, write.buf, size);
 		if (ret < 0)
 			return ret;
 	}

@@ -8,6 +8,7 @@
 #define SUBPAGE_KCOMPAT_H
 
 #include <linux/iommu.h>
+#include <linux/pm_runtime.h>
 #include <linux/uaccess.h>
 #include <linux/vfio_pci_core.h>
 
@@ -147,8 +148,8 @@ out:
  * 7.1 has three options of stock vfio-pci for each device. Before, two of them hold
  * for all drivers of vfio-pci-core and follow whoever set them last, so what they
  * mean for a device is done in subpage_open_device(); the VGA arbiter hears nothing of
- * it there. The third is in 6.1.y and 6.12.y, too; a kernel without it does not get the
- * option.
+ * it there. The third is in 6.1.y and 6.12.y, too; on a kernel without it the device is
+ * held awake from probe to remove, even from a user who lets it sleep.
  */
 #ifdef HAVE_CORE_OPTIONS
 static inline void kcompat_set_intx_vga(struct vfio_pci_core_device *core, bool nointxmask,
@@ -167,8 +168,20 @@ static inline void kcompat_set_idle_d3(struct vfio_pci_core_device *core, bool d
 {
 	core->disable_idle_d3 |= disable;
 }
+
+static inline void kcompat_may_idle_d3(struct vfio_pci_core_device *core, bool disabled) { }
 #else
-static inline void kcompat_set_idle_d3(struct vfio_pci_core_device *core, bool disable) { }
+static inline void kcompat_set_idle_d3(struct vfio_pci_core_device *core, bool disable)
+{
+	if (disable)
+		pm_runtime_get_noresume(&core->pdev->dev);
+}
+
+static inline void kcompat_may_idle_d3(struct vfio_pci_core_device *core, bool disabled)
+{
+	if (disabled)
+		pm_runtime_put_noidle(&core->pdev->dev);
+}
 #endif
 
 /* 6.16: what reads a binary attribute of sysfs does not change the attribute. */

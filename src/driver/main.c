@@ -4,6 +4,7 @@
  */
 #include <linux/module.h>
 #include <linux/pci.h>
+#include <linux/uaccess.h>
 
 #include "align.h"
 #include "device.h"
@@ -26,7 +27,6 @@ static int subpage_init_dev(struct vfio_device *core_vdev)
 
 	subpage_options_for(to_pci_dev(core_vdev->dev), &sdev->options);
 	kcompat_set_intx_vga(&sdev->core, sdev->options.nointxmask, sdev->options.disable_vga);
-	kcompat_set_idle_d3(&sdev->core, sdev->options.disable_idle_d3);
 	return 0;
 }
 
@@ -63,14 +63,36 @@ static void subpage_close_device(struct vfio_device *core_vdev)
 	subpage_revoke_closed(sdev);
 }
 
+static long call_set_irqs(struct subpage_device *sdev, const void *call)
+{
+	const unsigned long *arg = call;
+
+	return vfio_pci_core_ioctl(&sdev->core.vdev, VFIO_DEVICE_SET_IRQS, *arg);
+}
+
+/* It switches decode on, and writes to the MSI-X table where that was. */
+static long set_irqs(struct subpage_device *sdev, unsigned long arg)
+{
+	const struct vfio_irq_set __user *set = (const void __user *)arg;
+	u32 size;
+
+	if (get_user(size, &set->argsz))
+		return -EFAULT;
+	/* Of each of 2048 interrupts vfio-pci-core reads four bytes at most. */
+	return subpage_revoke_call(sdev, call_set_irqs, &arg, set,
+				   min_t(size_t, size, sizeof(*set) + 2048 * sizeof(s32)));
+}
+
 static long subpage_ioctl(struct vfio_device *core_vdev, unsigned int cmd, unsigned long arg)
 {
-	/* To set up MSIs switches decode on, and writes to the table where it was. */
+	struct subpage_device *sdev = to_subpage_device(core_vdev);
 	bool reaches_device = cmd == VFIO_DEVICE_RESET || cmd == VFIO_DEVICE_PCI_HOT_RESET ||
-			      cmd == VFIO_DEVICE_IOEVENTFD || cmd == VFIO_DEVICE_SET_IRQS;
+			      cmd == VFIO_DEVICE_IOEVENTFD;
 
-	if (reaches_device && !subpage_revoke_intact(to_subpage_device(core_vdev)))
+	if (reaches_device && !subpage_revoke_intact(sdev))
 		return -EIO;
+	if (cmd == VFIO_DEVICE_SET_IRQS)
+		return set_irqs(sdev, arg);
 
 	return kcompat_ioctl(core_vdev, cmd, arg, subpage_region_info);
 }
@@ -123,6 +145,7 @@ static int subpage_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	subpage_relocate_init(sdev);
 
 	subpage_revoke_bound(sdev);
+	kcompat_set_idle_d3(&sdev->core, sdev->options.disable_idle_d3);
 	dev_set_drvdata(&pdev->dev, &sdev->core);
 	ret = subpage_fault(FAULT_REGISTER) ?: vfio_pci_core_register_device(&sdev->core);
 	if (ret)
@@ -133,6 +156,7 @@ static int subpage_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 
 err_claims:
 	/* vfio-pci-core has woken it up: pm_runtime_forbid(). */
+	kcompat_may_idle_d3(&sdev->core, sdev->options.disable_idle_d3);
 	subpage_revoke_unbound(sdev);
 	undone = subpage_claims_undo(sdev->claims, pdev);
 	vfio_put_device(&sdev->core.vdev);
@@ -149,6 +173,7 @@ static void subpage_remove(struct pci_dev *pdev)
 
 	/* Waits until no user has the device open. */
 	vfio_pci_core_unregister_device(core);
+	kcompat_may_idle_d3(core, sdev->options.disable_idle_d3);
 	subpage_revoke_unbound(sdev);
 	subpage_claims_drop(sdev->claims, pdev);
 	vfio_put_device(&core->vdev);

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <linux/pagemap.h>
 #include <linux/pci.h>
 #include <linux/pm_runtime.h>
+#include <linux/sched/signal.h>
+#include <linux/uaccess.h>
 #include <linux/wait.h>
 
 #include "bar.h"
@@ -164,22 +167,33 @@ bool subpage_revoke_may_fault(const struct subpage_device *sdev)
 	       (!KCOMPAT_FAULTS_ANEW || place(sdev) == PLACE_SAME);
 }
 
-bool subpage_revoke_lock(struct subpage_device *sdev)
+/* A page that is there can go again before it is read. */
+#define TRIES	100
+
+long subpage_revoke_call(struct subpage_device *sdev,
+			 long (*function)(struct subpage_device *sdev, const void *call),
+			 const void *call, const void __user *from, size_t size)
 {
-	if (!subpage_revoke_intact(sdev))
-		return false;
+	long ret = -EFAULT;
+	int tries;
 
-	mutex_lock(&sdev->revocation.lock);
-	if (state(sdev) == REVOCATION_OPEN && place(sdev) == PLACE_SAME)
-		return true;
+	for (tries = 0; tries < TRIES && !fatal_signal_pending(current); tries++) {
+		if (!subpage_revoke_intact(sdev))
+			return -EIO;
 
-	mutex_unlock(&sdev->revocation.lock);
-	return false;
-}
+		mutex_lock(&sdev->revocation.lock);
+		ret = -EIO;
+		if (state(sdev) == REVOCATION_OPEN) {
+			pagefault_disable();
+			ret = function(sdev, call);
+			pagefault_enable();
+		}
+		mutex_unlock(&sdev->revocation.lock);
+		if (ret != -EFAULT || fault_in_readable(from, size))
+			break;
+	}
 
-void subpage_revoke_unlock(struct subpage_device *sdev)
-{
-	mutex_unlock(&sdev->revocation.lock);
+	return ret;
 }
 
 /*
@@ -296,6 +310,21 @@ static bool is_any_pending(void)
 	return any;
 }
 
+/* Whatever keeps a device from being revoked must not keep the whole bus again. */
+static void wait_no_more(void)
+{
+	struct subpage_device *sdev;
+
+	spin_lock(&lock);
+	list_for_each_entry(sdev, &bound_devices, revocation.bound) {
+		if (state(sdev) != REVOCATION_PENDING)
+			continue;
+		WRITE_ONCE(sdev->revocation.state, REVOCATION_OVERDUE);
+		pci_warn(sdev->core.pdev, "its BARs have moved, and what its user can reach cannot be taken away within a second; end that user\n");
+	}
+	spin_unlock(&lock);
+}
+
 /* A user of the device is about to come, a driver or somebody who opens it. */
 static void make_room_for(const struct pci_dev *newcomer)
 {
@@ -309,18 +338,8 @@ static void make_room_for(const struct pci_dev *newcomer)
 			revoke_locked(sdev);
 	}
 	spin_unlock(&lock);
-	if (wait_event_timeout(changed, !is_any_pending(), HZ))
-		return;
-
-	/* Once. Whatever keeps it must not keep the whole bus. */
-	spin_lock(&lock);
-	list_for_each_entry(sdev, &bound_devices, revocation.bound) {
-		if (state(sdev) != REVOCATION_PENDING)
-			continue;
-		WRITE_ONCE(sdev->revocation.state, REVOCATION_OVERDUE);
-		pci_warn(sdev->core.pdev, "its BARs have moved, and what its user can reach cannot be taken away within a second; end that user\n");
-	}
-	spin_unlock(&lock);
+	if (!wait_event_timeout(changed, !is_any_pending(), HZ))
+		wait_no_more();
 }
 
 void subpage_revoke_bound(struct subpage_device *sdev)
@@ -456,13 +475,13 @@ void subpage_revoke_closed(struct subpage_device *sdev)
 	if (revoked) {
 		pdev->state_saved = true;
 		pci_restore_state(pdev);
-		renew_registers(sdev);
-		pm_runtime_put(&pdev->dev);
 	} else if (place(sdev) != PLACE_SAME) {
 		pm_runtime_get_sync(&pdev->dev);
-		renew_registers(sdev);
-		pm_runtime_put(&pdev->dev);
+	} else {
+		return;
 	}
+	renew_registers(sdev);
+	pm_runtime_put(&pdev->dev);
 }
 
 /*

@@ -66,8 +66,7 @@ struct placed_bar {
  * @at_bind: those that had an address when the device was bound
  * @state: see above
  * @mapping: of the user's mappings; NULL until there is one
- * @lock: the device is being revoked, or something of its user's runs that must not
- *	go on after that
+ * @lock: the device is being revoked, or subpage_revoke_call() runs
  * @work: revokes
  */
 struct revocation {
@@ -145,16 +144,20 @@ bool subpage_revoke_intact(struct subpage_device *sdev);
 bool subpage_revoke_may_fault(const struct subpage_device *sdev);
 
 /**
- * subpage_revoke_lock() - keep an open device from being revoked, for a moment
- * @sdev: the device
+ * subpage_revoke_call() - have vfio-pci-core do what could undo a revocation
+ * @sdev: the device, open
+ * @function: does it, all before the device is revoked or not at all
+ * @call: for @function
+ * @from: what it reads of the user's memory
+ * @size: bytes
  *
- * For what could undo a revocation. Nothing in between may wait for the user, whose
- * page faults it must not handle: the rest of the machine waits for the revocation.
+ * It waits for no page of the user's: without one it fails, and is called again when all
+ * are there. So the user cannot choose when it goes on, nor hold a revocation up.
  *
- * Return: true, until subpage_revoke_unlock(); false, and then there is nothing to
- * unlock, when the user must not get at the device.
+ * Return: what @function returns, or -EIO when the user must not get at the device.
  */
-bool subpage_revoke_lock(struct subpage_device *sdev);
-void subpage_revoke_unlock(struct subpage_device *sdev);
+long subpage_revoke_call(struct subpage_device *sdev,
+			 long (*function)(struct subpage_device *sdev, const void *call),
+			 const void *call, const void __user *from, size_t size);
 
 #endif /* SUBPAGE_REVOKE_H */
