@@ -78,7 +78,7 @@ static const char *obstacle(const struct subpage_device *sdev, const struct msix
 	if (table->state == SUBPAGE_MSIX_EEH)
 		return "as guests under EEH use the device's own";
 	if (table->state != SUBPAGE_MSIX_ISOLATED)
-		return "as nothing isolates its MSIs, and only a VMM's own table keeps a guest away from it";
+		return "as nothing isolates its MSIs: a guest must not reach it";
 	if (!is_inside(sdev, table->bar, end) ||
 	    !is_inside(sdev, to->pba_bar, (u64)to->pba_offset + to->pba_size))
 		return "as the device has its table or its pending bits outside its BARs";
@@ -111,11 +111,11 @@ static void show_in_upper_half(struct subpage_device *sdev, struct msix_relocati
 
 	/* The table's offset has 32 bits; the twofold length has to fit into the register. */
 	if (length > (flags & IORESOURCE_MEM_64 ? SZ_2G : SZ_1G) || needed > length) {
-		to->reason = "as no number above its BARs is free, and its BAR cannot be shown twice as long";
+		to->reason = "as no BAR above is free, and its own is too long to double";
 		return;
 	}
 	if (sdev->options.exact_size) {
-		to->reason = "as no number above its BARs is free, and bar_size=exact keeps its BAR from being shown twice as long";
+		to->reason = "as no BAR above is free, and bar_size=exact keeps its own";
 		return;
 	}
 
@@ -250,7 +250,8 @@ ssize_t subpage_relocate_read(struct subpage_device *sdev, char __user *buf, siz
 		} else if (offset % 4 || n < 4) {
 			ret = read_ones(buf + done, min_t(u64, n, 4 - offset % 4));
 		} else {
-			real = VFIO_PCI_INDEX_TO_OFFSET(to->pba_bar) + to->pba_offset + offset - pba;
+			real = VFIO_PCI_INDEX_TO_OFFSET(to->pba_bar) + to->pba_offset +
+			       (offset - pba);
 			n = min_t(u64, n, pba_end - offset);
 			ret = subpage_region_read(&sdev->core.vdev, buf + done,
 						  round_down(n, 4), &real);
