@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "consumer.h"
+#include "eeh.h"
 
 #define RW (VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE)
 
@@ -341,7 +342,8 @@ const struct consumer consumers[] = {
 	{ .name = "firecracker", .has_guest = true, .needs_maps = true, .needs_slots = true,
 	  .fails_exact = true, .plan = plan_firecracker },
 	{ .name = "OpenVMM", .has_guest = true, .needs_maps = true, .plan = plan_openvmm },
-	{ .name = "kvmtool", .has_guest = true, .needs_slots = true, .fails_exact = true, .plan = plan_kvmtool },
+	{ .name = "kvmtool", .has_guest = true, .shuns_table = true, .needs_slots = true, .fails_exact = true,
+	  .plan = plan_kvmtool },
 	{ .name = "DPDK", .vfio_pci_only = true, .needs_maps = true, .plan = plan_dpdk },
 	{ .name = "VPP", .vfio_pci_only = true, .needs_maps = true, .plan = plan_vpp },
 	{ .name = "libvfn", .only = NVME_DEVICE, .needs_maps = true, .fails_hidden = true, .plan = plan_libvfn },
@@ -452,7 +454,12 @@ struct consumer_bar consumer_bar_best(const struct consumer_bar *bar)
 
 	best.size = larger(bar->size, page_size());
 	best.sized = best.size;
-	best.longer = holds(&bar->table, bar);
+	/* Under EEH a guest uses the device's own table, so that has to stay where it is. */
+	if (!eeh_enabled()) {
+		best.table.bar = -1;
+		best.pba.bar = -1;
+	}
+	best.longer = holds(&best.table, bar);
 	best.msix_mappable = best.longer;
 	best.flags = RW | VFIO_REGION_INFO_FLAG_MMAP | (best.longer ? VFIO_REGION_INFO_FLAG_CAPS : 0);
 	best.sparse = false;

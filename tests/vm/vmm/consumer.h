@@ -41,7 +41,7 @@ struct consumer_bar {
 
 /* Ask an open device for that BAR; -errno. */
 int consumer_bar_read(const struct vfio *vfio, int index, struct consumer_bar *bar);
-/* The best answer that a driver can give for it: a page at least, all of it mappable. */
+/* The best answer that a driver can give for it: a page at least, all of it mappable, and no MSI-X table. */
 struct consumer_bar consumer_bar_best(const struct consumer_bar *bar);
 
 struct consumer_plan {
@@ -62,6 +62,7 @@ struct consumer {
 	 * is the cure; "exact": with bar_size=exact; "hidden": where the MSI-X table is hidden.
 	 */
 	bool fails_longer, fails_exact, fails_hidden;
+	bool shuns_table;	/* traps a BAR that shows the MSI-X table, wherever in it that is */
 	/* What it does when it is refused an mmap(), or KVM refuses a slot: fail, or trap this BAR. */
 	bool needs_maps, needs_slots;
 	void (*plan)(const struct consumer_bar *bar, struct consumer_plan *plan);
