@@ -42,7 +42,7 @@ struct secret {
 
 static struct fuzz {
 	struct wrong wrong;
-	unsigned int calls, good, mapped, faults, sessions, hidden, cdev, batches;
+	unsigned int calls, good, mapped, faults, sessions, hidden, shown, cdev, batches;
 } *fuzz;
 
 static struct secret secrets[SECRETS];
@@ -51,6 +51,7 @@ static int secret_count;
 static struct pci_dev target;
 static struct msix_table table;
 static bool hidden;
+static int shown;		/* the BAR that only users see, with the table; -1 */
 static uint64_t page;
 
 static struct rng rng;
@@ -76,6 +77,24 @@ static uint32_t below(uint32_t n)
 static bool chance(uint32_t n)
 {
 	return !below(n);
+}
+
+/* Of the BAR that shows the table: it reads as ones, and what it is does not change. */
+static void check_shown(uint32_t region, uint64_t offset, const uint8_t *bytes, size_t len)
+{
+	uint32_t at = 0x10 + 4 * shown, value;
+	size_t i;
+
+	if (shown < 0)
+		return;
+	for (i = 0; (int)region == shown && i < len && offset + i < table.size; i++)
+		if (bytes[i] != 0xff)
+			wrong_add(&fuzz->wrong, "the table of %s, shown in BAR %d, has %#x", target.bdf, shown, bytes[i]);
+	if (region != VFIO_PCI_CONFIG_REGION_INDEX || offset > at || offset + len < at + 4)
+		return;
+	memcpy(&value, bytes + (at - offset), 4);
+	if ((le32toh(value) & (regions[shown].size - 1)) != 0xc)
+		wrong_add(&fuzz->wrong, "the register of BAR %d of %s has %#x", shown, target.bdf, le32toh(value));
 }
 
 static void saw(uint32_t value, const char *how)
@@ -242,6 +261,7 @@ static void do_read_write(void)
 	if (pread(vfio.device, data, len, file_offset(region, offset)) != (ssize_t)len)
 		return;
 	fuzz->good++;
+	check_shown(region, offset, (const uint8_t *)data, len);
 	if (!config && len >= 4)
 		saw(le32toh(data[0]), "read()");
 }
@@ -321,7 +341,7 @@ static void do_dma_buf(void)
 		return;
 	fuzz->good++;
 	for (i = 0; i < request.count; i++)
-		if (request.region > 5 ||
+		if (request.region > 5 || (int)request.region == shown ||
 		    over_table(request.region, request.ranges[i].offset,
 			       request.ranges[i].length) ||
 		    request.ranges[i].offset + request.ranges[i].length >
@@ -345,8 +365,8 @@ static void do_ioeventfd(void)
 	request.offset = file_offset(region, offset);
 	if (!ioctl(vfio.device, VFIO_DEVICE_IOEVENTFD, &request)) {
 		fuzz->good++;
-		if (request.fd >= 0 && (int)region == table.bar && table.size && offset >= table.offset &&
-		    offset < table.offset + table.size)
+		if (request.fd >= 0 && (((int)region == table.bar && table.size && offset >= table.offset &&
+					 offset < table.offset + table.size) || (int)region == shown))
 			wrong_add(&fuzz->wrong, "an ioeventfd on the MSI-X table of %s", target.bdf);
 	}
 	if (request.fd >= 0)
@@ -519,6 +539,7 @@ static void session(const struct pci_dev *dev, unsigned int targets)
 	struct zoo_bar bars[ZOO_MAX];
 	struct wrong *wrong = &fuzz->wrong;
 	const char *door;
+	char text[32];
 	pid_t child;
 	char c;
 
@@ -532,6 +553,10 @@ static void session(const struct pci_dev *dev, unsigned int targets)
 	if (err)
 		wrong_add(wrong, "%s: bind: %s", target.bdf, strerror(-err));
 	soak_claimed(&target, bars, zoo_list(bars), wrong);
+	shown = -1;
+	if (table.size && !hidden && pci_attr_read(&target, OURS "/msix_relocation", text, sizeof(text)) > 0)
+		sscanf(text, "bar%d", &shown);
+	fuzz->shown += shown >= 0;
 	if (hidden) {
 		about("session %u", fuzz->sessions);
 		add_secret(&target, table.bar, table.offset + 16 * 60 + 8, "the MSI-X table");
@@ -595,16 +620,17 @@ MODULE_CASE(fuzz, "")
 		add_secret(&dev, 0, 0, "a register");
 	}
 	ok(secret_count >= 3, "%d registers that nobody may see or change", secret_count);
-	/* Each kind of device once at least. */
+	/* Each kind of device twice at least: with its table hidden, and not. */
 	end = soak_now() + soak_share(25);
-	while ((soak_now() < end || fuzz->sessions < (unsigned int)count) && fuzz->wrong.count < 20)
+	while ((soak_now() < end || fuzz->sessions < 2u * count) && fuzz->wrong.count < 20)
 		session(&targets[fuzz->sessions % count], count);
 	none_wrong(&fuzz->wrong, "no call reaches what is not the device's own, nor a hidden table");
-	diag("%u sessions, %u of them with a hidden table, %u through the device's own file; looked at %u times",
-	     fuzz->sessions, fuzz->hidden, fuzz->cdev, fuzz->batches);
+	diag("%u sessions, %u of them with a hidden table, %u with one shown elsewhere, %u through the device's own file",
+	     fuzz->sessions, fuzz->hidden, fuzz->shown, fuzz->cdev);
+	diag("looked at %u times", fuzz->batches);
 	diag("%u calls, %u of them good, %u mappings, %u faults", fuzz->calls, fuzz->good, fuzz->mapped,
 	     fuzz->faults);
-	ok(fuzz->cdev && fuzz->sessions > fuzz->cdev && fuzz->hidden && fuzz->mapped && fuzz->good > 100,
+	ok(fuzz->cdev && fuzz->sessions > fuzz->cdev && fuzz->hidden && fuzz->shown && fuzz->mapped && fuzz->good > 100,
 	   "there was something to see");
 	for (i = 0; i < secret_count; i++)
 		*secrets[i].word = 0;
