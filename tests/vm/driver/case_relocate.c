@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "cases.h"
+#include "eeh.h"
 #include "file.h"
 #include "kmod.h"
 #include "log.h"
@@ -373,7 +374,9 @@ static void check_regions(const struct vfio *vfio, const struct device *device, 
 	if (dmabuf == -ENOTTY)
 		return;
 	is_errno(dmabuf, 0, "a dma-buf of the real BAR");
-	is_errno(try_dmabuf(vfio, place->bar, place->start, page), -EINVAL, "a dma-buf of the page that shows the table");
+	/* What the device does not have at all vfio-pci-core refuses by itself. */
+	is_errno(try_dmabuf(vfio, place->bar, place->start, page), place->doubled ? -EINVAL : -ENODEV,
+		 "a dma-buf of the page that shows the table");
 	is_errno(try_dmabuf(vfio, device->table.bar, real - page, 2 * page), -EINVAL,
 		 "a dma-buf from the real BAR on to what is behind it");
 }
@@ -615,4 +618,33 @@ MODULE_CASE(relocate, "")
 		if (is_errno(pci_find(models[m].vendor, models[m].device, models[m].nth, &dev), 0, "%s: is there",
 			     models[m].what))
 			check_device(&dev);
+}
+
+/* Where nothing isolates MSIs a guest must not reach the table, and under EEH it must. */
+MODULE_CASE(relocate_refused, "msix_relocate=always")
+{
+	static const struct { const char *policy, *state, *why; } rows[] = {
+		{ "isolated", "hidden", "as it is hidden from mmap" },
+		{ "always", "always", "as nothing isolates its MSIs: a guest must not reach it" },
+		{ "isolated", "eeh", "as guests under EEH use the device's own" },
+		{ "always", "eeh", "as guests under EEH use the device's own" },
+	};
+	struct device device;
+	struct pci_dev dev;
+	char state[32];
+	size_t i;
+
+	page = sysconf(_SC_PAGESIZE);
+	if (!is_errno(pci_find(NVME, 0, &dev), 0, "there is an NVMe") || !ok(look(&dev, &device), "with a table"))
+		return;
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (eeh_enabled() != !strcmp(rows[i].state, "eeh"))
+			continue;
+		file_write(PARAMETERS "msix_mmap", rows[i].policy);
+		check_not_shown(&device, rows[i].policy, rows[i].why);
+		pci_bind(&dev, OURS);
+		pci_attr_read(&dev, OURS "/msix_state", state, sizeof(state));
+		is_str(state, rows[i].state, "msix_mmap=%s: the table's state", rows[i].policy);
+		pci_bind(&dev, "");
+	}
 }

@@ -215,12 +215,17 @@ scenario_msix() {
 	[[ ${flavour-} != arm64-64k* ]] || files=("tests/vm/golden/arm64-64k=golden")
 	drive 1
 	devices=(-device nvme,drive=drive1,serial=1 -device e1000e,romfile= -device qemu-xhci -device sdhci-pci)
-	[ "${arch-}" != ppc64el ] || power_zoo
+	[ "${arch-}" != ppc64el ] || {
+		power_zoo
+		cases+=,relocate_refused
+	}
 }
 
 scenario_relocate() {
 	shows='where the IOMMU isolates MSIs a user sees the MSI-X table elsewhere: config space, regions, every door, each vector'
 	machines='x86_64 arm64' cases=relocate,vectors wants=new-qemu
+	# There once through the device's own file and iommufd, where a user's memory is given in another way.
+	[[ ${machine-} != arm64-64k* ]] || cases=relocate parameters=vfio=cdev
 	drive 1
 	options+=(-object 'memory-backend-ram,size=1M,id=memory')
 	# The second disk has its memory in the last BAR, the third its table in the last but one, the old
@@ -267,7 +272,7 @@ scenario_sriov() {
 
 scenario_msix-no-remap() {
 	shows='where the IOMMU does not remap interrupts the table stays hidden, too'
-	machines='x86_64-6.1 x86_64-7.2' cases=msix parameters=intremap=off
+	machines='x86_64-6.1 x86_64-7.2' cases=msix,relocate_refused parameters=intremap=off
 	drive 1
 	# With that many vectors the table takes two pages.
 	devices=(-device nvme,drive=drive1,serial=1,msix_qsize=512 -device e1000e,romfile= -device qemu-xhci)
