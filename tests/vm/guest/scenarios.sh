@@ -67,7 +67,8 @@ scenario_relocated() {
 	machines='arm64-16k-6.12 arm64-64k' wants='nested linux guest:arm64-4k-6.12 new-qemu module:nvme'
 	drive 2
 	options+=(-object 'memory-backend-ram,size=1M,id=memory')
-	# As many vectors as the guest's driver takes.
+	# As many vectors as the guest's driver takes. Four guests.
+	limit=1600
 	devices=(-device nvme,drive=drive1,serial=1,max_ioqpairs=2,msix_qsize=3
 		-device nvme,drive=drive2,serial=2,max_ioqpairs=2,msix_qsize=3,pmrdev=memory)
 }
@@ -75,7 +76,7 @@ scenario_relocated() {
 scenario_disk() {
 	shows="a Linux guest rings the doorbells of its disk, which with stock vfio-pci QEMU does; one with 4K pages, too"
 	# The disk has no shadow doorbells (dbcs), as real ones have none: each read rings two real ones.
-	machines='arm64-16k-6.12 arm64-64k'
+	machines='arm64-16k-6.12 arm64-64k' limit=1600
 	wants='nested linux guest:arm64-4k-6.12 new-qemu module:nvme'
 	drive 2
 	devices=(-device nvme,drive=drive1,serial=1,dbcs=off
