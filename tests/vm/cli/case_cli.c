@@ -84,7 +84,7 @@ static void check_list(const struct zoo_bar *bars, int count, bool bound)
 
 static void check_unprivileged(const struct pci_dev *dev)
 {
-	exits(cli_unprivileged("list"), OK, "list without privilege");
+	exits(cli_unprivileged("list --all"), OK, "list without privilege");
 	shows(dev->bdf, "list without privilege");
 	shows("unknown (needs root)", "list without privilege");
 	exits(cli_unprivileged("bind %s", dev->bdf), PERMISSION, "bind without privilege");
