@@ -23,6 +23,7 @@
 #		guest:NAME	those of a row of guest_table, in /guest/NAME; after "linux"
 #		rom		$scratch/rom: what a device shows in its ROM BAR
 #		preserve	$scratch/preserve: ACPI's word that nothing may be placed anew
+#		packed		a PC's kernel that unpacks itself: for what wakes from suspend, or has the firmware draw
 #		drive		$scratch/drive.img: 1 MiB; the 16 bytes at N*16 are "line %010d\n"
 #		module:NAME	a module of the kernel's own, for kmod_insert()
 # files		HOST_PATH=GUEST_PATH, from the top directory; made before by "prepare"

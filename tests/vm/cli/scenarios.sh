@@ -44,7 +44,7 @@ scenario_cli-holders() {
 	shows="the command leaves alone what the kernel itself holds: volumes, arrays, targets, bonds, the firmware's picture"
 	# Each kernel that names its holders in its own way. vga= has the firmware draw.
 	machines='x86_64-6.1 x86_64-7.2' cases=cli_holders parameters=vga=0x317
-	wants='module:nvme module:e1000e module:dm-mod module:raid1 module:sd_mod module:virtio_pci module:virtio_scsi
+	wants='packed module:nvme module:e1000e module:dm-mod module:raid1 module:sd_mod module:virtio_pci module:virtio_scsi
 		module:target_core_iblock module:bonding module:8021q'
 	drive 2
 	devices=(-device nvme,drive=drive1,serial=1 -device virtio-scsi-pci,id=scsi,disable-legacy=on -device scsi-hd,bus=scsi.0,drive=drive2

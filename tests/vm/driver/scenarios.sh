@@ -280,7 +280,8 @@ scenario_msix-no-remap() {
 
 scenario_suspend() {
 	shows='the host suspends to RAM and resumes, with devices bound, open and mapped'
-	machines='x86_64-6.1 x86_64-7.2' parameters='no_console_suspend off=reboot'
+	# QEMU loads an unpacked kernel anew when the machine wakes.
+	machines='x86_64-6.1 x86_64-7.2' wants=packed parameters='no_console_suspend off=reboot'
 	devices=(-device sdhci-pci -device rtl8139,romfile= -device sdhci-pci)
 }
 
