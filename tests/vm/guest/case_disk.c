@@ -14,7 +14,7 @@
 
 #include "cases.h"
 #include "file.h"
-#include "guest_disk.h"
+#include "guest_load.h"
 #include "image.h"
 #include "kmod.h"
 #include "models.h"
@@ -23,60 +23,6 @@
 
 #define RELOCATED ",x-msix-relocation=bar2"
 #define SMALL_PAGES "arm64-4k-6.12"
-
-/* Of the host, since it was booted. */
-struct counters {
-	double ns, idle_ns, exits, to_qemu;
-};
-
-/* What the host did while the guest was reading: from one look to the last one. */
-static struct load {
-	struct counters from, to;
-	int looks;
-	bool ended;
-} loads[GUEST_DISK_DEPTHS];
-
-static double kvm_counter(const char *name)
-{
-	char path[64], text[32];
-
-	snprintf(path, sizeof(path), "/sys/kernel/debug/kvm/%s", name);
-	return file_read(path, text, sizeof(text)) > 0 ? atof(text) : 0;
-}
-
-static struct counters count(void)
-{
-	struct counters now = {
-		.ns = bench_now_ns(),
-		.exits = kvm_counter("exits"),
-		.to_qemu = kvm_counter("mmio_exit_user"),
-	};
-	unsigned long long idle = 0, waiting = 0;
-	char text[4096];
-
-	/* The idle time, unlike the others, is measured and not sampled. */
-	if (file_read("/proc/stat", text, sizeof(text)) > 0)
-		sscanf(text, "cpu %*u %*u %*u %llu %llu", &idle, &waiting);
-	now.idle_ns = (idle + waiting) * 1e9 / sysconf(_SC_CLK_TCK);
-	return now;
-}
-
-static void watch(const char *output)
-{
-	int i;
-
-	for (i = 0; i < GUEST_DISK_DEPTHS; i++) {
-		struct load *load = &loads[i];
-
-		load->ended = load->ended || guest_disk_ended(output, guest_disk_depths[i]);
-		if (load->ended || !guest_disk_begun(output, guest_disk_depths[i]))
-			continue;
-		load->to = count();
-		/* At the first the guest's console may not be done with the line yet. */
-		if (load->looks++ < 2)
-			load->from = load->to;
-	}
-}
 
 static void record(const char *what, unsigned int depth, const char *on, const char *with,
 		   struct bench_spread spread)
@@ -112,6 +58,8 @@ static const struct row {
 };
 
 #define ROWS ((int)(sizeof(rows) / sizeof(rows[0])))
+/* This driver, and no option. */
+#define PLAIN 2
 
 static struct disk {
 	const char *name;
@@ -121,8 +69,8 @@ static struct disk {
 	double to_qemu[ROWS];	/* exits per read, of a guest with the host's page size; the fewest of the depths */
 	double to_qemu_4k[ROWS];	/* the same of a guest with 4K pages */
 } disks[] = {
-	{ "table in its 16K BAR", 0x4000, true, {}, {}, {} },
-	{ "8K BAR, table in another", 0x2000, false, {}, {}, {} },
+	{ .name = "table in its 16K BAR", .bar_size = 0x4000, .relocate = true },
+	{ .name = "8K BAR, table in another", .bar_size = 0x2000 },
 };
 
 #define DISKS ((int)(sizeof(disks) / sizeof(disks[0])))
@@ -157,47 +105,38 @@ static void place_aligned(const struct disk *disk)
 	ok(zoo_stock_maps_bar(dev, 0), "its BAR is alone on its page");
 }
 
-/*
- * Returns how many exits to QEMU a read costs, at the depth at which they are fewest: what else the guest
- * has of them, such as its console, weighs on a busy host, where it reads little. -1: none was seen.
- */
+/* Returns how many exits to QEMU a read costs; -1: none was seen. */
 static double guest_reads(struct disk *disk, const struct row *row, const char *kernel, const char *guest,
 			  unsigned int ms)
 {
 	struct random_read results[GUEST_DISK_DEPTHS];
-	double to_qemu = -1;
 	char on[96];
 	int i;
 
 	about("%s, %s, %s", disk->name, guest, row->name);
-	memset(loads, 0, sizeof(loads));
 	disk->device.options = row->options;
 	if (!is_errno(pci_bind(&disk->device.dev, row->driver), 0, "the driver takes the disk") ||
-	    !guest_disk_run(&disk->device, kernel, ms, watch, results))
+	    !guest_load_run(&disk->device, kernel, ms, results))
 		return -1;
 	snprintf(on, sizeof(on), "%s: %s", guest, disk->name);
 	for (i = 0; i < GUEST_DISK_DEPTHS; i++) {
-		const struct load *load = &loads[i];
+		const struct guest_load *load = &guest_loads[i];
 		unsigned int depth = guest_disk_depths[i];
-		double reads = (load->to.ns - load->from.ns) / 1e9 * results[i].rate.median, exits;
+		double reads = guest_load_reads(i, results);
 
 		record("reads a second", depth, on, row->name, results[i].rate);
-		if (!ok(reads > 0, "the host was watched, depth %u", depth))
-			continue;
-		record_load(&load->from, &load->to, depth, on, row->name, reads);
-		exits = (load->to.to_qemu - load->from.to_qemu) / reads;
-		if (to_qemu < 0 || exits < to_qemu)
-			to_qemu = exits;
+		if (ok(reads > 0, "the host was watched, depth %u", depth))
+			record_load(&load->from, &load->to, depth, on, row->name, reads);
 	}
-	return to_qemu;
+	return guest_load_to_qemu(results);
 }
 
-/* Without disk=all: the ends, and the small pages where they matter. */
+/* Without disk=all: what people have without an option, with stock vfio-pci and with this driver. */
 static bool wanted(const struct disk *disk, const struct row *row, bool all)
 {
 	if (*row->options && !disk->relocate)
 		return false;
-	return all || (!row->aligned && !*row->options == !(disk->relocate && !strcmp(row->driver, OURS)));
+	return all || (!row->aligned && !*row->options);
 }
 
 static void measure(struct disk *disk, bool all, unsigned int ms)
@@ -225,11 +164,10 @@ static void measure(struct disk *disk, bool all, unsigned int ms)
 	/* Not the reads a second, which may be those of a busy machine. */
 	ok(disk->to_qemu[0] > 1, "%s: with stock vfio-pci QEMU rings the doorbells, %.2f times a read", disk->name,
 	   disk->to_qemu[0]);
-	i = disk->relocate ? 3 : 2;
-	ok(disk->to_qemu[i] >= 0 && disk->to_qemu[i] < 0.5,
-	   "%s: with this driver the guest does, %.2f by QEMU", disk->name, disk->to_qemu[i]);
-	ok(disk->to_qemu_4k[i] >= 0 && disk->to_qemu_4k[i] < 0.5,
-	   "%s: so does a guest with 4K pages, %.2f by QEMU", disk->name, disk->to_qemu_4k[i]);
+	ok(disk->to_qemu[PLAIN] >= 0 && disk->to_qemu[PLAIN] < 0.5,
+	   "%s: with this driver the guest does, %.2f by QEMU", disk->name, disk->to_qemu[PLAIN]);
+	ok(disk->to_qemu_4k[PLAIN] >= 0 && disk->to_qemu_4k[PLAIN] < 0.5,
+	   "%s: so does a guest with 4K pages, %.2f by QEMU", disk->name, disk->to_qemu_4k[PLAIN]);
 	pci_bind(&disk->device.dev, STOCK);
 }
 
@@ -245,11 +183,11 @@ static void host_reads(const struct pci_dev *dev, unsigned int ms)
 		return;
 	for (i = 0; i < GUEST_DISK_DEPTHS; i++) {
 		unsigned int depth = guest_disk_depths[i];
-		struct counters from = count(), to;
+		struct counters from = counters_now(), to;
 
 		about("depth %u", depth);
 		is_errno(random_read(&drives[0], fd, depth, ms, &result), 0, "the host reads");
-		to = count();
+		to = counters_now();
 		is_u64(result.wrong, 0, "what is on the disk");
 		record("reads a second", depth, "host", "nvme, no guest", result.rate);
 		record_load(&from, &to, depth, "host", "nvme, no guest", result.reads);

@@ -11,8 +11,7 @@ scenario_demo() {
 	[ "${arch-}" != arm64 ] || {
 		wants='linux new-qemu module:nvme'
 		drive 1
-		devices+=(-device nvme,drive=drive1,serial=1,dbcs=off,msix-exclusive-bar=on
-			-device pci-testdev,membar=8192)
+		devices+=(-device nvme,drive=drive1,serial=1,dbcs=off)
 	}
 	nested_payload
 }
