@@ -2,6 +2,7 @@
 #
 # The pictures of "bench", out of the *.dat that bench-report has written: a median and its
 # quartiles a driver. A driver has one colour in all of them; the key is the line at the bottom.
+load "n.gnuplot"
 set datafile separator "\t"
 set datafile missing "?"
 array name[6] = ["no guest, or no driver", "vfio-pci", "vfio-pci, resource_alignment", "subpage_vfio_pci", \
@@ -20,7 +21,7 @@ key_of(which, at) = sprintf("do for [i=1:words('%s')] { set label i \"\\342\\227
 
 set terminal svg size 960,420 font "sans,13" background "white" noenhanced
 set output "access.svg"
-set multiplot layout 1,2 title "One read of a register (sdhci, a BAR of 256 bytes that shared its page): medians, quartiles"
+set multiplot layout 1,2 title "One read of a register (sdhci, a BAR of 256 bytes that shared its page): medians, quartiles".n_access
 set logscale y
 set yrange [50:200000]
 set ylabel "ns, logarithmic"
@@ -39,7 +40,7 @@ unset label
 unset logscale y
 
 set output "disk.svg"
-set title "Random reads of 4K in a guest, 32 at a time, of an NVMe with registers and MSI-X table in its 16K BAR"
+set title "Random reads of 4K in a guest, 32 at a time, of an NVMe with registers and MSI-X table in its 16K BAR".n_disk
 set ylabel "reads a second: medians, quartiles"
 set yrange [0:*]
 set xrange [-0.6:1.6]
@@ -66,7 +67,7 @@ set grid xtics ytics lc rgb "#dddddd"
 set bmargin 7
 array of_bind[4] = [2, 3, 6, 4]
 pages = system("ls bind-*.dat 2>/dev/null | sed 's/bind-//; s/.dat//' | sort -n")
-set multiplot layout 1, words(pages) title "Binding a function: medians, quartiles"
+set multiplot layout 1, words(pages) title "Binding a function: medians, quartiles".n_bind
 do for [page in pages] {
 	set title sprintf("%dK pages", page / 1024)
 	if (page ne word(pages, 1)) { set ylabel } else { eval key_of("2 3 6 4", "0.1 0.2 0.46 0.73") }

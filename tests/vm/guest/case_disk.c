@@ -39,9 +39,9 @@ static void record_load(const struct counters *from, const struct counters *to, 
 	double cpu = (to->ns - from->ns - (to->idle_ns - from->idle_ns)) / 1e3 / reads;
 	double exits = (to->exits - from->exits) / reads, to_qemu = (to->to_qemu - from->to_qemu) / reads;
 
-	record("host CPU per read, us", depth, on, with, (struct bench_spread){ cpu, cpu, cpu });
-	record("exits per read", depth, on, with, (struct bench_spread){ exits, exits, exits });
-	record("of them to QEMU", depth, on, with, (struct bench_spread){ to_qemu, to_qemu, to_qemu });
+	record("host CPU per read, us", depth, on, with, (struct bench_spread){ cpu, cpu, cpu, 1 });
+	record("exits per read", depth, on, with, (struct bench_spread){ exits, exits, exits, 1 });
+	record("of them to QEMU", depth, on, with, (struct bench_spread){ to_qemu, to_qemu, to_qemu, 1 });
 }
 
 static const struct row {

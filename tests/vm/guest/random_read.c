@@ -121,6 +121,7 @@ void random_read_print(const struct random_read *result, char *text, size_t size
 
 bool random_read_parse(const char *text, struct random_read *result)
 {
+	result->rate.n = SLICES;
 	return sscanf(text,
 		      "random reads, depth %u: median %lf low %lf high %lf a second, %u in all, %u wrong, %u interrupts",
 		      &result->depth, &result->rate.median, &result->rate.low, &result->rate.high, &result->reads,

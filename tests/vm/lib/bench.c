@@ -20,6 +20,7 @@ struct bench_spread bench_spread(double *values, int count)
 		.median = values[count / 2],
 		.low = values[count / 4],
 		.high = values[count - 1 - count / 4],
+		.n = count,
 	};
 }
 
@@ -33,6 +34,6 @@ double bench_now_ns(void)
 
 void bench_record(const char *what, const char *on, const char *with, struct bench_spread spread)
 {
-	say("bench;%ld;%s;%s;%s;%.2f;%.2f;%.2f", sysconf(_SC_PAGESIZE), what, on, with, spread.median,
-	    spread.low, spread.high);
+	say("bench;%ld;%s;%s;%s;%.2f;%.2f;%.2f;%d", sysconf(_SC_PAGESIZE), what, on, with, spread.median,
+	    spread.low, spread.high, spread.n);
 }

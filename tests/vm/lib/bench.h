@@ -4,9 +4,10 @@
 
 /* Measured values, for "make bench": one line each of what a person sees. */
 
-/* The middle one of many, and the quartiles; the values are sorted. */
+/* The middle one of n, and the quartiles; the values are sorted. n is 0 where nobody knows. */
 struct bench_spread {
 	double median, low, high;
+	int n;
 };
 
 struct bench_spread bench_spread(double *values, int count);
