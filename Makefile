@@ -71,7 +71,7 @@ coverage: ## Run what the debug kernel runs; each line of the module that never 
 bench: ## Measure it against stock vfio-pci: tables and pictures in build/bench (about 20 minutes)
 	scripts/bench
 
-static: ## Run the static checks alone: W=1, sparse, checkpatch, kernel-doc, shellcheck
+static: ## Run the static checks alone: W=1, sparse, coccinelle, checkpatch, kernel-doc, shellcheck, codespell
 	scripts/static
 
 deb: ## Build the Debian packages, into build/deb
