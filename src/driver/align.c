@@ -181,11 +181,13 @@ static ssize_t held_read(struct file *file, struct kobject *kobj, kcompat_bin_at
 		for (bar = 0; bar < PCI_STD_NUM_BARS && done < size; bar++) {
 			if (!has_page(&held->claims[bar]))
 				continue;
-			length = scnprintf(line, sizeof(line), "%s %d %llu %s\n", pci_name(held->pdev), bar,
+			length = scnprintf(line, sizeof(line), "%s %d %llu %s\n",
+					   pci_name(held->pdev), bar,
 					   (u64)subpage_claim_true_size(&held->claims[bar]),
 					   held->driver ?: "-");
 			/* Nothing of a line that ends before @from. */
-			done += memory_read_from_buffer(buf + done, size - done, &from, line, length);
+			done += memory_read_from_buffer(buf + done, size - done, &from, line,
+							length);
 			from -= length;
 		}
 	}

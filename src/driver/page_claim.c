@@ -301,8 +301,8 @@ static void log_claim(const struct page_claim *claim, struct pci_dev *pdev, int 
 	trace_subpage_claim(pdev, bar, subpage_bar_state_name(state), claim->was.start,
 			    claim->res->start);
 	if (state == SUBPAGE_BAR_MOVED)
-		pci_info(pdev, "%sBAR %d %pR: %llu bytes, %s, from %pR\n", us(pdev), bar, claim->res,
-			 size, reason, &claim->was);
+		pci_info(pdev, "%sBAR %d %pR: %llu bytes, %s, from %pR\n", us(pdev), bar,
+			 claim->res, size, reason, &claim->was);
 	else
 		pci_info(pdev, "%sBAR %d: %llu bytes, %s\n", us(pdev), bar, size, reason);
 }

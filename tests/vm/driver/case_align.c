@@ -216,7 +216,8 @@ static void check_override(void)
 	log = log_since(mark);
 	lines = log_count(log, STOCK " 0000:") ? log_count(log, ": " OURS ": BAR") : 0;
 	is_u64(lines, count - native_bars(), "a line of the log for each says who moved it");
-	is_u64(log_count(log, "this module cannot be unloaded"), devices(), "and one for each device that this module stays");
+	is_u64(log_count(log, "this module cannot be unloaded"), devices(),
+	       "and one for each device that this module stays");
 	free(log);
 	close(mark);
 	check_let_go("driver_override");
