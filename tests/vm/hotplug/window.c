@@ -10,6 +10,9 @@
 #include "tap.h"
 #include "window.h"
 
+/* Of the first root port, which has no number of its own. */
+#define SLOT_POWER "/sys/bus/pci/slots/0/power"
+
 struct zoo_bar at;
 struct pci_dev bridge;
 uint64_t home;
@@ -156,4 +159,31 @@ bool window_release(const struct pci_dev *port)
 	home = zoo_address(&at);
 	slot_interrupt(port, true);
 	return ok(window_wait(home, BUTTON_MS), "pciehp finds the bridge, and the window is gone");
+}
+
+bool window_fill(const char *device, struct pci_dev *port)
+{
+	char text[128];
+	int at;
+
+	if (!is_errno(pci_find(ROOT_PORT, 0, port), 0, "there is a root port"))
+		return false;
+	slot_interrupt(port, false);
+	snprintf(text, sizeof(text), "%s,bus=port0,addr=0.1", device);
+	window_plug(text);
+	window_plug("pcie-pci-bridge,id=bridge0,bus=port0,addr=0.0,multifunction=on");
+	/* Nobody was told, and nobody shall be. */
+	at = pci_capability(port, PCI_CAP_ID_EXP) + PCI_EXP_SLTSTA;
+	pci_config_write(port, at, 2, pci_config_read(port, at, 2));
+	/* The port's window gets as long as it has to be, and stays so when the slot is switched off. */
+	return is_errno(pci_remove(port), 0, "the port is removed") && !pci_rescan() &&
+	       is_errno(pci_find(ROOT_PORT, 0, port), 0, "and found again") &&
+	       is_errno(file_write(SLOT_POWER, "0"), 0, "its slot is switched off") && !pci_rescan() &&
+	       is_errno(pci_find(PCIE_PCI_BRIDGE, 0, &bridge), 0, "what is in it is found all the same") &&
+	       is_errno(pci_remove(&bridge), 0, "and the bridge is removed");
+}
+
+void window_grow(void)
+{
+	is_errno(file_write(SLOT_POWER, "1"), 0, "the slot is switched on");
 }

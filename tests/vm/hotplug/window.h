@@ -42,6 +42,14 @@ struct pci_dev window_other(int nth);
 bool window_prepare(const char *model, int models, struct pci_dev *port);
 bool window_release(const struct pci_dev *port);
 
+/*
+ * Another way: in the first port, whose window is just long enough, this device as function 1, and
+ * function 0, a bridge ("bridge0"), of which the kernel does not know yet. What is plugged in behind that is
+ * found as the window grows.
+ */
+bool window_fill(const char *device, struct pci_dev *port);
+void window_grow(void);
+
 /* Wait until the BAR is not where it was, and the PCI core is done. */
 bool window_wait(uint64_t home, unsigned int ms);
 

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The PCI core releases a bridge window under an open device, and the BAR comes back to where it was:
+ * its user notices nothing.
+ */
+#include <errno.h>
+#include <linux/pci_regs.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cases.h"
+#include "file.h"
+#include "kmod.h"
+#include "log.h"
+#include "lost_user.h"
+#include "models.h"
+#include "monitor.h"
+#include "tap.h"
+
+/* Of 16 MiB: longer, and so aligned to more, than anything that comes. */
+#define DEVICE "pci-testdev,membar=16M"
+#define BAR 2
+
+struct reads {
+	int good, refused;
+	double longest;	/* seconds */
+};
+
+static double now(void)
+{
+	struct timespec at;
+
+	clock_gettime(CLOCK_MONOTONIC, &at);
+	return at.tv_sec + at.tv_nsec / 1e9;
+}
+
+/* As fast as it can, until it is killed. */
+static pid_t keep_reading(const struct vfio *vfio, struct reads *reads)
+{
+	pid_t pid = fork();
+	uint32_t value;
+
+	while (!pid) {
+		double before = now();
+
+		if (vfio_read32(vfio, BAR, 0, &value))
+			reads->refused++;
+		else
+			reads->good++;
+		if (now() - before > reads->longest)
+			reads->longest = now() - before;
+	}
+	return pid;
+}
+
+MODULE_CASE(lost_false, "")
+{
+	struct reads *reads = mmap(NULL, sizeof(*reads), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct pci_dev port, dev, newcomer;
+	struct pci_bar before, after;
+	struct vfio vfio;
+	uint32_t value;
+	int mark, i;
+	char *log;
+	pid_t pid;
+	void *map;
+
+	if (!window_fill(DEVICE, &port) ||
+	    !is_errno(pci_find(TESTDEV, 0, &dev), 0, "the device is there"))
+		return;
+	pci_bar(&dev, BAR, &before);
+	if (!ok(before.start && before.size == 16 << 20, "its BAR has a place") ||
+	    !is_errno(pci_bind(&dev, OURS), 0, "it is bound") || !is_errno(vfio_open(&dev, &vfio), 0, "opened") ||
+	    !is_errno(vfio_map(&vfio, BAR, 0, sysconf(_SC_PAGESIZE), &map), 0, "mapped"))
+		return;
+	ok(peek(map, &value), "read through the mapping");
+	pid = keep_reading(&vfio, reads);
+	for (i = 0; i < 100 && reads->good < 100; i++)
+		sleep_ms(100);
+	ok(reads->good >= 100, "somebody reads it all the time");
+
+	window_add("ivshmem-plain,memdev=shared1", "bridge0", 1);
+	window_add("ivshmem-plain,memdev=shared2", "bridge0", 2);
+	mark = log_mark();
+	window_grow();
+	is_errno(pci_wait(IVSHMEM, 1, &newcomer, BUTTON_MS), 0, "two devices are found that do not fit");
+	/* A rescan waits until the PCI core is done. */
+	pci_rescan();
+	sleep_ms(1500);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	log = log_since(mark);
+	ok(strstr(log, "released"), "for which the window was released");
+	is_u64(log_count(log, "of no use to that user"), 0, "nothing is said of the device");
+	free(log);
+	close(mark);
+	pci_bar(&dev, BAR, &after);
+	is_u64(after.start, before.start, "the BAR is where it was");
+	diag("%d reads, the longest %.1f ms", reads->good, 1000 * reads->longest);
+	is_u64(reads->refused, 0, "no read was refused");
+	is_errno(vfio_read32(&vfio, BAR, 0, &value), 0, "it can be read");
+	ok(peek(map, &value), "and through the mapping");
+	munmap(map, sysconf(_SC_PAGESIZE));
+	vfio_close(&vfio);
+	is_u64(pci_config_read(&dev, PCI_BASE_ADDRESS_0 + 4 * BAR, 4) & PCI_BASE_ADDRESS_MEM_MASK,
+	       (uint32_t)before.start, "closed, its register says so");
+	is_errno(pci_bind(&dev, ""), 0, "it is unbound");
+}
