@@ -265,7 +265,8 @@ static bool open_nvme(const struct pci_dev *dev)
 
 	nvme.length = (2 * VECTORS + 1) * NVME_PAGE;
 	nvme.length = (nvme.length + 65535) / 65536 * 65536;
-	nvme.memory = mmap(NULL, nvme.length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	nvme.memory = mmap(NULL, nvme.length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE,
+			   -1, 0);
 	for (i = 0; i < VECTORS; i++)
 		nvme.event[i] = eventfd(0, EFD_NONBLOCK);
 	if (!is_errno(vfio_open(dev, &nvme.vfio), 0, "opened") ||

@@ -114,7 +114,8 @@ static bool map_table(void)
 	char *map;
 	int fd;
 
-	if (!is_errno(pci_find(NVME, 0, &dev), 0, "the disk is there") || !ok(msix_table_find(&dev, &where), "it has a table"))
+	if (!is_errno(pci_find(NVME, 0, &dev), 0, "the disk is there") ||
+	    !ok(msix_table_find(&dev, &where), "it has a table"))
 		return false;
 	is_u64(where.size, 16 * VECTORS, "of %d vectors", VECTORS);
 	ok(where.bar != 0 || where.offset >= REGISTERS, "which is not with its registers: BAR %d at %#llx", where.bar,

@@ -89,7 +89,8 @@ static void check_shown(uint32_t region, uint64_t offset, const uint8_t *bytes, 
 		return;
 	for (i = 0; (int)region == shown && i < len && offset + i < table.size; i++)
 		if (bytes[i] != 0xff)
-			wrong_add(&fuzz->wrong, "the table of %s, shown in BAR %d, has %#x", target.bdf, shown, bytes[i]);
+			wrong_add(&fuzz->wrong, "the table of %s, shown in BAR %d, has %#x", target.bdf, shown,
+				  bytes[i]);
 	if (region != VFIO_PCI_CONFIG_REGION_INDEX || offset > at || offset + len < at + 4)
 		return;
 	memcpy(&value, bytes + (at - offset), 4);
@@ -625,7 +626,7 @@ MODULE_CASE(fuzz, "")
 	while ((soak_now() < end || fuzz->sessions < 2u * count) && fuzz->wrong.count < 20)
 		session(&targets[fuzz->sessions % count], count);
 	none_wrong(&fuzz->wrong, "no call reaches what is not the device's own, nor a hidden table");
-	diag("%u sessions, %u of them with a hidden table, %u with one shown elsewhere, %u through the device's own file",
+	diag("%u sessions, %u with a hidden table, %u with one shown elsewhere, %u through the device's own file",
 	     fuzz->sessions, fuzz->hidden, fuzz->shown, fuzz->cdev);
 	diag("looked at %u times", fuzz->batches);
 	diag("%u calls, %u of them good, %u mappings, %u faults", fuzz->calls, fuzz->good, fuzz->mapped,
