@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <linux/subpage_vfio_pci.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #include "cases.h"
+#include "eeh.h"
 #include "file.h"
 #include "iomem.h"
 #include "kmod.h"
@@ -72,6 +74,32 @@ static void check_register(const struct vfio *vfio, const char *whose, int bar, 
 	munmap(map, page);
 }
 
+/* Where the IOMMU isolates its MSIs its table is in a BAR that it does not have; PCI knows none such of it. */
+static void check_shown(const struct pci_dev *vf, const struct vfio *vfio)
+{
+	uint32_t location = 0, value = 0;
+	struct vfio_region_info *info;
+	char text[32] = "";
+	int bar = -1;
+
+	pci_attr_read(vf, OURS "/msix_relocation", text, sizeof(text));
+	if (eeh_enabled()) {
+		is_str(text, "none", "under EEH its table is where it is");
+		return;
+	}
+	sscanf(text, "bar%d", &bar);
+	if (!ok(bar > 0 && !strchr(text, '-'), "its table is shown in a BAR that it does not have: %s", text) ||
+	    !ok(!vfio_region(vfio, bar, &info), "region info of that"))
+		return;
+	vfio_read32(vfio, VFIO_PCI_CONFIG_REGION_INDEX, pci_capability(vf, 0x11) + 4, &location);
+	is_u64(location, bar, "config space says so");
+	vfio_write32(vfio, VFIO_PCI_CONFIG_REGION_INDEX, 0x10 + 4 * bar, ~0u);
+	vfio_read32(vfio, VFIO_PCI_CONFIG_REGION_INDEX, 0x10 + 4 * bar, &value);
+	is_u64(-(value & ~0xfu), (uint32_t)info->size, "it is as long as region info says");
+	ok(!(info->flags & VFIO_REGION_INFO_FLAG_MMAP), "and cannot be mapped");
+	free(info);
+}
+
 /* Each memory BAR is where SR-IOV puts it, and can be mapped. */
 static void check_vf(const struct model *model, const struct pci_bar *vf_bars, int nth,
 		     const struct pci_dev *vf)
@@ -110,6 +138,7 @@ static void check_vf(const struct model *model, const struct pci_bar *vf_bars, i
 		ok(info->flags & VFIO_REGION_INFO_FLAG_MMAP, "BAR %d is mappable", bar);
 		free(info);
 	}
+	check_shown(vf, &vfio);
 	check_register(&vfio, vf->bdf, 0, model->vf_status);
 	vfio_close(&vfio);
 }
