@@ -439,12 +439,29 @@ void subpage_revoke_opened(struct subpage_device *sdev)
 	subpage_revoke_intact(sdev);
 }
 
+/*
+ * From here on nobody revokes the device: the work would meet what vfio-pci-core frees as it
+ * closes it. Return: false where the user has lost it, or is about to.
+ */
+static bool end_use(struct subpage_device *sdev)
+{
+	bool intact;
+
+	spin_lock(&lock);
+	intact = state(sdev) == REVOCATION_OPEN && place(sdev) == PLACE_SAME;
+	if (intact)
+		WRITE_ONCE(sdev->revocation.state, REVOCATION_CLOSED);
+	spin_unlock(&lock);
+
+	return intact;
+}
+
 void subpage_revoke_closing(struct subpage_device *sdev)
 {
 	struct vfio_pci_core_device *core = &sdev->core;
 	struct pci_dev *pdev = core->pdev;
 
-	if (subpage_revoke_intact(sdev))
+	if (subpage_revoke_intact(sdev) && end_use(sdev))
 		return;
 
 	/* What is nowhere after a second counts as lost: VFIO would restore the old address. */
@@ -469,7 +486,7 @@ void subpage_revoke_closing(struct subpage_device *sdev)
 void subpage_revoke_closed(struct subpage_device *sdev)
 {
 	struct pci_dev *pdev = sdev->core.pdev;
-	bool revoked = state(sdev) != REVOCATION_OPEN;
+	bool revoked = state(sdev) != REVOCATION_CLOSED;
 
 	set_state(sdev, REVOCATION_CLOSED);
 	if (revoked) {
