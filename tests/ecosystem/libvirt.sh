@@ -75,6 +75,39 @@ libvirt_older() {
 	check "libvirt has handed the card over to vfio-pci" bound "$nic" vfio-pci
 }
 
+# takes DRIVER [ALIASES]: that is what libvirt picks by itself, when modules.alias is as given.
+takes() {
+	local aliases
+	aliases=/lib/modules/$(uname -r)/modules.alias
+	[ $# = 1 ] || mount --bind "$2" "$aliases"
+	try grep -E 'vfio_pci:v.*bc(02|[*])' "$aliases"
+	check "a domain with managed='yes' alone starts" try virsh create /tmp/domain.xml
+	check "the card is with $1" bound "$nic" "$1"
+	check "the domain is ended" try virsh destroy guest
+	check "the card is with its native driver again" soon 20 bound "$nic" 8139cp
+	[ $# = 1 ] || umount "$aliases"
+}
+
+# The disk's module was built after "prefer on".
+libvirt_prefers() {
+	local nics nic
+	[ "$(virsh --version | cut -d . -f 1)" -ge 10 ] || return 0
+	mapfile -t nics < <(on_bus 10ec:8139)
+	pack "${nics[@]}"
+	nic=${nics[1]}
+	domain yes >/tmp/domain.xml
+	say "prefer off"
+	takes vfio-pci /opt/modules.alias.off
+	say "prefer on"
+	takes "$driver"
+	say "prefer on, and a driver that is made for the card, by a line such as depmod writes for it"
+	{
+		cat "/lib/modules/$(uname -r)/modules.alias"
+		echo 'alias vfio_pci:v000010ECd00008139sv*sd*bc*sc*i* vfio_pci'
+	} >/tmp/modules.alias
+	takes vfio-pci /tmp/modules.alias
+}
+
 # The XML that "subpage-vfio bind --libvirt" prints, put where it says into a domain.
 domain_with() {
 	cat <<-END
