@@ -340,8 +340,7 @@ static char *msix_option(const struct device *device)
 			  !own && !strncmp(now, "isolated", strlen("isolated")) ? "always" : "isolated");
 }
 
-/* QEMU's own way. */
-static char *relocation(const struct device *device)
+char *bar_relocation(const struct device *device)
 {
 	int bar = bar_for_msix(device);
 
@@ -355,10 +354,10 @@ char *bar_table_help(const struct bus *bus, const struct device *device)
 
 	/* Our driver shows it elsewhere, where the IOMMU isolates interrupts; QEMU can with any driver. */
 	if (strcmp(device->driver, OURS))
-		return join(bind_help(bus, device), strcmp(device->driver, "vfio-pci") ? NULL : relocation(device));
+		return join(bind_help(bus, device), strcmp(device->driver, "vfio-pci") ? NULL : bar_relocation(device));
 	file_read(policy, sizeof(policy), PARAMETERS "msix_relocate");
 	forbidden = strstr(policy, device->address) || !strncmp(policy, "never", strlen("never"));
-	return join(forbidden ? option_for(device, "msix_relocate", "auto") : NULL, relocation(device));
+	return join(forbidden ? option_for(device, "msix_relocate", "auto") : NULL, bar_relocation(device));
 }
 
 static bool hides_table(const struct device *device)
@@ -381,7 +380,7 @@ static void judge_table(const struct bus *bus, const struct device *device, cons
 	else if (hides_table(device))
 		set(part, MAPPABLE_WITH_OPTION, REASON_MSIX_HIDDEN,
 		    format("the MSI-X table is on this page, and the driver hides it: %s", reason),
-		    join(msix_option(device), relocation(device)));
+		    join(msix_option(device), bar_relocation(device)));
 	else if (bar->mappable == MAPPABLE_WITH_OURS)
 		set(part, MAPPABLE_WITH_OURS, bar->reason,
 		    format("%s, and the MSI-X table is on it", bar->why), bar_table_help(bus, device));

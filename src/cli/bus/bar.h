@@ -53,6 +53,8 @@ void bar_verdict_free(struct verdict *verdict);
  * else its smallest memory BAR, which QEMU then makes larger. -1: none.
  */
 int bar_for_msix(const struct device *device);
+/* QEMU's option for that, to free(); NULL: there is no place for it. */
+char *bar_relocation(const struct device *device);
 
 /* Does our driver show the table elsewhere, so that nothing is to be done? */
 bool bar_table_is_elsewhere(const struct device *device);

@@ -15,11 +15,9 @@ static int relocated_to(const struct device *device)
 
 char *hint_qemu(const struct device *device)
 {
-	int bar = relocated_to(device);
+	char *elsewhere = bar_needs_relocation(device) ? bar_relocation(device) : NULL;
 
-	if (bar < 0)
-		return format("-device vfio-pci,host=%s", device->address);
-	return format("-device vfio-pci,host=%s,x-msix-relocation=bar%d", device->address, bar);
+	return elsewhere ? elsewhere : format("-device vfio-pci,host=%s", device->address);
 }
 
 /* libvirt has no word for the relocation: QEMU's own is set behind its back, by the alias. */

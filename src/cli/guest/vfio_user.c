@@ -161,23 +161,16 @@ static char *read_command_line(pid_t pid)
 	return text;
 }
 
-const char *vfio_user_word_with(const struct vfio_user *user, const char *text)
-{
-	const char *word;
-
-	for (word = user->command_line; word && *word; word += strlen(word) + 1)
-		if (strstr(word, text))
-			return word;
-	return NULL;
-}
-
 const char *vfio_user_word_of(const struct vfio_user *user, const struct device *device)
 {
-	const char *address = device->address;
+	const char *address = device->address, *word;
 
 	if (!strncmp(address, "0000:", strlen("0000:")))
 		address += strlen("0000:");
-	return vfio_user_word_with(user, address);
+	for (word = user->command_line; word && *word; word += strlen(word) + 1)
+		if (strstr(word, address))
+			return word;
+	return NULL;
 }
 
 const char *vfio_user_next_word(const struct vfio_user *user, const char *after)

@@ -44,9 +44,7 @@ enum mapped { MAPPED_NO, MAPPED_UNSURE, MAPPED_YES };
 enum mapped vfio_user_has_mapped(const struct bus *bus, const struct vfio_user *user,
 				 const struct device *device, int bar, uint64_t offset, uint64_t size);
 
-/* The word of its command line that has the text, or that follows another; NULL if there is none. */
-const char *vfio_user_word_with(const struct vfio_user *user, const char *text);
-/* The word that names the device, with its domain or, in domain 0, without. */
+/* The word of its command line that names the device, or that follows another; NULL if there is none. */
 const char *vfio_user_word_of(const struct vfio_user *user, const struct device *device);
 const char *vfio_user_next_word(const struct vfio_user *user, const char *after);
 
