@@ -29,7 +29,7 @@ static DECLARE_WAIT_QUEUE_HEAD(changed);
 static void scan(struct work_struct *work);
 static DECLARE_WORK(scan_work, scan);
 
-/* PLACE_AWAY: one of the BARs is nowhere; for a moment or, if the PCI core finds no room, for good. */
+/* PLACE_AWAY: one of the BARs is nowhere: for a moment or, with no room for it, for good. */
 enum place {
 	PLACE_SAME,
 	PLACE_AWAY,
@@ -47,6 +47,7 @@ static enum place place_of(const struct placed_bar *placed, const struct resourc
 	/* A BAR loses its parent, then its address; it gets its address, then its parent. */
 	smp_rmb();
 	same = parent == placed->parent && READ_ONCE(res->start) == placed->start;
+	/* And it may have been taken away since. */
 	smp_rmb();
 	if (!parent || !READ_ONCE(res->parent))
 		return PLACE_AWAY;

@@ -75,7 +75,7 @@ struct revocation {
 	u8 at_bind;
 	enum revocation_state state;
 	struct address_space *mapping;
-	struct mutex lock;
+	struct mutex lock;	/* around a revocation, and around subpage_revoke_call() */
 	struct work_struct work;
 };
 

@@ -87,7 +87,8 @@ MODULE_CASE(align_refused, "align_for=" STOCK "," PICKY)
 
 	nic = zoo_named(bars, count, "rtl8139");
 	memory = zoo_named(bars, count, "ivshmem");
-	if (!ok(nic && memory && !zoo_alone(nic), "there are devices that the driver does not know, and share a page") ||
+	if (!ok(nic && memory && !zoo_alone(nic),
+		"there are devices that the driver does not know, and share a page") ||
 	    !is_errno(kmod_insert(PICKY, ""), 0, "that driver is loaded"))
 		return;
 	check_at_once(nic);
