@@ -532,7 +532,7 @@ static void check_sysfs(const struct device *device, const struct place *place, 
 
 static void check_not_shown(const struct device *device, const char *options, const char *why)
 {
-	char got[160], want[160];
+	char got[200], want[200];
 
 	about("%s, %s", device->dev.bdf, options);
 	is_errno(pci_bind(&device->dev, OURS), 0, "bound");
@@ -545,7 +545,7 @@ static void check_not_shown(const struct device *device, const char *options, co
 }
 
 /* Whatever else it is, on a machine that isolates MSIs. */
-static void check_refused(const struct device *device)
+static void check_refused(const struct device *device, const struct place *place)
 {
 	char text[64];
 
@@ -555,6 +555,16 @@ static void check_refused(const struct device *device)
 	file_write(PARAMETERS "msix_mmap", "never");
 	check_not_shown(device, "hidden", "as it is hidden from mmap");
 	file_write(PARAMETERS "msix_mmap", "isolated");
+	if (device->bar_size < page) {
+		file_write(PARAMETERS "realign", "trap");
+		check_not_shown(device, "trapped", "as its BAR cannot be mapped");
+		file_write(PARAMETERS "realign", "1");
+	}
+	if (place->doubled) {
+		file_write(PARAMETERS "bar_size", "exact");
+		check_not_shown(device, "exact", "as no BAR above is free, and bar_size=exact keeps its own");
+		file_write(PARAMETERS "bar_size", "page");
+	}
 	snprintf(text, sizeof(text), "auto,never@%.15s", device->dev.bdf);
 	is_errno(file_write(PARAMETERS "msix_relocate", text), 0, "%s: the option takes an exception", device->dev.bdf);
 	check_not_shown(device, "an exception", "msix_relocate=never");
@@ -594,7 +604,7 @@ static void check_device(const struct pci_dev *dev)
 	close(mark);
 	is_u64(before, 0, "to open it says nothing more");
 	pci_bind(dev, "");
-	check_refused(&device);
+	check_refused(&device, &place);
 }
 
 MODULE_CASE(relocate, "")
