@@ -240,8 +240,8 @@ static void check_bind_in_place(const struct zoo_bar *at, const char *driver, co
 	char *before;
 	bool hit;
 
-	is_errno(file_write("/sys/module/" OURS "/parameters/realign", realign), 0, "realign=%s", realign);
 	about("%s, %s, realign=%s", at->name, driver, realign);
+	is_errno(file_write("/sys/module/" OURS "/parameters/realign", realign), 0, "it is set");
 	snprintf(path, sizeof(path), "/sys/bus/pci/drivers/%s/bind", driver);
 	before = snapshot();
 	for (nth = 1; nth < MANY; nth++) {
