@@ -21,6 +21,8 @@
  * pci_lock_rescan_remove().
  */
 static LIST_HEAD(bound_devices);
+/* How many of them are REVOCATION_PENDING. */
+static int pending;
 static DEFINE_SPINLOCK(lock);
 
 /* A device has been revoked, or the PCI core is done with what it did. */
@@ -75,6 +77,8 @@ static enum revocation_state state(const struct subpage_device *sdev)
 static void set_state(struct subpage_device *sdev, enum revocation_state state)
 {
 	spin_lock(&lock);
+	if (sdev->revocation.state == REVOCATION_PENDING)
+		WRITE_ONCE(pending, pending - 1);
 	WRITE_ONCE(sdev->revocation.state, state);
 	spin_unlock(&lock);
 }
@@ -86,6 +90,7 @@ static void revoke_locked(struct subpage_device *sdev)
 		return;
 
 	WRITE_ONCE(sdev->revocation.state, REVOCATION_PENDING);
+	WRITE_ONCE(pending, pending + 1);
 	schedule_work(&sdev->revocation.work);
 }
 
@@ -298,19 +303,6 @@ static bool is_taken(const struct subpage_device *sdev, const struct pci_dev *ne
 	return false;
 }
 
-static bool is_any_pending(void)
-{
-	struct subpage_device *sdev;
-	bool any = false;
-
-	spin_lock(&lock);
-	list_for_each_entry(sdev, &bound_devices, revocation.bound)
-		any |= state(sdev) == REVOCATION_PENDING;
-	spin_unlock(&lock);
-
-	return any;
-}
-
 /* Whatever keeps a device from being revoked must not keep the whole bus again. */
 static void wait_no_more(void)
 {
@@ -321,6 +313,7 @@ static void wait_no_more(void)
 		if (state(sdev) != REVOCATION_PENDING)
 			continue;
 		WRITE_ONCE(sdev->revocation.state, REVOCATION_OVERDUE);
+		WRITE_ONCE(pending, pending - 1);
 		pci_warn(sdev->core.pdev, "its BARs have moved, and what its user can reach cannot be taken away within a second; end that user\n");
 	}
 	spin_unlock(&lock);
@@ -334,12 +327,14 @@ static void make_room_for(const struct pci_dev *newcomer)
 
 	spin_lock(&lock);
 	list_for_each_entry(sdev, &bound_devices, revocation.bound) {
+		if (state(sdev) != REVOCATION_OPEN)
+			continue;
 		now = place(sdev);
 		if (now == PLACE_OTHER || (now == PLACE_AWAY && is_taken(sdev, newcomer)))
 			revoke_locked(sdev);
 	}
 	spin_unlock(&lock);
-	if (!wait_event_timeout(changed, !is_any_pending(), HZ))
+	if (!wait_event_timeout(changed, !READ_ONCE(pending), HZ))
 		wait_no_more();
 }
 
