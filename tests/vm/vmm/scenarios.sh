@@ -15,6 +15,8 @@ scenario_consumers() {
 		-device mptsas1068 -device virtio-blk-pci,drive=drive2)
 	[ "${arch-}" != ppc64el ] || {
 		power_zoo
+		options=()
+		drive 2
 		shared 1 64K
 		devices+=(-device ivshmem-plain,memdev=shared1,bus=bridge,addr=4 -device lsi53c895a,bus=bridge,addr=5
 			-device mptsas1068,bus=bridge,addr=6 -device e1000e,romfile=,bus=pcie.2
