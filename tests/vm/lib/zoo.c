@@ -353,14 +353,25 @@ bool zoo_has_page(const struct zoo_bar *at)
 	return !strcmp(state, "in_place") || !strcmp(state, "moved");
 }
 
+/* Its upper half then holds the MSI-X table that users see. */
+static bool is_shown_twice_as_long(const struct zoo_bar *at)
+{
+	char text[32] = "", upper[16];
+
+	snprintf(upper, sizeof(upper), "bar%d-upper", at->bar);
+	pci_attr_read(&at->dev, "subpage_vfio_pci/msix_relocation", text, sizeof(text));
+	return !strcmp(text, upper);
+}
+
 bool zoo_reported_mmap(const struct zoo_bar *at, const struct vfio *vfio)
 {
+	uint64_t page = page_size() * (is_shown_twice_as_long(at) ? 2 : 1);
 	struct vfio_region_info *info;
 	bool mmap;
 
 	if (!ok(!vfio_region(vfio, at->bar, &info), "%s: region info", at->name))
 		return false;
-	is_u64(info->size, zoo_has_page(at) || *zoo_held(at) ? page_size() : at->size,
+	is_u64(info->size, zoo_has_page(at) || *zoo_held(at) ? page : at->size,
 	       "%s: BAR %d is reported as long as its page, or with its true size where it has none", at->name,
 	       at->bar);
 	mmap = info->flags & VFIO_REGION_INFO_FLAG_MMAP;
