@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The kernel's own VFIO selftests (tools/testing/selftests/vfio), unmodified, through groups, iommufd and the
- * device's own file: their verdicts are the same with this driver as with stock vfio-pci, but for those that
- * are skipped there for want of a BAR that can be mapped.
+ * device's own file: their verdicts are the same with this driver, and with vfio-pci for which it holds the
+ * pages, as with stock vfio-pci alone, but for those that are skipped there for want of a BAR that can be mapped.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +11,8 @@
 #include <unistd.h>
 
 #include "cases.h"
+#include "file.h"
+#include "kmod.h"
 #include "models.h"
 #include "tap.h"
 #include "zoo.h"
@@ -25,6 +27,7 @@ static const char * const programs[] = {
 	"vfio_pci_device_test", "vfio_pci_device_init_perf_test",
 };
 
+#define ALIGN_FOR "/sys/module/" OURS "/parameters/align_for"
 #define PROGRAMS (sizeof(programs) / sizeof(programs[0]))
 #define VERDICTS 100
 
@@ -85,39 +88,56 @@ static void run(const char *program, const char *bdf, struct verdicts *verdicts)
 	snprintf(verdicts->line[verdicts->count++], sizeof(verdicts->line[0]), "exit status %#x", status);
 }
 
+/* The verdicts on a device as it is bound, beside those with stock vfio-pci; adds how many there were, and passed. */
+static void compare(const char *how, const char *bdf, const struct verdicts *stock, int *all, int *passed)
+{
+	static struct verdicts now;
+	size_t p;
+	int i;
+
+	for (p = 0; p < PROGRAMS; p++) {
+		struct wrong wrong = {};
+
+		run(programs[p], bdf, &now);
+		for (i = 0; i < now.count || i < stock[p].count; i++)
+			if (!same(now.line[i], stock[p].line[i]) || now.count != stock[p].count)
+				wrong_add(&wrong, "%s \"%s\", stock \"%s\"", how, now.line[i], stock[p].line[i]);
+		none_wrong(&wrong, "%s, %s: the verdicts are those of stock vfio-pci", how, programs[p]);
+		diag("%s, %s: %d verdicts, %d passed", how, programs[p], now.count - 1, now.passed);
+		*all += now.count - 1;
+		*passed += now.passed;
+	}
+}
+
 MODULE_CASE(kselftest, "")
 {
-	static struct verdicts stock[PROGRAMS], ours;
+	static struct verdicts stock[PROGRAMS];
 	struct zoo_bar bars[ZOO_MAX];
+	int all[2] = {}, passed[2] = {};
 	struct pci_dev dev;
-	int all = 0, passed = 0, i;
 	size_t m, p;
 
 	zoo_list_packed(bars);
 	for (m = 0; m < sizeof(models) / sizeof(models[0]); m++) {
 		about("%04x:%04x", models[m].vendor, models[m].device);
+		file_write(ALIGN_FOR, "\n");
 		if (!is_errno(pci_find(models[m].vendor, models[m].device, 0, &dev), 0, "is there") ||
-		    !is_errno(pci_bind(&dev, "vfio-pci"), 0, "bound to vfio-pci"))
+		    !is_errno(pci_bind(&dev, STOCK), 0, "bound to vfio-pci"))
 			continue;
 		for (p = 0; p < PROGRAMS; p++)
 			run(programs[p], dev.bdf, &stock[p]);
-		if (!is_errno(pci_bind(&dev, "subpage_vfio_pci"), 0, "bound to ours"))
+		if (!is_errno(pci_bind(&dev, OURS), 0, "bound to ours"))
 			continue;
-		for (p = 0; p < PROGRAMS; p++) {
-			struct wrong wrong = {};
-
-			run(programs[p], dev.bdf, &ours);
-			for (i = 0; i < ours.count || i < stock[p].count; i++)
-				if (!same(ours.line[i], stock[p].line[i]) || ours.count != stock[p].count)
-					wrong_add(&wrong, "ours \"%s\", stock \"%s\"", ours.line[i], stock[p].line[i]);
-			none_wrong(&wrong, "%s: the verdicts are those of stock vfio-pci", programs[p]);
-			diag("%s: %d verdicts, %d passed", programs[p], ours.count - 1, ours.passed);
-			all += ours.count - 1;
-			passed += ours.passed;
-		}
+		compare("ours", dev.bdf, stock, &all[0], &passed[0]);
+		is_errno(file_write(ALIGN_FOR, STOCK), 0, "align_for=" STOCK);
+		if (!is_errno(pci_bind(&dev, STOCK), 0, "handed over to vfio-pci"))
+			continue;
+		compare("held", dev.bdf, stock, &all[1], &passed[1]);
 		pci_bind(&dev, "");
 	}
-	/* A program that does not even start gives none, to both. */
-	ok(all > 100 && passed > 50, "the programs have run");
-	diag("%d verdicts, %d of them passed and not skipped", all, passed);
+	/* A program that does not even start gives none, to all. */
+	ok(all[0] > 100 && passed[0] > 50, "the programs have run");
+	diag("%d verdicts, %d of them passed and not skipped", all[0], passed[0]);
+	is_u64(all[1], all[0], "as many with pages that are held");
+	is_u64(passed[1], passed[0], "and as many of them passed and not skipped");
 }
