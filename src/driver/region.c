@@ -195,9 +195,15 @@ int subpage_region_mmap(struct vfio_device *core_vdev, struct vm_area_struct *vm
 		return -EIO;
 
 	ret = vfio_pci_core_mmap(core_vdev, vma);
-	if (!ret && bar < PCI_STD_NUM_BARS)
-		subpage_mapping_watch(sdev, vma);
-	return ret;
+	if (ret || bar >= PCI_STD_NUM_BARS)
+		return ret;
+	/* On 6.1 that was where the BAR is now, and a fault does not look again. */
+	if (!KCOMPAT_FAULTS_ANEW && (u64)vma->vm_pgoff << PAGE_SHIFT !=
+	    sdev->revocation.placed[bar].start + offset)
+		return -EIO;
+
+	subpage_mapping_watch(sdev, vma);
+	return 0;
 }
 
 bool subpage_region_may_leave(struct vfio_pci_core_device *core, int bar, u64 offset, u64 length)
