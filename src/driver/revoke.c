@@ -32,6 +32,12 @@ static void scan(struct work_struct *work);
 static DECLARE_WORK(scan_work, scan);
 
 /* PLACE_AWAY: one of the BARs is nowhere: for a moment or, with no room for it, for good. */
+/*
+ * Of our own: a scan waits for pci_lock_rescan_remove(), below which a driver that is removed
+ * may wait for all of the system's work.
+ */
+static struct workqueue_struct *workqueue;
+
 enum place {
 	PLACE_SAME,
 	PLACE_AWAY,
@@ -91,7 +97,7 @@ static void revoke_locked(struct subpage_device *sdev)
 
 	WRITE_ONCE(sdev->revocation.state, REVOCATION_PENDING);
 	WRITE_ONCE(pending, pending + 1);
-	schedule_work(&sdev->revocation.work);
+	queue_work(workqueue, &sdev->revocation.work);
 }
 
 static void revoke(struct subpage_device *sdev)
@@ -156,7 +162,7 @@ bool subpage_revoke_intact(struct subpage_device *sdev)
 	enum place now = place(sdev);
 
 	if (state(sdev) == REVOCATION_OPEN && now == PLACE_AWAY) {
-		schedule_work(&scan_work);
+		queue_work(workqueue, &scan_work);
 		wait_event_timeout(changed, state(sdev) != REVOCATION_OPEN ||
 				   place(sdev) != PLACE_AWAY, HZ);
 		now = place(sdev);
@@ -408,7 +414,7 @@ int subpage_revoke_opening(struct subpage_device *sdev)
 
 	make_room_for(pdev);
 	if (!is_settled(sdev)) {
-		schedule_work(&scan_work);
+		queue_work(workqueue, &scan_work);
 		wait_event_timeout(changed, is_settled(sdev), HZ);
 	}
 	subpage_claims_log_lost(sdev->claims, pdev);
@@ -509,7 +515,7 @@ static int notify(struct notifier_block *nb, unsigned long action, void *data)
 
 	/* The virtual function of a device moves nothing. */
 	if (action == BUS_NOTIFY_ADD_DEVICE && !pdev->is_virtfn)
-		schedule_work(&scan_work);
+		queue_work(workqueue, &scan_work);
 	else if (action == BUS_NOTIFY_BIND_DRIVER)
 		make_room_for(pdev);
 
@@ -521,11 +527,20 @@ static struct notifier_block notifier = { .notifier_call = notify, .priority = 1
 
 int subpage_revoke_register(void)
 {
-	return bus_register_notifier(&pci_bus_type, &notifier);
+	int ret;
+
+	workqueue = alloc_workqueue(KBUILD_MODNAME, WQ_UNBOUND, 0);
+	if (!workqueue)
+		return -ENOMEM;
+
+	ret = bus_register_notifier(&pci_bus_type, &notifier);
+	if (ret)
+		destroy_workqueue(workqueue);
+	return ret;
 }
 
 void subpage_revoke_unregister(void)
 {
 	bus_unregister_notifier(&pci_bus_type, &notifier);
-	cancel_work_sync(&scan_work);
+	destroy_workqueue(workqueue);
 }
