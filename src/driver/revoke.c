@@ -125,6 +125,11 @@ static void close_doors(struct vfio_pci_core_device *core)
 	down_write(&core->memory_lock);
 	*command &= cpu_to_le16(~PCI_COMMAND_MEMORY);
 	pci_read_config_word(core->pdev, PCI_COMMAND, &real);
+	/* A reset that is on its way would restore what a user saved by putting the device to sleep. */
+	kfree(core->pm_save);
+	core->pm_save = NULL;
+	core->pdev->saved_config_space[PCI_COMMAND / 4] &=
+		~(PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
 	pci_write_config_word(core->pdev, PCI_COMMAND,
 			      real & ~(PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER));
 	up_write(&core->memory_lock);
@@ -146,6 +151,11 @@ static void revoke_work(struct work_struct *work)
 	pdev->saved_config_space[PCI_COMMAND / 4] &= ~(PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
 	pm_runtime_get_sync(&pdev->dev);
 	mutex_lock(&sdev->revocation.lock);
+	close_doors(&sdev->core);
+	/*
+	 * On 6.1 a config write that switches decode off waits, with the lock held, for an mmap_lock
+	 * that a user can keep. What it does after that is undone below.
+	 */
 	close_doors(&sdev->core);
 	mutex_unlock(&sdev->revocation.lock);
 	kcompat_revoke_dmabufs(&sdev->core.vdev);
