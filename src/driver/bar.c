@@ -69,6 +69,17 @@ bool subpage_bar_is_written(struct pci_dev *pdev, int bar)
 	return true;
 }
 
+u64 subpage_bar_read(struct pci_dev *pdev, int bar)
+{
+	u32 low, high = 0;
+
+	pci_read_config_dword(pdev, subpage_bar_register(bar), &low);
+	if ((low & PCI_BASE_ADDRESS_MEM_TYPE_MASK) == PCI_BASE_ADDRESS_MEM_TYPE_64)
+		pci_read_config_dword(pdev, subpage_bar_register(bar) + 4, &high);
+
+	return (u64)high << 32 | (low & (u32)PCI_BASE_ADDRESS_MEM_MASK);
+}
+
 void subpage_bar_renew(struct pci_dev *pdev, int bar)
 {
 	struct resource *res = &pdev->resource[bar];

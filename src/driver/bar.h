@@ -41,6 +41,15 @@ void subpage_bar_write(struct pci_dev *pdev, int bar, struct resource *res);
 bool subpage_bar_is_written(struct pci_dev *pdev, int bar);
 
 /**
+ * subpage_bar_read() - the address in the register
+ * @pdev: the device
+ * @bar: number of a memory BAR, whose resource the PCI core may have forgotten
+ *
+ * Return: a bus address; how many bits it has is what the register says.
+ */
+u64 subpage_bar_read(struct pci_dev *pdev, int bar);
+
+/**
  * subpage_bar_save() - bring the PCI core's copy of the register up to date
  * @pdev: the device
  * @bar: number of the BAR

@@ -3,6 +3,7 @@
 #include <linux/pci.h>
 #include <linux/pm_runtime.h>
 #include <linux/sched/signal.h>
+#include <linux/slab.h>
 #include <linux/uaccess.h>
 #include <linux/wait.h>
 
@@ -400,13 +401,12 @@ static int check_decoded(struct subpage_device *sdev)
 {
 	struct pci_dev *pdev = sdev->core.pdev;
 	int bar;
-	u32 old;
 
 	for (bar = 0; bar < PCI_STD_NUM_BARS; bar++) {
+	u64 old;
 		if (!(sdev->revocation.at_bind & BIT(bar)) || pdev->resource[bar].parent)
 			continue;
-		pci_read_config_dword(pdev, subpage_bar_register(bar), &old);
-		old &= PCI_BASE_ADDRESS_MEM_MASK;
+		old = subpage_bar_read(pdev, bar);
 		if (!old && !pdev->resource[bar].flags)
 			continue;
 		pci_err(pdev, "cannot be opened: BAR %d has no place any more, and %#x in its register may be another device's; remove the device and rescan\n",
