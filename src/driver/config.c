@@ -61,7 +61,7 @@ ssize_t subpage_config_write(struct subpage_device *sdev, const char __user *buf
 	ssize_t ret;
 
 	/* Nothing is written of what goes on behind the end. */
-	if (at + count > sdev->core.pdev->cfg_size)
+	if (count && at + count > sdev->core.pdev->cfg_size)
 		return -EFAULT;
 
 	for (done = 0; done < count; done += size) {

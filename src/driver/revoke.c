@@ -32,13 +32,13 @@ static DECLARE_WAIT_QUEUE_HEAD(changed);
 static void scan(struct work_struct *work);
 static DECLARE_WORK(scan_work, scan);
 
-/* PLACE_AWAY: one of the BARs is nowhere: for a moment or, with no room for it, for good. */
 /*
  * Of our own: a scan waits for pci_lock_rescan_remove(), below which a driver that is removed
  * may wait for all of the system's work.
  */
 static struct workqueue_struct *workqueue;
 
+/* PLACE_AWAY: one of the BARs is nowhere: for a moment or, with no room for it, for good. */
 enum place {
 	PLACE_SAME,
 	PLACE_AWAY,
@@ -58,7 +58,8 @@ static enum place place_of(const struct placed_bar *placed, const struct resourc
 	same = parent == placed->parent && READ_ONCE(res->start) == placed->start;
 	/* And it may have been taken away since. */
 	smp_rmb();
-	if (!parent || !READ_ONCE(res->parent))
+	/* The processor may show the address that is gone before the parent. */
+	if (!parent || !READ_ONCE(res->parent) || (!READ_ONCE(res->start) && placed->start))
 		return PLACE_AWAY;
 
 	return same ? PLACE_SAME : PLACE_OTHER;
@@ -124,13 +125,13 @@ static void close_doors(struct vfio_pci_core_device *core)
 	u16 real;
 
 	down_write(&core->memory_lock);
-	*command &= cpu_to_le16(~PCI_COMMAND_MEMORY);
-	pci_read_config_word(core->pdev, PCI_COMMAND, &real);
 	/* A reset that is on its way would restore what a user saved by putting the device to sleep. */
 	kfree(core->pm_save);
 	core->pm_save = NULL;
 	core->pdev->saved_config_space[PCI_COMMAND / 4] &=
 		~(PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+	*command &= cpu_to_le16(~PCI_COMMAND_MEMORY);
+	pci_read_config_word(core->pdev, PCI_COMMAND, &real);
 	pci_write_config_word(core->pdev, PCI_COMMAND,
 			      real & ~(PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER));
 	up_write(&core->memory_lock);
@@ -151,12 +152,12 @@ static void revoke_work(struct work_struct *work)
 
 	pdev->saved_config_space[PCI_COMMAND / 4] &= ~(PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
 	pm_runtime_get_sync(&pdev->dev);
-	mutex_lock(&sdev->revocation.lock);
-	close_doors(&sdev->core);
 	/*
 	 * On 6.1 a config write that switches decode off waits, with the lock held, for an mmap_lock
 	 * that a user can keep. What it does after that is undone below.
 	 */
+	close_doors(&sdev->core);
+	mutex_lock(&sdev->revocation.lock);
 	close_doors(&sdev->core);
 	mutex_unlock(&sdev->revocation.lock);
 	kcompat_revoke_dmabufs(&sdev->core.vdev);
@@ -197,6 +198,7 @@ long subpage_revoke_call(struct subpage_device *sdev,
 			 long (*function)(struct subpage_device *sdev, const void *call),
 			 const void *call, const void __user *from, size_t size)
 {
+	bool is_last = false;
 	long ret = -EFAULT;
 	int tries;
 
@@ -212,8 +214,10 @@ long subpage_revoke_call(struct subpage_device *sdev,
 			pagefault_enable();
 		}
 		mutex_unlock(&sdev->revocation.lock);
-		if (ret != -EFAULT || fault_in_readable(from, size))
+		if (ret != -EFAULT || is_last)
 			break;
+		/* Where not all can be read, what is needed may be in what can. */
+		is_last = fault_in_readable(from, size);
 	}
 
 	return ret;
@@ -400,16 +404,17 @@ static bool is_settled(const struct subpage_device *sdev)
 static int check_decoded(struct subpage_device *sdev)
 {
 	struct pci_dev *pdev = sdev->core.pdev;
+	u64 old;
 	int bar;
 
 	for (bar = 0; bar < PCI_STD_NUM_BARS; bar++) {
-	u64 old;
 		if (!(sdev->revocation.at_bind & BIT(bar)) || pdev->resource[bar].parent)
 			continue;
 		old = subpage_bar_read(pdev, bar);
 		if (!old && !pdev->resource[bar].flags)
 			continue;
-		pci_err(pdev, "cannot be opened: BAR %d has no place any more, and %#x in its register may be another device's; remove the device and rescan\n",
+		subpage_bar_decode_off(pdev);
+		pci_err(pdev, "cannot be opened: BAR %d has no place any more, and %#llx in its register may be another device's; remove the device and rescan\n",
 			bar, old);
 		return -EIO;
 	}
