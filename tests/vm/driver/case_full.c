@@ -73,7 +73,7 @@ static void check_command(const struct zoo_bar *at)
 	shows(text, "list");
 	exits(cli("list %s", at->dev.bdf), OK, "list for people");
 	shows("the bridge window is full", "list for people");
-	snprintf(text, sizeof(text), "helps: boot with pci=realloc,resource_alignment=%d@%s\n",
+	snprintf(text, sizeof(text), "helps: boot with \"pci=realloc,resource_alignment=%d@%s\"\n",
 		 __builtin_ctzl(sysconf(_SC_PAGESIZE)), at->dev.bdf);
 	shows(text, "list for people");
 	exits(cli("info --raw -o NAME,MMAP,BAR_STATE %s", at->dev.bdf), OK, "info");
