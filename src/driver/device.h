@@ -13,7 +13,8 @@
 /**
  * struct subpage_device - a device bound to this driver
  * @core: its VFIO side; first, vfio_alloc_device() insists
- * @claims: the pages of its sub-page BARs
+ * @claims: the pages of its sub-page BARs, PCI_STD_NUM_BARS of them; not in here, so that a
+ *	device fits into 2K: to clear 4K is a good part of what a bind costs
  * @msix: its MSI-X table
  * @relocation: where its user sees that
  * @options: what the administrator chose for it, when the device was bound
@@ -21,7 +22,7 @@
  */
 struct subpage_device {
 	struct vfio_pci_core_device core;
-	struct page_claim claims[PCI_STD_NUM_BARS];
+	struct page_claim *claims;
 	struct msix_table msix;
 	struct msix_relocation relocation;
 	struct subpage_options options;

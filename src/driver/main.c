@@ -4,6 +4,7 @@
  */
 #include <linux/module.h>
 #include <linux/pci.h>
+#include <linux/slab.h>
 #include <linux/uaccess.h>
 
 #include "align.h"
@@ -20,14 +21,27 @@
 static int subpage_init_dev(struct vfio_device *core_vdev)
 {
 	struct subpage_device *sdev = to_subpage_device(core_vdev);
-	int ret = vfio_pci_core_init_dev(core_vdev);
+	int ret;
 
-	if (ret)
+	sdev->claims = kcalloc(PCI_STD_NUM_BARS, sizeof(*sdev->claims), GFP_KERNEL);
+	if (!sdev->claims)
+		return -ENOMEM;
+
+	ret = vfio_pci_core_init_dev(core_vdev);
+	if (ret) {
+		kfree(sdev->claims);
 		return ret;
+	}
 
 	subpage_options_for(to_pci_dev(core_vdev->dev), &sdev->options);
 	kcompat_set_intx_vga(&sdev->core, sdev->options.nointxmask, sdev->options.disable_vga);
 	return 0;
+}
+
+static void subpage_release_dev(struct vfio_device *core_vdev)
+{
+	kfree(to_subpage_device(core_vdev)->claims);
+	vfio_pci_core_release_dev(core_vdev);
 }
 
 static int subpage_open_device(struct vfio_device *core_vdev)
@@ -110,7 +124,7 @@ static const struct vfio_device_ops subpage_ops = {
 	/* vfio-pci-core gives it to a PF's VFs as their driver_override. */
 	.name		= KBUILD_MODNAME,
 	.init		= subpage_init_dev,
-	.release	= vfio_pci_core_release_dev,
+	.release	= subpage_release_dev,
 	.open_device	= subpage_open_device,
 	.close_device	= subpage_close_device,
 	.ioctl		= subpage_ioctl,
