@@ -119,19 +119,24 @@ static int page_order(void)
 
 #define PARAMETERS "/sys/module/" OURS "/parameters/"
 
-/*
- * What sets an option of the driver to another value for this device alone: those of other devices,
- * "VALUE,VALUE@ADDRESS,...", stay.
- */
-static char *option_for(const struct device *device, const char *option, const char *value)
+/* An option's value with another one for this device alone: "VALUE,VALUE@ADDRESS,...", those of others stay. */
+static char *option_list(const struct device *device, const char *option, const char *value)
 {
-	char now[1024], *item, *rest, *list = NULL, *help;
+	char now[1024], *item, *rest, *list = NULL;
 
 	file_read(now, sizeof(now), PARAMETERS "%s", option);
 	for (item = strtok_r(now, ",", &rest); item; item = strtok_r(NULL, ",", &rest))
 		if (!strchr(item, '@') || strcmp(strchr(item, '@') + 1, device->address))
 			add_text(&list, ",", "%s", item);
 	add_text(&list, ",", "%s@%s", value, device->address);
+	return list;
+}
+
+/* What sets it. */
+static char *option_for(const struct device *device, const char *option, const char *value)
+{
+	char *list = option_list(device, option, value), *help;
+
 	help = format("echo %s > " PARAMETERS "%s; subpage-vfio unbind %s; subpage-vfio bind %s", list, option,
 		      device->address, device->address);
 	free(list);
@@ -215,6 +220,19 @@ static void set(struct part *part, enum mappable mappable, enum reason reason, c
 	part->reason = reason;
 	part->why = why;
 	part->help = help;
+}
+
+/*
+ * Once libblkio may map a virtio disk's BAR it maps virtio's structures, which lie 4K apart, each by itself.
+ * A larger page refuses that, and libblkio does not go through the device's file then.
+ */
+static bool stops_libblkio(const struct device *device, int bar, const struct part *whole)
+{
+	uint64_t size = device->resource[bar].size;
+
+	return device->vendor == 0x1af4 && (device->device == 0x1001 || device->device == 0x1042) &&
+		size > 4096 && size < page_size() &&
+		(whole->mappable == MAPPABLE_WITH_OURS || whole->reason == REASON_OWN_PAGE);
 }
 
 /* The BAR as a whole, as if there were no MSI-X table. */
@@ -421,6 +439,8 @@ void bar_judge(const struct bus *bus, const struct device *device, int bar, stru
 	if (has_address(res) && res->size < page_size())
 		find_others(bus, page, &verdict->neighbours);
 	judge_bar(bus, device, bar, &verdict->neighbours, &whole);
+	if (stops_libblkio(device, bar, &whole))
+		verdict->libblkio_realign = option_list(device, "realign", "trap");
 	table_pages(device, bar, &table, &table_size);
 	if (table_size && bar_table_is_elsewhere(device)) {
 		char why[200] = "";
@@ -455,6 +475,7 @@ void bar_verdict_free(struct verdict *verdict)
 	for (i = 0; i < verdict->neighbours.count; i++)
 		free(verdict->neighbours.name[i]);
 	free(verdict->neighbours.name);
+	free(verdict->libblkio_realign);
 	for (i = 0; i < verdict->parts; i++) {
 		free(verdict->part[i].why);
 		free(verdict->part[i].help);

@@ -37,6 +37,7 @@ struct verdict {
 	struct neighbours neighbours;
 	int parts;
 	struct part part[PARTS];
+	char *libblkio_realign;	/* libblkio wants this value of realign= in place of the page; or NULL: not concerned */
 };
 
 /* Is there such a memory BAR at all? */

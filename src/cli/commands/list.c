@@ -272,6 +272,10 @@ static void print_help(const struct subject *subject)
 		}
 	fputs(said, stdout);
 	free(said);
+	for (bar = 0; bar < BARS; bar++)
+		if (subject->verdicts[bar].libblkio_realign)
+			printf("  libblkio (QEMU's virtio-blk-vfio-pci) does not start if BAR %d can be mapped; "
+			       "set realign=%s before the bind\n", bar, subject->verdicts[bar].libblkio_realign);
 }
 
 /* Does anybody who has not asked for it want to see it? */
@@ -283,10 +287,13 @@ static bool is_of_interest(const struct run *run, const struct subject *subject)
 	if (run->all || options->all || options->devices || options->slot || options->id || options->class ||
 	    options->driver || options->iommu_group >= 0 || options->shared)
 		return true;
-	for (bar = 0; bar < BARS; bar++)
+	for (bar = 0; bar < BARS; bar++) {
+		if (subject->verdicts[bar].libblkio_realign)
+			return true;
 		for (i = 0; i < subject->verdicts[bar].parts; i++)
 			if (is_candidate(&subject->verdicts[bar].part[i]))
 				return true;
+	}
 	return false;
 }
 
