@@ -125,7 +125,7 @@ static void close_doors(struct vfio_pci_core_device *core)
 	u16 real;
 
 	down_write(&core->memory_lock);
-	/* A reset that is on its way would restore what a user saved by putting the device to sleep. */
+	/* A reset on its way would restore what was saved when a user put the device to sleep. */
 	kfree(core->pm_save);
 	core->pm_save = NULL;
 	core->pdev->saved_config_space[PCI_COMMAND / 4] &=
@@ -153,8 +153,8 @@ static void revoke_work(struct work_struct *work)
 	pdev->saved_config_space[PCI_COMMAND / 4] &= ~(PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
 	pm_runtime_get_sync(&pdev->dev);
 	/*
-	 * On 6.1 a config write that switches decode off waits, with the lock held, for an mmap_lock
-	 * that a user can keep. What it does after that is undone below.
+	 * On 6.1 a config write that switches decode off waits, with the lock held, for an
+	 * mmap_lock that a user can keep. What it does after that is undone below.
 	 */
 	close_doors(&sdev->core);
 	mutex_lock(&sdev->revocation.lock);
