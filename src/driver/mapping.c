@@ -46,10 +46,19 @@ static vm_fault_t look_again(struct vm_area_struct *vma, vm_fault_t ret)
 	return VM_FAULT_NOPAGE;
 }
 
+/*
+ * A BAR that is on its way for longer than subpage_revoke_intact() waits is no reason to end its
+ * user: the access is made again, until the PCI core has decided. The user can be killed meanwhile.
+ */
+static vm_fault_t not_now(const struct vm_area_struct *vma)
+{
+	return subpage_revoke_is_open(device_of(vma)) ? VM_FAULT_NOPAGE : VM_FAULT_SIGBUS;
+}
+
 static vm_fault_t fault(struct vm_fault *vmf)
 {
 	if (!subpage_revoke_intact(device_of(vmf->vma)))
-		return VM_FAULT_SIGBUS;
+		return not_now(vmf->vma);
 
 	return look_again(vmf->vma, core_ops->fault(vmf));
 }
@@ -58,7 +67,7 @@ static vm_fault_t fault(struct vm_fault *vmf)
 static vm_fault_t huge_fault(struct vm_fault *vmf, unsigned int order)
 {
 	if (!subpage_revoke_intact(device_of(vmf->vma)))
-		return VM_FAULT_SIGBUS;
+		return not_now(vmf->vma);
 
 	return look_again(vmf->vma, core_ops->huge_fault(vmf, order));
 }

@@ -185,6 +185,11 @@ bool subpage_revoke_intact(struct subpage_device *sdev)
 	return state(sdev) == REVOCATION_OPEN && now == PLACE_SAME;
 }
 
+bool subpage_revoke_is_open(const struct subpage_device *sdev)
+{
+	return state(sdev) == REVOCATION_OPEN;
+}
+
 bool subpage_revoke_may_fault(const struct subpage_device *sdev)
 {
 	return state(sdev) == REVOCATION_OPEN &&

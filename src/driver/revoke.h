@@ -140,6 +140,9 @@ void subpage_revoke_closed(struct subpage_device *sdev);
  */
 bool subpage_revoke_intact(struct subpage_device *sdev);
 
+/* Has the device a user who has not lost it? */
+bool subpage_revoke_is_open(const struct subpage_device *sdev);
+
 /* For a fault that has just mapped something: was that right? */
 bool subpage_revoke_may_fault(const struct subpage_device *sdev);
 
