@@ -81,16 +81,6 @@ static const char *state_name(enum subpage_msix_state state)
 	}
 }
 
-static int try_map(const struct vfio *vfio, int bar, uint64_t offset, uint64_t len)
-{
-	void *map;
-	int err = vfio_map(vfio, bar, offset, len, &map);
-
-	if (!err)
-		munmap(map, len);
-	return err;
-}
-
 /* Does region info say that this page can be mapped? */
 static bool is_reported(const struct vfio_region_info *info, uint64_t offset)
 {
@@ -135,7 +125,7 @@ static void check_pages(const struct vfio *vfio, const struct vfio_region_info *
 
 	for (at = 0; at < size; at += page) {
 		bool in_hole = at >= table->hole_start && at < table->hole_end;
-		int err = try_map(vfio, table->bar, at, page);
+		int err = vfio_try_map(vfio, table->bar, at, page);
 
 		if (is_reported(info, at) != !err || (err && err != -EINVAL))
 			wrong_add(&untrue, "%#llx: %sreported, mmap says %d", (unsigned long long)at,
@@ -148,12 +138,12 @@ static void check_pages(const struct vfio *vfio, const struct vfio_region_info *
 	none_wrong(&outside, "and the pages of the table are the only ones refused, if any");
 	if (!hidden)
 		return;
-	is_errno(try_map(vfio, table->bar, 0, size), -EINVAL, "the whole BAR is refused");
+	is_errno(vfio_try_map(vfio, table->bar, 0, size), -EINVAL, "the whole BAR is refused");
 	if (table->hole_start)
-		is_errno(try_map(vfio, table->bar, table->hole_start - page, 2 * page), -EINVAL,
+		is_errno(vfio_try_map(vfio, table->bar, table->hole_start - page, 2 * page), -EINVAL,
 			 "a mapping that reaches into the table from below is refused");
 	if (table->hole_end < size)
-		is_errno(try_map(vfio, table->bar, table->hole_end - page, 2 * page), -EINVAL,
+		is_errno(vfio_try_map(vfio, table->bar, table->hole_end - page, 2 * page), -EINVAL,
 			 "one that reaches into it from above is refused");
 }
 
@@ -169,7 +159,7 @@ static int check_others(const struct vfio *vfio, int table_bar)
 		if (bar == table_bar || vfio_region(vfio, bar, &info))
 			continue;
 		for (at = 0; info->flags & VFIO_REGION_INFO_FLAG_MMAP && at < info->size; at += page, pages++) {
-			err = try_map(vfio, bar, at, page);
+			err = vfio_try_map(vfio, bar, at, page);
 			if (err)
 				wrong_add(&wrong, "BAR %d, %#llx: %d", bar, (unsigned long long)at, err);
 		}
@@ -334,9 +324,9 @@ MODULE_CASE(msix_behind, "msix_mmap=never")
 				/* The table is on the last page. */
 				is_u64(sparse->areas[0].size, behind ? size : size - page,
 				       "up to the table, and no farther than the BAR");
-			is_errno(try_map(&vfio, 0, 0, size), behind ? 0 : -EINVAL, "a mapping of the whole BAR");
-			is_errno(try_map(&vfio, 0, size - page, 2 * page), -EINVAL, "one that goes on behind it");
-			is_errno(try_map(&vfio, 0, size, page), -EINVAL, "one where the table should be");
+			is_errno(vfio_try_map(&vfio, 0, 0, size), behind ? 0 : -EINVAL, "a mapping of the whole BAR");
+			is_errno(vfio_try_map(&vfio, 0, size - page, 2 * page), -EINVAL, "one that goes on behind it");
+			is_errno(vfio_try_map(&vfio, 0, size, page), -EINVAL, "one where the table should be");
 			free(info);
 		}
 		vfio_close(&vfio);

@@ -297,16 +297,6 @@ static void bad_buffers(const struct vfio *vfio, struct model *model, const stru
 	munmap(pages, 2 * page);
 }
 
-static int try_map(const struct vfio *vfio, int bar, uint64_t offset, uint64_t len)
-{
-	void *map;
-	int err = vfio_map(vfio, bar, offset, len, &map);
-
-	if (!err)
-		munmap(map, len);
-	return err;
-}
-
 static int try_ioeventfd(const struct vfio *vfio, uint64_t offset)
 {
 	struct vfio_device_ioeventfd request = {
@@ -365,10 +355,10 @@ static void check_regions(const struct vfio *vfio, const struct device *device, 
 				    VFIO_REGION_INFO_FLAG_MMAP, "all of it can be mapped, and no capability is left");
 		free(info);
 	}
-	is_errno(try_map(vfio, device->table.bar, 0, real), 0, "the real BAR can be mapped as a whole");
-	is_errno(try_map(vfio, place->bar, place->start, page), -EINVAL, "mmap of the page that shows the table");
-	is_errno(try_map(vfio, place->bar, place->size - page, page), -EINVAL, "mmap of the last page");
-	is_errno(try_map(vfio, device->table.bar, real - page, 2 * page), -EINVAL,
+	is_errno(vfio_try_map(vfio, device->table.bar, 0, real), 0, "the real BAR can be mapped as a whole");
+	is_errno(vfio_try_map(vfio, place->bar, place->start, page), -EINVAL, "mmap of the page that shows the table");
+	is_errno(vfio_try_map(vfio, place->bar, place->size - page, page), -EINVAL, "mmap of the last page");
+	is_errno(vfio_try_map(vfio, device->table.bar, real - page, 2 * page), -EINVAL,
 		 "mmap from the real BAR on to what is behind it");
 	is_errno(try_ioeventfd(vfio, REGION(place->bar) + place->start), -EINVAL, "an ioeventfd there");
 	if (dmabuf == -ENOTTY)

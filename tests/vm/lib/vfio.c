@@ -333,3 +333,13 @@ int vfio_feature_set(const struct vfio *vfio, uint32_t feature)
 
 	return ioctl(vfio->device, VFIO_DEVICE_FEATURE, &request) ? -errno : 0;
 }
+
+int vfio_try_map(const struct vfio *vfio, int bar, uint64_t offset, uint64_t len)
+{
+	void *map;
+	int err = vfio_map(vfio, bar, offset, len, &map);
+
+	if (!err)
+		munmap(map, len);
+	return err;
+}

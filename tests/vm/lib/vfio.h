@@ -51,4 +51,7 @@ int vfio_write32(const struct vfio *vfio, uint32_t index, uint64_t offset, uint3
 
 int vfio_map_dma(const struct vfio *vfio, uint64_t iova, void *memory, size_t len);
 
+/* Can that be mapped? Return: 0 or a negative error, with no mapping left. */
+int vfio_try_map(const struct vfio *vfio, int bar, uint64_t offset, uint64_t len);
+
 #endif
