@@ -5,9 +5,9 @@
 load "n.gnuplot"
 set datafile separator "\t"
 set datafile missing "?"
-array name[6] = ["no guest, or no driver", "vfio-pci", "vfio-pci, resource_alignment", "subpage_vfio_pci", \
-	"subpage_vfio_pci, x-msix-relocation", "subpage_vfio_pci, moving the BAR"]
-array colour[6] = ["#333333", "#b0413e", "#d98e04", "#2f6690", "#16a085", "#8e7cc3"]
+array name[5] = ["no guest, or no driver", "vfio-pci", "vfio-pci, resource_alignment", "subpage_vfio_pci", \
+	"subpage_vfio_pci, moving the BAR"]
+array colour[5] = ["#333333", "#b0413e", "#d98e04", "#2f6690", "#8e7cc3"]
 set border 3
 set tics nomirror
 set grid ytics lc rgb "#dddddd"
@@ -46,12 +46,11 @@ set yrange [0:*]
 set xrange [-0.6:1.6]
 set boxwidth -2
 set style fill solid 0.6 border
-array of_disk[3] = [2, 4, 5]
-last = system("awk -F'\t' 'NR > 1 && $11 != \"?\" { n = 3 } END { print n ? n : 2 }' disk.dat") + 0
-eval key_of(last == 3 ? "1 2 4 5" : "1 2 4", "0.1 0.33 0.46 0.65")
+array of_disk[2] = [2, 4]
+eval key_of("1 2 4", "0.1 0.33 0.46")
 plot "disk.dat" skip 1 using ($0 - 0.45):2:(0.9):(0) with vectors nohead lw 2 dt 2 lc rgb colour[1], \
 	"disk.dat" skip 1 using 0:(0):xtic(1) with dots, \
-	for [n=1:last] "disk.dat" skip 1 using ($0 + 0.25 * (n - (last + 1) / 2.0)):median(n):median(n)+1:median(n)+2:(0.2) \
+	for [n=1:2] "disk.dat" skip 1 using ($0 + 0.25 * (n - 1.5)):median(n):median(n)+1:median(n)+2:(0.2) \
 	with boxerrorbars lc rgb colour[of_disk[n]]
 unset label
 
@@ -65,12 +64,12 @@ set xlabel "functions, one after the other"
 set ylabel "1000 instructions a function, logarithmic"
 set grid xtics ytics lc rgb "#dddddd"
 set bmargin 7
-array of_bind[4] = [2, 3, 6, 4]
+array of_bind[4] = [2, 3, 5, 4]
 pages = system("ls bind-*.dat 2>/dev/null | sed 's/bind-//; s/.dat//' | sort -n")
 set multiplot layout 1, words(pages) title "Binding a function: medians, quartiles".n_bind
 do for [page in pages] {
 	set title sprintf("%dK pages", page / 1024)
-	if (page ne word(pages, 1)) { set ylabel } else { eval key_of("2 3 6 4", "0.1 0.2 0.46 0.73") }
+	if (page ne word(pages, 1)) { set ylabel } else { eval key_of("2 3 5 4", "0.1 0.2 0.46 0.73") }
 	file = "bind-".page.".dat"
 	plot for [n=0:3] file skip 1 using 1:median(n):median(n)+1:median(n)+2 with yerrorlines pt 7 ps 0.6 lw 1.5 \
 		lc rgb colour[of_bind[n + 1]]
