@@ -49,6 +49,7 @@ document_checks() {
 	mapfile -t documents < <(find . \( -name build -o -name .git \) -prune -o -name '*.md' -print | sort)
 	ok 'no line of a document is longer than 100 columns' quiet lines_fit
 	ok 'each link in a document leads somewhere' quiet scripts/documents/links "${documents[@]}"
+	ok 'each test that a document names is there' quiet scripts/documents/tests "${documents[@]}"
 	ok 'a state of a BAR or of an MSI-X table is known in all places' quiet scripts/documents/states
 	ok 'the messages that doc/troubleshooting.md quotes are said' quiet scripts/documents/messages
 	ok 'the issue forms can be read, and ask for what is needed' quiet forms_are_whole
