@@ -9,6 +9,7 @@ array name[5] = ["no guest, or no driver", "vfio-pci", "vfio-pci, resource_align
 	"subpage_vfio_pci, moving the BAR"]
 array colour[5] = ["#333333", "#b0413e", "#d98e04", "#2f6690", "#8e7cc3"]
 set border 3
+set format y "%.0f"
 set tics nomirror
 set grid ytics lc rgb "#dddddd"
 set bars 0.6
@@ -21,13 +22,13 @@ key_of(which, at) = sprintf("do for [i=1:words('%s')] { set label i \"\\342\\227
 
 set terminal svg size 960,420 font "sans,13" background "white" noenhanced
 set output "access.svg"
-set multiplot layout 1,2 title "One read of a register (sdhci, a BAR of 256 bytes that shared its page): medians, quartiles".n_access
+set multiplot layout 1,2 title "One read of a register (sdhci, a BAR of 256 bytes that shared its page): medians, quartiles"
 set logscale y
-set yrange [50:200000]
+set yrange [50:1000000]
 set ylabel "ns, logarithmic"
 array of_access[4] = [2, 3, 4, 1]
 do for [panel in "user guest"] {
-	set title panel eq "user" ? "in user space of the host" : "in a guest under KVM"
+	set title panel eq "user" ? "in user space of the host".n_user : "in a guest under KVM".n_guest
 	if (panel eq "guest") { set ylabel; eval key_of("2 3 4 1", "0.08 0.21 0.49 0.71") }
 	set xrange [-0.5:(panel eq "user" ? 2.5 : 1.5)]
 	file = "access-".panel.".dat"
