@@ -104,7 +104,7 @@ static uint32_t per_access(uint64_t ticks, unsigned int batch)
 
 /*
  * The median, for the host's own work disturbs some of the batches, never most; how
- * many accesses there were, and the quartiles.
+ * many accesses there were, the quartiles, and of how many batches.
  */
 static void report_time(uint32_t address, bool write, const char *what)
 {
@@ -126,6 +126,8 @@ static void report_time(uint32_t address, bool write, const char *what)
 	print_decimal(per_access(ticks[BATCHES / 4], batch));
 	print(" to ");
 	print_decimal(per_access(ticks[BATCHES - 1 - BATCHES / 4], batch));
+	print(" of ");
+	print_decimal(BATCHES);
 }
 
 static void report_bar(unsigned int devfn, unsigned int index, const struct pci_bar *bar,

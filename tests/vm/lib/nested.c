@@ -76,10 +76,10 @@ static void parse(struct nested *nested)
 			break;
 		bar->write = (struct bench_spread) {};
 		if (sscanf(line,
-			   "guest 00:%x.0 %*x:%*x bar%d size %llx addr %llx reg %x value %x ns %llu reads %llu from %lf to %lf ns %lf writes %*u from %lf to %lf",
+			   "guest 00:%x.0 %*x:%*x bar%d size %llx addr %llx reg %x value %x ns %llu reads %llu from %lf to %lf of %d ns %lf writes %*u from %lf to %lf of %d",
 			   &bar->slot, &bar->bar, &size, &address, &bar->reg, &bar->value, &ns,
-			   &reads, &bar->read.low, &bar->read.high, &bar->write.median,
-			   &bar->write.low, &bar->write.high) < 10)
+			   &reads, &bar->read.low, &bar->read.high, &bar->read.n, &bar->write.median,
+			   &bar->write.low, &bar->write.high, &bar->write.n) < 11)
 			continue;
 		bar->size = size;
 		bar->address = address;
