@@ -136,7 +136,7 @@ libvirt_xml() {
 	domain_with /tmp/hostdev.xml >/tmp/domain.xml
 	if [ "$(virsh --version | cut -d . -f 1)" -lt 10 ]; then
 		check "this libvirt takes it" try virsh define /tmp/domain.xml
-		check "but wants to manage the card" eval '! try virsh start guest'
+		check "but wants to manage the card" refuses 'must be manually detached' virsh start guest
 		check "its domain is undefined" try virsh undefine guest
 		check "as the comment in it says" grep "before 10.0 wants managed='yes'" /tmp/hostdev.xml
 		sed -i "s/managed='no'/managed='yes'/" /tmp/domain.xml /tmp/hostdev.xml

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A device that has to be moved is bound as often as the time allows: no bind takes longer than those at
- * the start, BARs do not wander, memory does not grow. binds=10000 on the kernel command line asks for so many.
+ * A device that has to be moved is bound as often as the time allows: binds get no slower, BARs do not wander,
+ * memory does not grow. binds=10000 on the kernel command line asks for so many.
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -38,7 +38,7 @@ soak_machine() {
 }
 
 scenario_soak() {
-	shows='a year in minutes: many processes at many devices at once, killed users, random calls; all is as before'
+	shows='many processes at many devices at once, killed users, random calls; all is as before'
 	soak_machine
 	cases=storm,binds,surprise,fuzz
 	devices+=(-device sdhci-pci,addr=0x1d)
@@ -46,7 +46,7 @@ scenario_soak() {
 
 scenario_soak_binds() {
 	soak_machine
-	shows='a device that moves each time is bound 10 000 times: no bind takes longer, nothing grows or wanders'
+	shows='a device that moves each time is bound 10 000 times: binds get no slower, nothing grows or wanders'
 	# Until it has been that often: a quarter of this time is its.
 	slow=yes cases=binds parameters='soak_s=20000 binds=10000' limit=6000 machines='x86_64-7.2-debug x86_64-6.1'
 }

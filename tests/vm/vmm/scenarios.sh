@@ -4,7 +4,7 @@
 # The scenarios of VMMs and user-space drivers, by their rules or themselves.
 
 scenario_consumers() {
-	shows='eleven VMMs and user-space drivers, by their own rules: none is worse off than with stock vfio-pci'
+	shows='eleven VMMs and user-space drivers, by their own rules: none but libblkio is worse off than with stock vfio-pci'
 	# BARs of 256 bytes to 64K, of 32 and 64 bits, with and without an MSI-X table.
 	machines='x86_64-6.1 arm64-16k-6.12 arm64-64k-7.2 ppc64le-64k-6.12'
 	drive 2
