@@ -22,7 +22,7 @@ SUBPAGE_BAR_STATE(VIRTFN, "virtfn", "trapped, the physical function places it")
 SUBPAGE_BAR_STATE(FIXED, "fixed", "trapped, it shares its page and must not be moved")
 SUBPAGE_BAR_STATE(BUSY, "busy", "trapped, it shares its page and the kernel is using the device")
 SUBPAGE_BAR_STATE(REALIGN_OFF, "realign_off",
-		  "trapped, it shares its page and realign=0 forbids to move it")
+		  "trapped, it shares its page and realign=0 forbids moving it")
 SUBPAGE_BAR_STATE(TRAP, "trap", "trapped, because of realign=trap")
 SUBPAGE_BAR_STATE(NO_SPACE, "no_space",
 		  "trapped, it shares its page and the bridge window is full")

@@ -69,7 +69,7 @@ static void hold(struct pci_dev *pdev)
 	mutex_lock(&lock);
 	list_add_tail(&held->list, &held_devices);
 	mutex_unlock(&lock);
-	pci_info(pdev, "%s: its BARs keep their pages while %s has it, and this module cannot be unloaded\n",
+	pci_info(pdev, "%s: its BARs keep their pages until %s releases it; this module cannot be unloaded before\n",
 		 KBUILD_MODNAME, held->driver);
 	return;
 
@@ -105,7 +105,7 @@ static void give_back(struct pci_dev *pdev, bool is_gone)
 			found = held;
 	if (found && !is_gone && in_use(found)) {
 		found->driver = NULL;
-		pci_info(pdev, "%s: a BAR with a page is still in use; the next bind gives it its true size back\n",
+		pci_info(pdev, "%s: BARs keep their pages, since one is still in use; the next bind restores their true size\n",
 			 KBUILD_MODNAME);
 		found = NULL;
 	}

@@ -20,19 +20,19 @@ static const struct pci_device_id denied[] = {
 int subpage_check_eligible(struct pci_dev *pdev)
 {
 	if (pdev->hdr_type != PCI_HEADER_TYPE_NORMAL) {
-		pci_err(pdev, "is a bridge; VFIO takes endpoints only\n");
+		pci_err(pdev, "refusing device: it is a bridge, and VFIO supports endpoints only\n");
 		return -EINVAL;
 	}
 	if (pci_num_vf(pdev)) {
-		pci_err(pdev, "has virtual functions; write 0 to sriov_numvfs, then bind again\n");
+		pci_err(pdev, "refusing device: it has virtual functions; write 0 to sriov_numvfs, then bind again\n");
 		return -EBUSY;
 	}
 	if (pci_match_id(denied, pdev)) {
 		if (!subpage_option_disable_denylist) {
-			pci_err(pdev, "has errata that make it unsafe in a user's hands; disable_denylist=1 takes it all the same\n");
+			pci_err(pdev, "refusing device: known errata exploitable from user space (disable_denylist=1 overrides)\n");
 			return -EINVAL;
 		}
-		pci_warn(pdev, "has errata that make it unsafe in a user's hands; taken because of disable_denylist=1\n");
+		pci_warn(pdev, "known errata exploitable from user space; accepted because of disable_denylist=1\n");
 	}
 
 	return 0;

@@ -174,9 +174,9 @@ err_claims:
 	subpage_revoke_unbound(sdev);
 	undone = subpage_claims_undo(sdev->claims, pdev);
 	vfio_put_device(&sdev->core.vdev);
-	pci_err(pdev, "VFIO does not take the device (%pe)%s%s\n", ERR_PTR(ret),
-		pdev->dev.iommu_group ? "" : ": it has no IOMMU group, is the IOMMU switched on?",
-		undone ? "; its BARs are where they were" : "");
+	pci_err(pdev, "VFIO registration failed (%pe)%s%s\n", ERR_PTR(ret),
+		undone ? "; BARs are where they were" : "",
+		pdev->dev.iommu_group ? "" : "; no IOMMU group: switch on the IOMMU");
 	return ret;
 }
 

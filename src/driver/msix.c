@@ -22,7 +22,7 @@ static void decide(struct msix_table *table, struct pci_dev *pdev, enum msix_pol
 		set_state(table, SUBPAGE_MSIX_EEH, "mappable, EEH isolates its MSIs");
 	else if (policy == MSIX_MMAP_EEH && isolated)
 		set_state(table, SUBPAGE_MSIX_HIDDEN,
-			  "hidden from mmap, no EEH, but the IOMMU isolates MSIs (msix_mmap=isolated maps it)");
+			  "hidden from mmap, EEH does not isolate its MSIs, but the IOMMU does (msix_mmap=isolated maps it)");
 	else if (policy != MSIX_MMAP_EEH && isolated)
 		set_state(table, SUBPAGE_MSIX_ISOLATED, "mappable, the IOMMU isolates its MSIs");
 	else if (policy == MSIX_MMAP_ALWAYS)
@@ -30,7 +30,7 @@ static void decide(struct msix_table *table, struct pci_dev *pdev, enum msix_pol
 			  "mappable, msix_mmap=always, though nothing isolates its MSIs");
 	else
 		set_state(table, SUBPAGE_MSIX_HIDDEN,
-			  "hidden from mmap, neither EEH nor the IOMMU isolates MSIs (msix_mmap=always maps it)");
+			  "hidden from mmap, neither EEH nor the IOMMU isolates its MSIs (msix_mmap=always maps it)");
 }
 
 #define SUBPAGE_MSIX_STATE(_name, _word) \

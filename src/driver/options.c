@@ -250,7 +250,7 @@ static int align_for_set(const char *val, const struct kernel_param *kp)
 	size_t length = strcspn(val, "\n");
 
 	if (length >= sizeof(align_for)) {
-		pr_err("%s: align_for: longer than %zu characters\n", KBUILD_MODNAME,
+		pr_err("%s: align_for: longer than %zu characters; name fewer drivers\n", KBUILD_MODNAME,
 		       sizeof(align_for) - 1);
 		return -ENOSPC;
 	}
@@ -277,26 +277,26 @@ MODULE_PARM_DESC(align_for,
 bool subpage_option_enable_sriov;
 module_param_named(enable_sriov, subpage_option_enable_sriov, bool, 0644);
 MODULE_PARM_DESC(enable_sriov,
-		 "Let sriov_numvfs create virtual functions of a bound physical function (default: no). They need a user-space driver of the physical function.");
+		 "Let sriov_numvfs create virtual functions of a bound physical function, whose user-space driver must support that (default: no).");
 
 static bool nointxmask;
 module_param(nointxmask, bool, 0644);
 MODULE_PARM_DESC(nointxmask,
-		 "Do not use the device's own masking of INTx, PCI 2.3 (default: no). Read at bind.");
+		 "Do not use PCI 2.3 INTx masking (default: no). Read at bind.");
 
 static bool disable_vga;
 module_param(disable_vga, bool, 0444);
-MODULE_PARM_DESC(disable_vga, "No access to VGA's legacy ranges (default: no). Read at bind.");
+MODULE_PARM_DESC(disable_vga, "Deny access to VGA's legacy ranges (default: no). Read at bind.");
 
 static bool disable_idle_d3;
 module_param(disable_idle_d3, bool, 0644);
 MODULE_PARM_DESC(disable_idle_d3,
-		 "Do not put a device that nobody has open to sleep, D3 (default: no). Read at bind.");
+		 "Keep a device awake (D0) while nobody has it open (default: no). Read at bind.");
 
 bool subpage_option_disable_denylist;
 module_param_named(disable_denylist, subpage_option_disable_denylist, bool, 0444);
 MODULE_PARM_DESC(disable_denylist,
-		 "Take also devices that are known to be unsafe in a user's hands (default: no).");
+		 "Accept devices with known errata exploitable from user space (default: no).");
 
 void subpage_options_for(struct pci_dev *pdev, struct subpage_options *options)
 {

@@ -79,7 +79,7 @@ static void unassign(struct page_claim *claim, struct pci_dev *pdev, int bar)
 	subpage_bar_decode_off(pdev);
 	set_range(claim->res, 0, subpage_claim_true_size(claim));
 	claim->res->flags = claim->was.flags | IORESOURCE_UNSET;
-	pci_err(pdev, "BAR %d: its old range %pR is taken; it has no address now and memory decode is off; remove the device and rescan\n",
+	pci_err(pdev, "BAR %d has lost its address: its old range %pR is taken, memory decode is off; remove the device and rescan\n",
 		bar, &claim->was);
 }
 
@@ -342,7 +342,7 @@ void subpage_claims_log_lost(const struct page_claim *claims, struct pci_dev *pd
 			continue;
 		trace_subpage_lost(pdev, bar, subpage_bar_state_name(state), claim->was.start,
 				   claim->res->start);
-		pci_warn(pdev, "%sBAR %d, at bind %pR: %s; remove the device and rescan to have it placed anew\n",
+		pci_warn(pdev, "%sBAR %d, at bind %pR: %s; remove the device and rescan\n",
 			 us(pdev), bar, &claim->was, subpage_bar_state_reason(state));
 	}
 }
@@ -383,8 +383,8 @@ static void restore_size(struct page_claim *claim, struct pci_dev *pdev, int bar
 		return;
 	/* Nobody has the device open, so no region of it is requested. */
 	if (adjust_resource(res, res->start, subpage_claim_true_size(claim)))
-		pci_err(pdev, "%sBAR %d %pR: in use, keeps the size of a page\n", us(pdev), bar,
-			res);
+		pci_err(pdev, "%sBAR %d %pR keeps its page, since it is in use; remove the device and rescan\n",
+			us(pdev), bar, res);
 	res->flags &= ~IORESOURCE_SIZEALIGN;
 	res->flags |= claim->was.flags & IORESOURCE_SIZEALIGN;
 }

@@ -76,12 +76,12 @@ static const char *obstacle(const struct subpage_device *sdev, const struct msix
 	if (table->state == SUBPAGE_MSIX_HIDDEN)
 		return "as it is hidden from mmap";
 	if (table->state == SUBPAGE_MSIX_EEH)
-		return "as guests under EEH use the device's own";
+		return "as guests under EEH use the device's own table";
 	if (table->state != SUBPAGE_MSIX_ISOLATED)
-		return "as nothing isolates its MSIs: a guest must not reach it";
+		return "as nothing isolates the device's MSIs, so a guest must not reach it";
 	if (!is_inside(sdev, table->bar, end) ||
 	    !is_inside(sdev, to->pba_bar, (u64)to->pba_offset + to->pba_size))
-		return "as the device has its table or its pending bits outside its BARs";
+		return "as the table or the pending bits lie outside the BARs";
 	if (!mappable)
 		return "as its BAR cannot be mapped";
 	length = bar_length(sdev, table->bar);
@@ -90,7 +90,7 @@ static const char *obstacle(const struct subpage_device *sdev, const struct msix
 	if (sdev->options.msix_relocate == RELOCATE_AUTO &&
 	    !holds_more(sdev, to, round_down((u64)table->offset, PAGE_SIZE),
 			min(round_up(end, PAGE_SIZE), length)))
-		return "as it is alone on its pages (msix_relocate=always moves it all the same)";
+		return "as it is alone on its pages (msix_relocate=always overrides)";
 
 	return NULL;
 }
@@ -111,11 +111,11 @@ static void show_in_upper_half(struct subpage_device *sdev, struct msix_relocati
 
 	/* The table's offset has 32 bits; the twofold length has to fit into the register. */
 	if (length > (flags & IORESOURCE_MEM_64 ? SZ_2G : SZ_1G) || needed > length) {
-		to->reason = "as no BAR above is free, and its own is too long to double";
+		to->reason = "as no higher BAR is free, and its own is too long to be doubled";
 		return;
 	}
 	if (sdev->options.exact_size) {
-		to->reason = "as no BAR above is free, and bar_size=exact keeps its own";
+		to->reason = "as no higher BAR is free, and bar_size=exact forbids doubling its own";
 		return;
 	}
 

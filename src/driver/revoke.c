@@ -166,7 +166,7 @@ static void revoke_work(struct work_struct *work)
 	wake_up_all(&changed);
 
 	subpage_claims_log_lost(sdev->claims, pdev);
-	pci_warn(pdev, "the PCI core has moved its BARs while a user has it open; it is of no use to that user until closed and opened again\n");
+	pci_warn(pdev, "the PCI core has moved its BARs while a user has it open; access revoked until it is closed and reopened\n");
 }
 
 bool subpage_revoke_intact(struct subpage_device *sdev)
@@ -340,7 +340,7 @@ static void wait_no_more(void)
 			continue;
 		WRITE_ONCE(sdev->revocation.state, REVOCATION_OVERDUE);
 		WRITE_ONCE(pending, pending - 1);
-		pci_warn(sdev->core.pdev, "its BARs have moved, and what its user can reach cannot be taken away within a second; end that user\n");
+		pci_warn(sdev->core.pdev, "access not revoked within a second, though its BARs have moved; end the process that has it open\n");
 	}
 	spin_unlock(&lock);
 }
@@ -419,7 +419,7 @@ static int check_decoded(struct subpage_device *sdev)
 		if (!old && !pdev->resource[bar].flags)
 			continue;
 		subpage_bar_decode_off(pdev);
-		pci_err(pdev, "cannot be opened: BAR %d has no place any more, and %#llx in its register may be another device's; remove the device and rescan\n",
+		pci_err(pdev, "cannot be opened: BAR %d has lost its address, and %#llx in its register may belong to another device; remove the device and rescan\n",
 			bar, old);
 		return -EIO;
 	}

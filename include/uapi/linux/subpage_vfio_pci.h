@@ -26,7 +26,7 @@
  * @SUBPAGE_BAR_VIRTFN: it belongs to an SR-IOV virtual function, whose
  *	address is given by the physical function
  * @SUBPAGE_BAR_FIXED: it shares its page, and the PCI core, the firmware or the
- *	device forbids to move it (fixed resource, PCI_PROBE_ONLY, preserved host
+ *	device forbids moving it (fixed resource, PCI_PROBE_ONLY, preserved host
  *	bridge set-up, memory decode that cannot be switched off, a device that the
  *	PCI core never places)
  * @SUBPAGE_BAR_BUSY: it shares its page, and something in the kernel uses a

@@ -52,7 +52,7 @@ static void leave_region(const struct zoo_bar *at)
 
 	is_errno(pci_bind(&at->dev, PICKY), -ENODEV, "the driver does not take it");
 	is_str(zoo_held(at), "256 -", "it is held, for no driver");
-	ok(log_has(mark, "is still in use; the next bind gives it its true size back"), "the log says so");
+	ok(log_has(mark, "one is still in use; the next bind restores their true size"), "the log says so");
 	close(mark);
 	is_errno(module_unload(), -EAGAIN, "this module cannot be unloaded");
 }

@@ -165,7 +165,7 @@ static void check_bridge(void)
 	pci_unbind(&port);
 	mark = start();
 	is_errno(pci_bind(&port, OURS), -EINVAL, "a bridge is refused");
-	said(mark, "is a bridge; VFIO takes endpoints only");
+	said(mark, "refusing device: it is a bridge, and VFIO supports endpoints only");
 	unchanged("bridge");
 	is_errno(pci_bind(&port, "pcieport"), 0, "its own driver takes it");
 	pci_attr_write(&port, "driver_override", "\n");
@@ -309,7 +309,7 @@ MODULE_CASE(noiommu, "")
 		return;
 	mark = start();
 	is_errno(pci_bind(&bars[0].dev, OURS), -EINVAL, "the bind fails");
-	said(mark, "it has no IOMMU group, is the IOMMU switched on?");
+	said(mark, "; no IOMMU group: switch on the IOMMU");
 	unchanged("no IOMMU");
 
 	/* There is no group to be asked whether it isolates MSIs. */
@@ -318,7 +318,7 @@ MODULE_CASE(noiommu, "")
 		return;
 	mark = start();
 	is_errno(pci_bind(&net, OURS), -EINVAL, "the bind fails");
-	said(mark, "neither EEH nor the IOMMU isolates MSIs");
+	said(mark, "neither EEH nor the IOMMU isolates its MSIs");
 	pci_attr_write(&net, "driver_override", "\n");
 	unchanged("no IOMMU");
 }

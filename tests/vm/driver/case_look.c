@@ -18,7 +18,7 @@
 #include "vfio.h"
 #include "zoo.h"
 
-#define REALIGN_OFF "trapped, it shares its page and realign=0 forbids to move it"
+#define REALIGN_OFF "trapped, it shares its page and realign=0 forbids moving it"
 
 static bool has_file(const struct pci_dev *dev, const char *name, mode_t *mode)
 {

@@ -552,7 +552,7 @@ static void check_refused(const struct device *device, const struct place *place
 	}
 	if (place->doubled) {
 		file_write(PARAMETERS "bar_size", "exact");
-		check_not_shown(device, "exact", "as no BAR above is free, and bar_size=exact keeps its own");
+		check_not_shown(device, "exact", "as no higher BAR is free, and bar_size=exact forbids doubling its own");
 		file_write(PARAMETERS "bar_size", "page");
 	}
 	snprintf(text, sizeof(text), "auto,never@%.15s", device->dev.bdf);
@@ -625,9 +625,9 @@ MODULE_CASE(relocate_refused, "msix_relocate=always")
 {
 	static const struct { const char *policy, *state, *why; } rows[] = {
 		{ "isolated", "hidden", "as it is hidden from mmap" },
-		{ "always", "always", "as nothing isolates its MSIs: a guest must not reach it" },
-		{ "isolated", "eeh", "as guests under EEH use the device's own" },
-		{ "always", "eeh", "as guests under EEH use the device's own" },
+		{ "always", "always", "as nothing isolates the device's MSIs, so a guest must not reach it" },
+		{ "isolated", "eeh", "as guests under EEH use the device's own table" },
+		{ "always", "eeh", "as guests under EEH use the device's own table" },
 	};
 	struct device device;
 	struct pci_dev dev;

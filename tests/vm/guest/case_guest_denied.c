@@ -30,7 +30,7 @@ static bool bind_says(const struct pci_dev *dev, const char *driver, const char 
 
 CASE(guest_denied)
 {
-	static const char refused[] = "has errata that make it unsafe in a user's hands; disable_denylist=1";
+	static const char refused[] = "refusing device: known errata exploitable from user space (disable_denylist=1";
 	struct wrong stock = {}, ours = {}, only_said = {}, off = {};
 	struct pci_dev devices[DENIED];
 	bool on_list;
@@ -46,7 +46,7 @@ CASE(guest_denied)
 			wrong_add(&stock, "%04x", denied[i]);
 		if (bind_says(&devices[i], "subpage_vfio_pci", refused) != on_list)
 			wrong_add(&ours, "%04x", denied[i]);
-		if (bind_says(&devices[i], "subpage_vfio_pci", "it has no IOMMU group") == on_list)
+		if (bind_says(&devices[i], "subpage_vfio_pci", "no IOMMU group: switch on the IOMMU") == on_list)
 			wrong_add(&only_said, "%04x", denied[i]);
 	}
 	none_wrong(&stock, "stock vfio-pci refuses what is on the list, and nothing else");
@@ -56,10 +56,10 @@ CASE(guest_denied)
 
 	is_errno(module_load("disable_denylist=1"), 0, "disable_denylist=1");
 	for (i = 0; i < DENIED - 1; i++)
-		if (!bind_says(&devices[i], "subpage_vfio_pci", "taken because of disable_denylist=1"))
+		if (!bind_says(&devices[i], "subpage_vfio_pci", "accepted because of disable_denylist=1"))
 			wrong_add(&off, "%04x", denied[i]);
 	none_wrong(&off, "with it none is refused for that, and the log says of each that it has errata");
-	ok(bind_says(&devices[0], "subpage_vfio_pci", "it has no IOMMU group"),
+	ok(bind_says(&devices[0], "subpage_vfio_pci", "no IOMMU group: switch on the IOMMU"),
 	   "what then stands in the way is the missing IOMMU");
 	is_errno(module_unload(), 0, "it unloads");
 }

@@ -91,7 +91,7 @@ static void check_opened_after(void)
 		is_errno(opened, -EIO, "it is not opened, as its register has an address that it lost");
 		log = log_since(mark);
 		ok(strstr(log, "page lost"), "the log says why");
-		ok(strstr(log, "cannot be opened: BAR 0 has no place any more"), "and what it would decode");
+		ok(strstr(log, "cannot be opened: BAR 0 has lost its address"), "and what it would decode");
 		free(log);
 	} else if (is_errno(opened, 0, "it is opened")) {
 		ok(zoo_reported_mmap(&at, &vfio), "the BAR is reported as mappable");

@@ -181,11 +181,11 @@ static void check_told(void)
 	check_others_revoked();
 	check_event(user.event);
 	log = log_since(mark);
-	is_u64(log_count(log, "of no use to that user until closed"), 1 + OTHERS,
+	is_u64(log_count(log, "access revoked until it is closed and reopened"), 1 + OTHERS,
 	       "the log says of each device what happened");
 	/* Who offers it to a driver may say so. */
 	offered = strstr(log, "device attach failed");
-	ok(!offered || !strstr(offered, "of no use to that user"), "before the newcomer was offered to a driver");
+	ok(!offered || !strstr(offered, "access revoked until"), "before the newcomer was offered to a driver");
 	free(log);
 	close(mark);
 	if (user.writer.pid) {

@@ -88,7 +88,7 @@ static void check_no_room(void)
 	ok(!decodes(), "nor when it is closed: its register has an address that is not its own");
 	mark = log_mark();
 	is_errno(vfio_open(&at.dev, &user.vfio), -EIO, "it cannot be opened again");
-	ok(log_has(mark, "has no place any more, and"), "the log says why");
+	ok(log_has(mark, "has lost its address, and"), "the log says why");
 	close(mark);
 	ok(!decodes(), "nor does the function decode anything now");
 	is_errno(pci_bind(&at.dev, ""), 0, "the device is unbound");
