@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The states of BARs and MSI-X tables, for the driver and for the command: what the
- * enums of <linux/subpage_vfio_pci.h> are in sysfs, and the same as a sentence. The words
- * are part of the ABI (see doc/ABI-sysfs), the sentences are not.
+ * The states of BARs and MSI-X tables, for the driver and for the command: the word that sysfs
+ * has for each enumerator of <linux/subpage_vfio_pci.h>, and a sentence. The words are part of
+ * the ABI (see doc/ABI-sysfs), the sentences are not.
  *
- * Define SUBPAGE_BAR_STATE(NAME, word, sentence) or SUBPAGE_MSIX_STATE(NAME, word), or
- * both, and include this where the list shall stand. NAME is the enum's less its prefix.
+ * Define SUBPAGE_BAR_STATE(NAME, word, sentence) or SUBPAGE_MSIX_STATE(NAME, word), or both,
+ * and include this where the list belongs. NAME is the enumerator without its prefix.
  */
 #ifndef SUBPAGE_BAR_STATE
 #define SUBPAGE_BAR_STATE(name, word, sentence)

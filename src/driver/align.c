@@ -26,7 +26,7 @@ struct held_device {
 	struct page_claim claims[PCI_STD_NUM_BARS];
 };
 
-/* Nothing else is locked below @lock; the bus notifier takes it below the device lock. */
+/* @lock is taken in the bus notifier, under the device lock; no other lock is taken under it. */
 static LIST_HEAD(held_devices);
 static DEFINE_MUTEX(lock);
 
@@ -36,8 +36,8 @@ static bool has_page(const struct page_claim *claim)
 }
 
 /*
- * The device lock is held, the device has no driver yet, and it may be asleep. A
- * device that nobody may move or that would lose virtual functions stays as it is.
+ * Called with the device lock held, for a device that has no driver yet and may be asleep. A
+ * device that must not be moved, or that has virtual functions, stays as it is.
  */
 static void hold(struct pci_dev *pdev)
 {
@@ -51,7 +51,7 @@ static void hold(struct pci_dev *pdev)
 		return;
 
 	held = kzalloc(sizeof(*held), GFP_KERNEL);
-	/* The reference cannot be had while this module is on its way out. */
+	/* Fails while this module is being unloaded. */
 	if (!held || !try_module_get(THIS_MODULE))
 		goto err_free;
 
@@ -91,9 +91,9 @@ static bool in_use(const struct held_device *held)
 }
 
 /*
- * Under the device lock, or when the device has left the bus. A driver that refuses a
- * device may have regions of BARs that the driver core releases for it (devres) right
- * after the notifier: then the next bind gives the pages back.
+ * Called with the device lock held, or once the device has left the bus. A driver that refuses
+ * a device may have requested regions of its BARs, which the driver core (devres) releases only
+ * after this notifier: then the pages are given back at the next bind.
  */
 static void give_back(struct pci_dev *pdev, bool is_gone)
 {
@@ -122,13 +122,12 @@ static void give_back(struct pci_dev *pdev, bool is_gone)
 }
 
 /*
- * BIND_DRIVER may come twice, without a word between (CONFIG_DEBUG_TEST_DRIVER_REMOVE).
- * A driver that goes or refuses always has its word, with the device lock held; and a
- * device that is removed, by surprise or not, loses its driver first and its place in
- * the resource tree last.
+ * BIND_DRIVER may come twice with no other event between (CONFIG_DEBUG_TEST_DRIVER_REMOVE).
+ * Apart from that each unbind and each refusal has its event, with the device lock held. A
+ * device that is removed, by surprise or not, loses its driver first and its resources last.
  *
- * The last reference to this module may be put here: the notifier chain is locked, and
- * subpage_align_unregister() waits for that.
+ * The last reference to this module may be dropped here, because subpage_align_unregister()
+ * waits for the lock of the notifier chain, which is held.
  */
 static int notify(struct notifier_block *nb, unsigned long action, void *data)
 {
@@ -138,7 +137,7 @@ static int notify(struct notifier_block *nb, unsigned long action, void *data)
 	switch (action) {
 	case BUS_NOTIFY_BIND_DRIVER:
 		give_back(pdev, false);
-		/* Our own probe claims, and can undo. */
+		/* Our own probe makes the claims itself, and can undo them. */
 		if (strcmp(dev->driver->name, KBUILD_MODNAME) &&
 		    subpage_option_align_for(dev->driver->name))
 			hold(pdev);
@@ -167,7 +166,7 @@ void subpage_align_unregister(void)
 	bus_unregister_notifier(&pci_bus_type, &notifier);
 }
 
-/* A binary attribute, as there can be more lines than fit on a page. */
+/* A binary attribute, since the text can be longer than a page. */
 static ssize_t held_read(struct file *file, struct kobject *kobj, kcompat_bin_attribute *attr,
 			 char *buf, loff_t from, size_t size)
 {
@@ -185,7 +184,7 @@ static ssize_t held_read(struct file *file, struct kobject *kobj, kcompat_bin_at
 					   pci_name(held->pdev), bar,
 					   (u64)subpage_claim_true_size(&held->claims[bar]),
 					   held->driver ?: "-");
-			/* Nothing of a line that ends before @from. */
+			/* Copies nothing of a line that ends before @from. */
 			done += memory_read_from_buffer(buf + done, size - done, &from, line,
 							length);
 			from -= length;

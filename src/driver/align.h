@@ -5,28 +5,28 @@
 #include <linux/sysfs.h>
 
 /*
- * Pages for the BARs of devices that another driver has: those that align_for= names.
+ * Pages for the BARs of devices that are bound to another driver, one of those that align_for=
+ * names.
  *
- * The bus notifier is the last place before that driver's probe. There each sub-page
- * BAR gets its page, and is a page long until that driver lets the device go, or does not
- * take it: VFIO sizes, maps and exports what the PCI core says the BAR is. Until then
- * this module stays loaded.
+ * Each sub-page BAR gets its page in the bus notifier, right before that driver's probe, and is
+ * a page long until that driver releases or refuses the device: VFIO sizes, maps and exports a
+ * BAR by its resource. This module stays loaded as long.
  *
- * That is all. Should the PCI core move such a BAR under a user, nobody revokes the
- * user's mappings: that is up to the driver that has the device.
+ * Nothing else is done. If the PCI core moves such a BAR under a user, it is up to the other
+ * driver to revoke the user's mappings.
  */
 
 /**
- * subpage_align_register() - begin to look out for the drivers of align_for=
+ * subpage_align_register() - start to watch for the drivers in align_for=
  *
- * The last step of loading this module, for what is held cannot be given back if a later
- * one fails.
+ * The last step of loading this module: pages held for another driver could not be given back
+ * if a later step failed.
  *
  * Return: 0 or a negative error.
  */
 int subpage_align_register(void);
 
-/* Nothing is held any more, or this module would not be unloaded. */
+/* No page is held any more: each held device has a reference to this module. */
 void subpage_align_unregister(void);
 
 /* The driver's file "held": see doc/ABI-sysfs. */

@@ -3,7 +3,7 @@
 
 #include "bar.h"
 
-/* The words of a BAR's register at the address of a resource; returns how many. */
+/* What the register of a BAR holds at the address of @res; returns the number of words. */
 static int bar_words(struct pci_dev *pdev, struct resource *res, u32 words[2])
 {
 	struct pci_bus_region region;
@@ -42,7 +42,7 @@ void subpage_bar_decode_off(struct pci_dev *pdev)
 	pdev->saved_config_space[PCI_COMMAND / 4] &= ~PCI_COMMAND_MEMORY;
 }
 
-/* Between the two words of a 64-bit BAR the device must not decode an address that is half new. */
+/* Decode is off while only one of the two words of a 64-bit BAR is new. */
 void subpage_bar_write(struct pci_dev *pdev, int bar, struct resource *res)
 {
 	u32 words[2];
@@ -84,7 +84,7 @@ void subpage_bar_renew(struct pci_dev *pdev, int bar)
 {
 	struct resource *res = &pdev->resource[bar];
 
-	/* Neither can be written: a virtual function has no registers of its own for BARs. */
+	/* Neither has a register that can be written: virtual functions have none for BARs. */
 	if (pdev->is_virtfn || (res->flags & IORESOURCE_PCI_FIXED))
 		return;
 	if (!subpage_bar_is_written(pdev, bar))

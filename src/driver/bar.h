@@ -24,7 +24,7 @@ static inline int subpage_bar_register(int bar)
 }
 
 /**
- * subpage_bar_write() - have the device decode a BAR at the address of a resource
+ * subpage_bar_write() - make the device decode a BAR at the address of a resource
  * @pdev: the device
  * @bar: number of the BAR
  * @res: the BAR's resource, or a copy of it with another address
@@ -34,7 +34,7 @@ static inline int subpage_bar_register(int bar)
 void subpage_bar_write(struct pci_dev *pdev, int bar, struct resource *res);
 
 /**
- * subpage_bar_is_written() - does the register say what the BAR's resource does
+ * subpage_bar_is_written() - does the register match the BAR's resource
  * @pdev: the device
  * @bar: number of the BAR
  */
@@ -45,7 +45,7 @@ bool subpage_bar_is_written(struct pci_dev *pdev, int bar);
  * @pdev: the device
  * @bar: number of a memory BAR, whose resource the PCI core may have forgotten
  *
- * Return: a bus address; how many bits it has is what the register says.
+ * Return: a bus address, of 32 or 64 bits as the register says.
  */
 u64 subpage_bar_read(struct pci_dev *pdev, int bar);
 
@@ -57,19 +57,19 @@ u64 subpage_bar_read(struct pci_dev *pdev, int bar);
 void subpage_bar_save(struct pci_dev *pdev, int bar);
 
 /**
- * subpage_bar_renew() - have the device decode a BAR where its resource is
+ * subpage_bar_renew() - make the device decode a BAR where its resource is
  * @pdev: the device
  * @bar: number of a memory BAR that has an address
  *
- * So it is after the PCI core has restored config space, too.
+ * Updates the PCI core's copy, too, for when config space is restored.
  */
 void subpage_bar_renew(struct pci_dev *pdev, int bar);
 
 /**
- * subpage_bar_decode_off() - have the function decode no memory
+ * subpage_bar_decode_off() - switch the memory decode of the function off
  * @pdev: the device
  *
- * Neither now nor after the PCI core has restored config space.
+ * In the PCI core's copy, too, so that it stays off when config space is restored.
  */
 void subpage_bar_decode_off(struct pci_dev *pdev);
 

@@ -7,8 +7,8 @@
 #include "revoke.h"
 
 /*
- * What vfio-pci-core takes at once: aligned, of one capability, at most four bytes. Many
- * registers act on being written, by the width of the write.
+ * The largest access that vfio-pci-core makes at once: aligned, within one capability, at most
+ * four bytes. The width matters: many registers act on being written.
  */
 static size_t register_size(const struct vfio_pci_core_device *core, size_t at, size_t count)
 {
@@ -60,7 +60,7 @@ ssize_t subpage_config_write(struct subpage_device *sdev, const char __user *buf
 	size_t done, size;
 	ssize_t ret;
 
-	/* Nothing is written of what goes on behind the end. */
+	/* Nothing is written of an access that runs past the end. */
 	if (count && at + count > sdev->core.pdev->cfg_size)
 		return -EFAULT;
 

@@ -13,8 +13,8 @@ struct subpage_device;
  * @count: bytes
  * @ppos: region and offset; moved on if all is read
  *
- * Where the MSI-X table is shown elsewhere, what vfio-pci-core has put into @buf is
- * corrected there: in between another thread of the user can see where it really is.
+ * vfio-pci-core fills @buf. Where the MSI-X table is shown elsewhere, @buf is then corrected in
+ * place; another thread of the user may see the real values in between.
  *
  * Return: @count, or a negative error, as vfio-pci-core.
  */
@@ -28,12 +28,12 @@ ssize_t subpage_config_read(struct subpage_device *sdev, char __user *buf, size_
  * @count: bytes
  * @ppos: region and offset; moved on if all is written
  *
- * vfio-pci-core takes the bytes from the user a register at a time, and waits as long
- * as the user likes for a page that is not there. So it gets one register at a time,
- * each only while the device is not revoked, and has to do with the pages that are there.
+ * vfio-pci-core copies from the user a register at a time, and a page fault there can take as
+ * long as the user likes. So each register is passed on by itself, with page faults disabled,
+ * and only while the device is not revoked.
  *
  * Return: @count, or a negative error: -EIO when the BARs have moved, else as
- * vfio-pci-core. What came before the error is written, as there.
+ * vfio-pci-core. The registers before the error are written, as there.
  */
 ssize_t subpage_config_write(struct subpage_device *sdev, const char __user *buf, size_t count,
 			     loff_t *ppos);

@@ -12,12 +12,12 @@
 
 /**
  * struct subpage_device - a device bound to this driver
- * @core: its VFIO side; first, vfio_alloc_device() insists
- * @claims: the pages of its sub-page BARs, PCI_STD_NUM_BARS of them; not in here, so that a
- *	device fits into 2K: to clear 4K is a good part of what a bind costs
+ * @core: its VFIO side; vfio_alloc_device() wants it first
+ * @claims: the pages of its sub-page BARs, PCI_STD_NUM_BARS of them; allocated apart, so that
+ *	this struct fits into 2K: clearing 4K would be a good part of the cost of a bind
  * @msix: its MSI-X table
- * @relocation: where its user sees that
- * @options: what the administrator chose for it, when the device was bound
+ * @relocation: where users see that table
+ * @options: what the administrator had chosen when the device was bound
  * @revocation: what becomes of its user when the PCI core moves BARs
  */
 struct subpage_device {

@@ -6,10 +6,10 @@ struct vfio_pci_core_device;
 
 #ifdef HAVE_VFIO_PCI_DMABUF
 /**
- * subpage_dmabuf_init() - have each dma-buf of a device asked for
+ * subpage_dmabuf_init() - check each dma-buf that a user wants of a device
  * @core: the device, not registered yet
  *
- * 6.19 and newer can export a BAR as a dma-buf; region.c says what may leave so.
+ * 6.19 and newer can export a BAR as a dma-buf; region.c decides which parts.
  */
 void subpage_dmabuf_init(struct vfio_pci_core_device *core);
 #else

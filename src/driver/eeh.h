@@ -13,8 +13,8 @@ struct pci_dev;
  *
  * EEH (Enhanced Error Handling, POWER) puts a device into a Partitionable
  * Endpoint (PE), and the host bridge accepts from a PE only the MSIs that were
- * set up for it. Whatever is written to the MSI-X table, the device can then
- * disturb nobody else.
+ * set up for it. So the device cannot disturb anything else, whatever is written to its MSI-X
+ * table.
  *
  * Return: true when EEH is switched on and the device has a PE.
  */
@@ -27,8 +27,8 @@ bool subpage_eeh_covers(struct pci_dev *pdev);
  *
  * After a PE reset EEH writes back the BARs that eeh_save_bars() read when the
  * device was found; a BAR moved since then would return to its old address,
- * while the resource, every mapping and the guest use the new one. The kernel
- * exports no way to read them anew, so the words of this BAR are replaced in
+ * while the resource, every mapping and the guest use the new one. The kernel exports no
+ * function that reads them again, so the words of this BAR are replaced in
  * the device's eeh_dev, a public structure.
  *
  * Context: process context, before the device is registered with VFIO, so no

@@ -5,11 +5,11 @@
 struct pci_dev;
 
 /**
- * subpage_check_eligible() - may a user have this device at all
+ * subpage_check_eligible() - may this device be given to a user at all
  * @pdev: the device, about to be bound
  *
- * Asked before any BAR moves: vfio-pci-core refuses the first two only afterwards. The
- * list of errata is stock vfio-pci's, which is not in the core.
+ * Called before any BAR is moved; vfio-pci-core would refuse bridges and devices with virtual
+ * functions only afterwards. The list of errata is stock vfio-pci's; the core has none.
  *
  * Return: 0; -EINVAL for a bridge, or a device with errata unless disable_denylist=1;
  * -EBUSY for one with virtual functions. The log says which, and what to do.

@@ -9,13 +9,13 @@
  * @FAULT_PLACEHOLDER: that range is set aside
  * @FAULT_ASSIGN: the PCI core finds it a page
  * @FAULT_ALIGNMENT: that page is one
- * @FAULT_READBACK: the BAR register took the address; made to fail, it really says another
- * @FAULT_REGISTER: VFIO takes the device
+ * @FAULT_READBACK: the BAR register took the address; made to fail, it really holds another one
+ * @FAULT_REGISTER: VFIO registration
  * @FAULT_PUT_BACK: the BAR gets its old range again, after another step failed
- * @FAULT_TABLE: not of a bind: when it is opened, the device says that its MSI-X table
- *	is in its BAR; made to fail, it says that the table is far behind it
- * @FAULT_STORE: not of a bind: when a device whose BARs have moved is closed, there is memory
- *	for its state
+ * @FAULT_TABLE: no step of a bind: at open, the MSI-X table lies within its BAR; made to fail,
+ *	the device says that it lies far behind it
+ * @FAULT_STORE: no step of a bind: when a device whose BARs have moved is closed, there is
+ *	memory for its state
  *
  * In the order in which a bind takes them. The module parameter fault_points, which
  * only a build with SUBPAGE_FAULT_POINTS=y has, is a mask: 1 << value.

@@ -145,11 +145,11 @@ out:
 #endif
 
 /*
- * 7.1 has three options of stock vfio-pci for each device. Before, two of them hold
- * for all drivers of vfio-pci-core and follow whoever set them last, so what they
- * mean for a device is done in subpage_open_device(); the VGA arbiter hears nothing of
- * it there. The third is in 6.1.y and 6.12.y, too; on a kernel without it the device is
- * held awake from probe to remove, even from a user who lets it sleep.
+ * Since 7.1 a device has three options of stock vfio-pci for itself. Before, two of them hold
+ * for all drivers of vfio-pci-core, as the last driver set them, so subpage_open_device() does
+ * what they mean for a device, without telling the VGA arbiter. The third is in 6.1.y and
+ * 6.12.y, too; on a kernel without it the device is kept awake from probe to remove, even if
+ * its user lets it sleep.
  */
 #ifdef HAVE_CORE_OPTIONS
 static inline void kcompat_set_intx_vga(struct vfio_pci_core_device *core, bool nointxmask,
@@ -184,7 +184,7 @@ static inline void kcompat_may_idle_d3(struct vfio_pci_core_device *core, bool d
 }
 #endif
 
-/* 6.16: what reads a binary attribute of sysfs does not change the attribute. */
+/* 6.16: the read function of a binary attribute takes the attribute as const. */
 #ifdef HAVE_CONST_BIN_ATTRIBUTE
 #define kcompat_bin_attribute const struct bin_attribute
 #else
@@ -192,9 +192,10 @@ static inline void kcompat_may_idle_d3(struct vfio_pci_core_device *core, bool d
 #endif
 
 /*
- * Where in the address space of its file a BAR is mapped: 6.10 gave each device a file of its
- * own, and it is where mmap() put it. Before, all of VFIO shared one, and it is at its physical
- * address. What a fault maps was settled by mmap() then; now it is what the resource says.
+ * Where a BAR is mapped in the address space of its file. Since 6.10 each device has a file of
+ * its own, a BAR is where mmap() put it, and a fault maps what the resource says by then.
+ * Before, all of VFIO shared one file, a BAR is at its physical address, and mmap() settles
+ * what a fault maps.
  */
 #ifdef HAVE_VMA_LIST
 #define KCOMPAT_FAULTS_ANEW false
@@ -213,8 +214,8 @@ static inline loff_t kcompat_mapped_at(int bar, resource_size_t start)
 #endif
 
 /*
- * 6.19: a BAR can leave as a dma-buf. To enter low power is the one thing exported by
- * vfio-pci-core that takes those back, whether or not the user is in low power already.
+ * 6.19: a BAR can be exported as a dma-buf. Entering low power is the only exported function of
+ * vfio-pci-core that revokes dma-bufs, whether or not the user is in low power already.
  */
 #ifdef HAVE_VFIO_PCI_DMABUF
 static inline void kcompat_revoke_dmabufs(struct vfio_device *core_vdev)

@@ -57,7 +57,7 @@ static int subpage_open_device(struct vfio_device *core_vdev)
 	if (ret)
 		return ret;
 
-	/* What these options do on a kernel that has them for all drivers alike. */
+	/* Where vfio-pci-core lacks these options for each device, this is what they mean. */
 	if (sdev->options.nointxmask)
 		core->pci_2_3 = false;
 	if (sdev->options.disable_vga)
@@ -84,7 +84,7 @@ static long call_set_irqs(struct subpage_device *sdev, const void *call)
 	return vfio_pci_core_ioctl(&sdev->core.vdev, VFIO_DEVICE_SET_IRQS, *arg);
 }
 
-/* It switches decode on, and writes to the MSI-X table where that was. */
+/* SET_IRQS switches memory decode on, and writes to the MSI-X table at its old address. */
 static long set_irqs(struct subpage_device *sdev, unsigned long arg)
 {
 	const struct vfio_irq_set __user *set = (const void __user *)arg;
@@ -92,7 +92,7 @@ static long set_irqs(struct subpage_device *sdev, unsigned long arg)
 
 	if (get_user(size, &set->argsz))
 		return -EFAULT;
-	/* Of each of 2048 interrupts vfio-pci-core reads four bytes at most. */
+	/* vfio-pci-core reads at most four bytes for each of 2048 interrupts. */
 	return subpage_revoke_call(sdev, call_set_irqs, &arg, set,
 				   min_t(size_t, size, sizeof(*set) + 2048 * sizeof(s32)));
 }
@@ -121,7 +121,7 @@ static int subpage_ioctl_feature(struct vfio_device *core_vdev, u32 flags, void 
 }
 
 static const struct vfio_device_ops subpage_ops = {
-	/* vfio-pci-core gives it to a PF's VFs as their driver_override. */
+	/* vfio-pci-core writes this name to the driver_override of a PF's VFs. */
 	.name		= KBUILD_MODNAME,
 	.init		= subpage_init_dev,
 	.release	= subpage_release_dev,
@@ -169,7 +169,7 @@ static int subpage_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	return 0;
 
 err_claims:
-	/* vfio-pci-core has woken it up: pm_runtime_forbid(). */
+	/* The device is awake: vfio-pci-core has ended with pm_runtime_forbid(). */
 	kcompat_may_idle_d3(&sdev->core, sdev->options.disable_idle_d3);
 	subpage_revoke_unbound(sdev);
 	undone = subpage_claims_undo(sdev->claims, pdev);
@@ -202,10 +202,10 @@ static int subpage_sriov_configure(struct pci_dev *pdev, int nr_virtfn)
 }
 
 /*
- * Every device, but only where driver_override asks for this driver. There is
- * no MODULE_DEVICE_TABLE: the alias would tie with vfio-pci's own, and a tool
- * that picks a VFIO driver by alias could then pick this one unasked. Whoever
- * asks for that gets aliases.c.
+ * Matches every device, but only where driver_override names this driver. There is no
+ * MODULE_DEVICE_TABLE: the alias would tie with vfio-pci's own, and a tool that picks a VFIO
+ * driver by alias could then pick this one unasked. Administrators who want that build with
+ * aliases.c.
  */
 static const struct pci_device_id subpage_ids[] = {
 	{ PCI_DRIVER_OVERRIDE_DEVICE_VFIO(PCI_ANY_ID, PCI_ANY_ID) },

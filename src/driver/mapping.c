@@ -7,7 +7,7 @@
 #include "mapping.h"
 #include "revoke.h"
 
-/* vfio-pci-core's own, the same for all devices. */
+/* The operations of vfio-pci-core, the same for all devices. */
 static const struct vm_operations_struct *core_ops;
 
 static struct subpage_device *device_of(const struct vm_area_struct *vma)
@@ -30,9 +30,9 @@ static void close(struct vm_area_struct *vma)
 }
 
 /*
- * What the fault has mapped is wrong if the BAR was away meanwhile. It is taken away again;
- * the next fault waits until the BAR is back, or fails. (A BAR that goes and returns within
- * one fault, between the two looks, is not seen. No user can choose that moment.)
+ * If the BAR was away during the fault, the wrong page may be mapped: unmap it again. The next
+ * fault waits until the BAR is back, or fails. (A BAR that leaves and returns between the two
+ * checks of one fault is not noticed. No user can choose that moment.)
  */
 static vm_fault_t look_again(struct vm_area_struct *vma, vm_fault_t ret)
 {
@@ -47,8 +47,9 @@ static vm_fault_t look_again(struct vm_area_struct *vma, vm_fault_t ret)
 }
 
 /*
- * A BAR that is on its way for longer than subpage_revoke_intact() waits is no reason to end its
- * user: the access is made again, until the PCI core has decided. The user can be killed meanwhile.
+ * If a BAR is being moved for longer than subpage_revoke_intact() waits, its user must not die
+ * of it: the access is retried until the PCI core has placed the BAR or given up. The user can
+ * be killed meanwhile.
  */
 static vm_fault_t not_now(const struct vm_area_struct *vma)
 {

@@ -7,10 +7,10 @@
 struct subpage_device;
 
 /*
- * A user's mappings of BARs. vfio-pci-core makes them and fills them when they are touched;
- * here it is seen to that it does so only while the BARs are where they were when the device
- * was opened. In the moment in which the PCI core has taken a BAR away and not placed it again,
- * vfio-pci-core would map the start of physical memory (6.10 and newer).
+ * A user's mappings of BARs. vfio-pci-core makes them, and fills them at page faults. Here such
+ * a fault succeeds only while the BARs are where they were when the device was opened. While
+ * the PCI core moves a BAR, its resource briefly has no address, and vfio-pci-core would map
+ * the start of physical memory (6.10 and newer).
  */
 
 /**
@@ -22,7 +22,7 @@ void subpage_mapping_watch(struct subpage_device *sdev, struct vm_area_struct *v
 
 /**
  * subpage_mapping_zap() - take all mappings of a device's BARs away
- * @sdev: the device, revoked: a fault is the user's end (SIGBUS)
+ * @sdev: the device, already revoked: a later fault raises SIGBUS
  *
  * Context: process context; takes no lock that a user could hold.
  */

@@ -14,7 +14,7 @@ struct pci_dev;
  * @MSIX_MMAP_ALWAYS: everywhere, as stock vfio-pci does since 4.16
  * @MSIX_MMAP_NEVER: nowhere
  *
- * Who can write the table chooses the address and data of the device's MSIs.
+ * Whoever can write the table chooses the address and data of the device's MSIs.
  * Nothing but EEH, or interrupt remapping in the IOMMU, then keeps the device
  * from raising any interrupt of the host.
  */
@@ -34,8 +34,8 @@ enum msix_policy {
  * @reason: why @state, as a sentence
  *
  * The state is decided once, by subpage_msix_init(), before the device is
- * registered. The place is the device's own word, and a reset can change it: it is
- * taken anew from vfio-pci-core at each open, see subpage_region_open().
+ * registered. The device itself says where the table is, and a reset can change that: the place
+ * is taken from vfio-pci-core at each open, see subpage_region_open().
  */
 struct msix_table {
 	enum subpage_msix_state state;

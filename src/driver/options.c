@@ -317,7 +317,7 @@ bool subpage_option_align_for(const char *driver)
 	const char *at;
 	bool listed = false;
 
-	/* Asked before each probe of the system: no lock for those who do not use it. */
+	/* Called before each probe in the system: takes no lock where the option is not set. */
 	if (!*align_for)
 		return false;
 

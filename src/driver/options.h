@@ -25,10 +25,10 @@
 /**
  * struct subpage_options - what the administrator chose for a device
  * @msix_mmap: where a user may map its MSI-X table
- * @msix_relocate: whether they see it elsewhere
+ * @msix_relocate: whether users are shown the table elsewhere
  * @realign: what may be done for its sub-page BARs
  * @exact_size: region info shows a BAR's true size (bar_size=exact)
- * @nointxmask: stock vfio-pci's, likewise the next two
+ * @nointxmask: as in stock vfio-pci, like the next two
  * @disable_vga: no access to VGA's legacy ranges
  * @disable_idle_d3: stay awake while nobody has it open
  */

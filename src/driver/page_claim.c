@@ -62,7 +62,7 @@ static void set_range(struct resource *res, resource_size_t start, resource_size
 	res->end = start + size - 1;
 }
 
-/* Whatever else the BAR had: should the PCI core place it anew, then on a page. */
+/* So that the PCI core, if it places the BAR again, puts it on a page. */
 static void align_to_size(struct resource *res)
 {
 	res->flags &= ~IORESOURCE_STARTALIGN;
@@ -70,9 +70,9 @@ static void align_to_size(struct resource *res)
 }
 
 /*
- * A BAR without an address, as the PCI core leaves one. What its register says is
- * somebody else's by now, so the function must not decode it, nor after the copy
- * of its config space is restored; pci_enable_device() refuses such a device.
+ * Leave the BAR without an address, as the PCI core does when it finds no room. The address in
+ * the register belongs to something else by now, so memory decode goes off, in the copy of
+ * config space, too; pci_enable_device() refuses such a device.
  */
 static void unassign(struct page_claim *claim, struct pci_dev *pdev, int bar)
 {
@@ -84,18 +84,16 @@ static void unassign(struct page_claim *claim, struct pci_dev *pdev, int bar)
 }
 
 /*
- * The BAR leaves its range and @was takes it: beside each other, never
- * one around the other, since the PCI core takes the parent of an assigned BAR for
- * its bridge window (pbus_select_window(), 7.x) and indexes an array with it.
- * In the moment between the two somebody else can take the range; and the window
- * can go before the BAR leaves it. Nothing that a module can call does either
- * in one step.
+ * Take the BAR out of its range, and put @was there as a placeholder. The BAR never lies inside
+ * the placeholder, since the PCI core takes the parent of an assigned BAR for its bridge window
+ * (pbus_select_window(), 7.x) and indexes an array with it. Between the two steps something
+ * else can take the range, and before the first the window can be released. No function that a
+ * module can call does this in one step.
  *
- * While the BAR is out of the tree its flags are 0: a rescan on another processor
- * assigns whatever has flags and no place.
+ * While the BAR is out of the tree its flags are 0: a rescan on another processor would assign
+ * any resource that has flags but no parent.
  *
- * Return: 0, an error with the BAR where it was, or -EADDRNOTAVAIL if it could not
- * get back.
+ * Return: 0, an error with the BAR where it was, or -EADDRNOTAVAIL if it could not be put back.
  */
 static int set_aside(struct page_claim *claim)
 {
@@ -105,7 +103,10 @@ static int set_aside(struct page_claim *claim)
 	ret = subpage_fault(FAULT_RELEASE);
 	if (ret)
 		return ret;
-	/* It can have gone since claim_page() looked, and release_resource() does not look. */
+	/*
+	 * The window can be released after claim_page() looked; release_resource() does not
+	 * check.
+	 */
 	if (!window)
 		return -ENXIO;
 
@@ -125,14 +126,13 @@ out_flags:
 }
 
 /*
- * pci_reassign_resource(pdev, bar, PAGE_SIZE - size, PAGE_SIZE) is what this
- * amounts to. The PCI core does not export that function; having
- * pci_assign_resource() place the BAR with the size, and hence the natural
- * alignment, of a page runs the same allocation with the same architecture limits
- * and the same write to the BAR. BARs that "pci=resource_alignment" has touched
- * have no alignment flag left once they are assigned, so it is set.
+ * This amounts to pci_reassign_resource(pdev, bar, PAGE_SIZE - size, PAGE_SIZE), which the PCI
+ * core does not export. pci_assign_resource(), for a BAR with the size and hence the natural
+ * alignment of a page, runs the same allocation with the same architecture limits and writes
+ * the BAR the same way. The alignment flag is set since a BAR that "pci=resource_alignment" has
+ * touched loses its own once it is assigned.
  *
- * From the flags to the allocation a rescan on another processor can assign it too.
+ * Between flags and allocation a rescan on another processor can assign the BAR, too.
  */
 static int reassign_to_page(struct page_claim *claim, struct pci_dev *pdev, int bar)
 {
@@ -153,18 +153,18 @@ static int reassign_to_page(struct page_claim *claim, struct pci_dev *pdev, int 
 	subpage_fault_readback(pdev, bar);
 
 	/*
-	 * The PCI core reports a BAR register that does not take its new value in the
-	 * log only. A page claimed for such a BAR would map somebody else's registers.
+	 * If the BAR register does not take its new value, the PCI core only logs that. A page
+	 * claimed for such a BAR would map another device's registers.
 	 */
 	return subpage_bar_is_written(pdev, bar) ? 0 : -EIO;
 }
 
 /*
- * The register first, while both ranges are held: what it says is the device's own
+ * Write the register first, while both ranges are held: the address in it is the device's own
  * at any time.
  *
- * Return: 0, or -EADDRNOTAVAIL when the old range is somebody else's by now: it was
- * taken in the moment between @was and BAR, or has gone with its window.
+ * Return: 0, or -EADDRNOTAVAIL when the old range is gone: taken by something else between the
+ * release of @was and the request for the BAR, or released with its window.
  */
 static int put_back(struct page_claim *claim, struct pci_dev *pdev, int bar)
 {
@@ -188,10 +188,9 @@ static int put_back(struct page_claim *claim, struct pci_dev *pdev, int bar)
 }
 
 /*
- * Decode stays on: the register of a 32-bit BAR changes in one write, around that of
- * a 64-bit one the PCI core switches it off itself, and old and new range are both
- * held meanwhile. So the function's other BARs are undisturbed, and so is a console
- * on one of them while the PCI core prints.
+ * Memory decode stays on: a 32-bit BAR changes in one write, the PCI core itself switches
+ * decode off around a 64-bit one, and both ranges are held meanwhile. So the function's other
+ * BARs keep working, and so does a console on one of them while the PCI core prints.
  */
 static int move_to_page(struct page_claim *claim, struct pci_dev *pdev, int bar)
 {
@@ -214,7 +213,7 @@ out:
 	return ret;
 }
 
-/* What the PCI core itself would not place: pdev_resources_assignable() and its callers. */
+/* What the PCI core itself would not place: see pdev_resources_assignable() and its callers. */
 static bool must_stay(struct pci_dev *pdev, struct resource *res)
 {
 	u16 class = pdev->class >> 8, command;
@@ -234,9 +233,9 @@ static bool must_stay(struct pci_dev *pdev, struct resource *res)
 }
 
 /*
- * Who uses a BAR has requested a region of it; a framebuffer of the firmware, too,
- * and its driver goes at a bind of stock vfio-pci all the same. A mapping of sysfs
- * "resourceN" cannot be seen; see revoke_mappings().
+ * Whatever uses a BAR has requested a region of it. So has the firmware's framebuffer, whose
+ * driver is removed here, as by a bind of stock vfio-pci. A mapping of sysfs "resourceN" cannot
+ * be seen; see revoke_mappings().
  */
 static bool in_use(struct pci_dev *pdev)
 {
@@ -286,7 +285,7 @@ static enum subpage_bar_state claim_page(struct page_claim *claim, struct pci_de
 	}
 }
 
-/* Of another driver's device the line would carry that driver's name alone, or none. */
+/* The log line of another driver's device would bear only that driver's name, or none. */
 static const char *us(const struct pci_dev *pdev)
 {
 	return strcmp(dev_driver_string(&pdev->dev), KBUILD_MODNAME) ? KBUILD_MODNAME ": " : "";
@@ -348,9 +347,9 @@ void subpage_claims_log_lost(const struct page_claim *claims, struct pci_dev *pd
 }
 
 /*
- * Who has mapped the BAR's old place, through sysfs "resourceN" or /dev/mem, must not reach
- * what comes there next. Requesting a region takes such mappings away, as it does whenever
- * a driver takes a BAR: revoke_iomem(), of a kernel with CONFIG_IO_STRICT_DEVMEM.
+ * Whoever has mapped the BAR's old range, through sysfs "resourceN" or /dev/mem, must not reach
+ * what is placed there next. Requesting the region revokes such mappings, as it does whenever a
+ * driver requests a BAR: revoke_iomem(), on kernels with CONFIG_IO_STRICT_DEVMEM.
  */
 static void revoke_mappings(const struct resource *range)
 {
@@ -365,7 +364,10 @@ void subpage_claims_settle(struct page_claim *claims)
 	for (bar = 0; bar < PCI_STD_NUM_BARS; bar++) {
 		struct resource *was = &claims[bar].was;
 
-		/* The PCI core detaches it when it releases the bridge window above. */
+		/*
+		 * The PCI core detaches the placeholder when it releases the bridge window
+		 * above.
+		 */
 		if (was->parent)
 			revoke_mappings(was);
 		if (was->parent)
@@ -373,12 +375,12 @@ void subpage_claims_settle(struct page_claim *claims)
 	}
 }
 
-/* The size and alignment that the BAR had; its address is what it is. */
+/* Restore the size and alignment that the BAR had; its address stays as it is. */
 static void restore_size(struct page_claim *claim, struct pci_dev *pdev, int bar)
 {
 	struct resource *res = claim->res;
 
-	/* The PCI core forgets all about a BAR that it found no room for. */
+	/* The PCI core clears the resource of a BAR that it found no room for. */
 	if (!res->flags)
 		return;
 	/* Nobody has the device open, so no region of it is requested. */
@@ -389,7 +391,7 @@ static void restore_size(struct page_claim *claim, struct pci_dev *pdev, int bar
 	res->flags |= claim->was.flags & IORESOURCE_SIZEALIGN;
 }
 
-/* One that is trapped because of realign=trap can be, too. */
+/* A BAR that is trapped because of realign=trap can be a page long, too. */
 static bool is_page_long(const struct page_claim *claim)
 {
 	return claim->res && resource_size(claim->res) != subpage_claim_true_size(claim);
@@ -409,7 +411,10 @@ bool subpage_claims_undo(struct page_claim *claims, struct pci_dev *pdev)
 			undone &= claim->res->start == claim->was.start;
 			continue;
 		}
-		/* Not moved; or the PCI core took the window, and placed it anew if it could. */
+		/*
+		 * Not moved; or the PCI core released the window, and placed the BAR again if
+		 * it could.
+		 */
 		if (!claim->was.parent) {
 			restore_size(claim, pdev, bar);
 			if (claim->res->parent)

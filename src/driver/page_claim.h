@@ -10,9 +10,9 @@
  * enum realign_policy - what may be done for a sub-page BAR (parameter realign)
  * @REALIGN_OFF: only a BAR that is alone on its page gets that page
  * @REALIGN_ON: one that shares its page is moved
- * @REALIGN_TRAP: as REALIGN_OFF, and a BAR that has its page is not mapped either. (Without
- *	its page vfio-pci-core would reserve the rest of that, and would not survive the
- *	loss of the window.)
+ * @REALIGN_TRAP: as REALIGN_OFF, and a BAR that has its page is not mapped either. (If it were
+ * not claimed, vfio-pci-core would reserve the rest of the page, and would not survive the loss
+ * of the window.)
  */
 enum realign_policy {
 	REALIGN_OFF,
@@ -22,9 +22,10 @@ enum realign_policy {
 
 /**
  * struct page_claim - the page held for one sub-page BAR
- * @res: the BAR's own resource; NULL for a BAR that is none, or a page or more
- * @was: a copy of @res from before the claim: true size, address, flags; of a BAR
- *	that has moved it is in the tree until it is settled, so that the BAR can return
+ * @res: the BAR's own resource; NULL if there is no such BAR, or it is a page or more
+ * @was: a copy of @res from before the claim: true size, address, flags; after a move it holds
+ *	the old range in the resource tree until subpage_claims_settle(), so that the BAR can
+ *	return
  * @refused: why there is no page, or none to be mapped; SUBPAGE_BAR_NONE otherwise
  *
  * The claim is the BAR's own resource: while it stands, that is a page long. So
@@ -37,10 +38,10 @@ enum realign_policy {
  *
  * The PCI core may take a bridge window away, with all that is in it, at any
  * time while a device below it is bound (a hot-added device that does not fit is
- * enough). It does that under pci_lock_rescan_remove(), which cannot be taken
- * here because probe and remove may run below it. So a claim is never taken for
- * granted: subpage_claim_state() looks at the resource itself. What remains is
- * named where it is, in page_claim.c.
+ * enough). It does that under pci_lock_rescan_remove(), which cannot be taken here because
+ * probe and remove may run with it held. So a claim is never taken for granted:
+ * subpage_claim_state() looks at the resource itself. The races that remain are named in
+ * page_claim.c.
  */
 struct page_claim {
 	struct resource *res;
@@ -54,10 +55,10 @@ struct page_claim {
  * @pdev: the device, used by no driver and not registered with VFIO yet
  * @realign: the administrator's choice
  *
- * A BAR that starts on a page where nothing else lives keeps its address;
- * another one is moved. Either everything succeeds or config space, its copies,
- * resource tree and resource flags are as before; or somebody took the old place
- * meanwhile, and the BAR has no address. One line in the log says which.
+ * A BAR that starts a page on which nothing else lies keeps its address; any other is moved. If
+ * the move fails, config space, its copies, the resource tree and the resource flags are as
+ * before, unless something else took the old range meanwhile: then the BAR has no address. One
+ * line in the log says which.
  * A claim that fails is no error: the BAR is then as with stock vfio-pci.
  *
  * Ends with subpage_claims_undo(), or with subpage_claims_settle() and later
@@ -70,7 +71,7 @@ void subpage_claims_make(struct page_claim *claims, struct pci_dev *pdev,
  * subpage_claims_settle() - give up the addresses that moved BARs came from
  * @claims: the device's claims
  *
- * Who has mapped one of them through sysfs or /dev/mem loses that mapping.
+ * Whoever has mapped one of them through sysfs or /dev/mem loses that mapping.
  */
 void subpage_claims_settle(struct page_claim *claims);
 
@@ -79,7 +80,7 @@ void subpage_claims_settle(struct page_claim *claims);
  * @claims: the device's claims, not settled
  * @pdev: the device, awake
  *
- * Return: true when all are. Where one is not, the log says what it is instead.
+ * Return: true when all are back. The log says what became of one that is not.
  */
 bool subpage_claims_undo(struct page_claim *claims, struct pci_dev *pdev);
 
@@ -101,12 +102,12 @@ void subpage_claims_drop(struct page_claim *claims, struct pci_dev *pdev);
 void subpage_claims_log_lost(const struct page_claim *claims, struct pci_dev *pdev);
 
 /**
- * subpage_claim_state() - how does a BAR stand now
+ * subpage_claim_state() - the state that a BAR is in now
  * @claim: the claim
  */
 enum subpage_bar_state subpage_claim_state(const struct page_claim *claim);
 
-/* Such a state as in sysfs, and as a sentence. */
+/* A state as a word, as in sysfs, and as a sentence. */
 const char *subpage_bar_state_name(enum subpage_bar_state state);
 const char *subpage_bar_state_reason(enum subpage_bar_state state);
 

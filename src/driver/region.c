@@ -21,8 +21,8 @@ static bool is_hidden(const struct subpage_device *sdev, int bar)
 }
 
 /*
- * vfio-pci-core takes any BAR of a page or more for mappable, aligned or not, and a
- * smaller one that is alone on its page, whatever the administrator says.
+ * vfio-pci-core maps any BAR of a page or more, aligned or not, and a smaller one that is alone
+ * on its page, whatever the administrator has chosen.
  */
 static bool must_trap(const struct subpage_device *sdev, int bar)
 {
@@ -30,7 +30,7 @@ static bool must_trap(const struct subpage_device *sdev, int bar)
 	    subpage_claim_state(&sdev->claims[bar]) == SUBPAGE_BAR_LOST)
 		return true;
 
-	/* All of it, in pages, holds the table. */
+	/* Each of its pages holds a part of the table. */
 	return is_hidden(sdev, bar) && msix_hole_start(&sdev->msix) == 0 &&
 	       msix_hole_end(&sdev->msix) >= pci_resource_len(sdev->core.pdev, bar);
 }
@@ -64,9 +64,9 @@ static int add_msix_mappable(struct vfio_info_cap *caps)
 }
 
 /*
- * Name what is left of the BAR around a hole. Hole and BAR end on pages, and so do
- * the areas: VMMs map them as they are. The hole may lie behind the BAR: a device may
- * say that its table does.
+ * List the parts of the BAR around a hole. Hole and BAR are whole pages, and so are the parts:
+ * VMMs map them as they are. The hole may lie behind the BAR, since a device may say that its
+ * table does.
  */
 static int add_sparse_mmap(struct vfio_info_cap *caps, u64 hole_start, u64 hole_end, u64 size)
 {
@@ -148,7 +148,7 @@ static int bar_info(struct subpage_device *sdev, struct vfio_region_info *info,
 
 	if (claim->res && (sdev->options.exact_size || is_trapped(sdev, bar)))
 		info->size = subpage_claim_true_size(claim);
-	/* Some VMMs map nothing that has a capability they do not know. */
+	/* Some VMMs map no region with a capability that they do not know. */
 	if ((claim->res && !mappable) || holds_table)
 		ret = add_subpage(caps, sdev, bar);
 
@@ -161,7 +161,7 @@ int subpage_region_info(struct vfio_device *core_vdev, struct vfio_region_info *
 	struct subpage_device *sdev = to_subpage_device(core_vdev);
 	int ret;
 
-	/* To look for a ROM vfio-pci-core switches memory decode on. */
+	/* vfio-pci-core switches memory decode on to look for a ROM. */
 	if (info->index == VFIO_PCI_ROM_REGION_INDEX && !subpage_revoke_intact(sdev)) {
 		info->offset = VFIO_PCI_INDEX_TO_OFFSET(info->index);
 		info->size = 0;
@@ -197,7 +197,10 @@ int subpage_region_mmap(struct vfio_device *core_vdev, struct vm_area_struct *vm
 	ret = vfio_pci_core_mmap(core_vdev, vma);
 	if (ret || bar >= PCI_STD_NUM_BARS)
 		return ret;
-	/* On 6.1 that was where the BAR is now, and a fault does not look again. */
+	/*
+	 * On 6.1 a fault maps what mmap() found, so check that the BAR has not moved before
+	 * that.
+	 */
 	if (!KCOMPAT_FAULTS_ANEW && (u64)vma->vm_pgoff << PAGE_SHIFT !=
 	    sdev->revocation.placed[bar].start + offset)
 		return -EIO;

@@ -5,10 +5,10 @@
 #include "device.h"
 
 /*
- * A user reaches the registers of a BAR through these doors: a mapping whose limits
- * region info tells, mmap, read and write, and (6.19 and newer) a dma-buf. The same
- * rules hold for all: what lies on a claimed page may pass, a hidden MSI-X table may
- * not, and nothing may once the PCI core has moved a BAR of the open device.
+ * A user reaches the registers of a BAR through mmap, within the limits that region info
+ * reports, through read and write, and (6.19 and newer) through a dma-buf. The same rules hold
+ * for all: what lies on a claimed page may pass, a hidden MSI-X table may not, and nothing may
+ * once the PCI core has moved a BAR of the open device.
  *
  * All of it runs between open_device and close_device, while the claims and the MSI-X
  * decision do not change; no lock is needed.
@@ -64,9 +64,9 @@ bool subpage_region_may_leave(struct vfio_pci_core_device *core, int bar, u64 of
  * @count: bytes
  * @ppos: region and offset; moved on
  *
- * The device does not decode what follows a claimed BAR on its page, and where such
- * an access ends is the host's business (EEH freezes the PE): there it reads all
- * ones, without an access to the bus.
+ * The device does not decode what follows a claimed BAR on its page, and what such an access
+ * does depends on the host (EEH freezes the PE). So a read there returns all ones, without an
+ * access to the bus.
  *
  * Return: bytes read, fewer than @count where the registers end, or a negative error:
  * -EIO when the BARs have moved, else as vfio-pci-core.
@@ -74,7 +74,7 @@ bool subpage_region_may_leave(struct vfio_pci_core_device *core, int bar, u64 of
 ssize_t subpage_region_read(struct vfio_device *core_vdev, char __user *buf, size_t count,
 			    loff_t *ppos);
 
-/* Likewise; what is written behind the registers is forgotten. */
+/* Likewise; what is written behind the registers is discarded. */
 ssize_t subpage_region_write(struct vfio_device *core_vdev, const char __user *buf,
 			     size_t count, loff_t *ppos);
 

@@ -8,7 +8,7 @@
 #include "region.h"
 #include "relocate.h"
 
-/* What the device decodes of a BAR. */
+/* How much of a BAR the device decodes. */
 static u64 bar_length(const struct subpage_device *sdev, int bar)
 {
 	if (sdev->claims[bar].res)
@@ -44,9 +44,9 @@ static bool holds_more(const struct subpage_device *sdev, const struct msix_relo
 }
 
 /*
- * The first number above all BARs that the device has: drivers of some guests go by the
- * order of the BARs that they find. The register of one that is not there is 0; a BAR that
- * the PCI core has forgotten, for want of room, still has its old address there.
+ * The first number above all BARs that the device has: drivers of some guests go by the order
+ * of the BARs that they find. The register of a BAR that does not exist is 0; that of a BAR
+ * that the PCI core had no room for still holds the old address.
  */
 static int free_bar(struct pci_dev *pdev)
 {
@@ -109,7 +109,7 @@ static void show_in_upper_half(struct subpage_device *sdev, struct msix_relocati
 	u64 length = pci_resource_len(sdev->core.pdev, bar);
 	unsigned long flags = pci_resource_flags(sdev->core.pdev, bar);
 
-	/* The table's offset has 32 bits; the twofold length has to fit into the register. */
+	/* The table's offset has 32 bits, and twice the length must fit into the register. */
 	if (length > (flags & IORESOURCE_MEM_64 ? SZ_2G : SZ_1G) || needed > length) {
 		to->reason = "as no higher BAR is free, and its own is too long to be doubled";
 		return;
@@ -288,7 +288,7 @@ static u32 register_size(const struct msix_relocation *to)
 	return to->flags & PCI_BASE_ADDRESS_MEM_TYPE_64 ? 8 : 4;
 }
 
-/* So a BAR is sized: the bits below its length are 0, whatever is written. */
+/* The bits below the length stay 0 whatever is written: that is how a BAR is sized. */
 static u64 register_value(const struct msix_relocation *to)
 {
 	u64 value = 0;
@@ -300,7 +300,7 @@ static u64 register_value(const struct msix_relocation *to)
 	return (value & ~(to->size - 1)) | to->flags;
 }
 
-/* Put what is read of a register of four bytes into a buffer that begins at @offset. */
+/* Copy the part of a register of four bytes that lies in a buffer beginning at @offset. */
 static int show_register(char __user *buf, size_t count, u64 offset, u32 at, u32 value)
 {
 	__le32 bytes = cpu_to_le32(value);

@@ -10,7 +10,8 @@ struct subpage_device;
  * VMMs lay an MSI-X table of their own over the device's, and KVM maps whole pages, so
  * whatever shares a page with the table is trapped. Here a user is shown another place
  * for the table, where nothing else is: in config space, in region info, and through
- * read() and write() there. The kernel programs the real one, by the real capability.
+ * read() and write() there. The kernel still programs the real table, through the real
+ * capability.
  *
  * The guest can then reach the real table through the mapped BAR. So a table is shown
  * elsewhere only where the IOMMU keeps the device to its own MSIs.
@@ -42,9 +43,9 @@ enum relocate_policy {
  * @pba_size: their length, bytes
  * @written: what the user has written to the BAR's register, least significant byte first
  *
- * It changes when the device is bound and when it is opened. While it is open only
- * @written does, a byte at a time and without a lock: of two writers at once each byte
- * is one's or the other's, as with the registers that vfio-pci-core emulates.
+ * It changes when the device is bound and when it is opened. While the device is open only
+ * @written changes, a byte at a time and without a lock: of two writers at once, each byte
+ * comes from one or the other, as with the registers that vfio-pci-core emulates.
  */
 struct msix_relocation {
 	int bar;
@@ -68,17 +69,17 @@ struct msix_relocation {
 void subpage_relocate_init(struct subpage_device *sdev);
 
 /**
- * subpage_relocate_open() - decide it anew, for the place of the table is the device's word
+ * subpage_relocate_open() - decide again, since the device may have moved its table
  * @sdev: the device, once vfio-pci-core has opened it and its BARs' mappability is known
  *
- * Another decision than before is one more line in the log.
+ * A decision that differs from the last one goes to the log, too.
  */
 void subpage_relocate_open(struct subpage_device *sdev);
 
-/* Put what a user sees into words: for @buf of @size bytes; returns how many, as scnprintf(). */
+/* Say in words where users see the table; returns the length, as scnprintf(). */
 int subpage_relocate_describe(const struct subpage_device *sdev, char *buf, size_t size);
 
-/* The place in the device's file: is it in the part of a region that only users see? */
+/* Is this position in the device's file part of a region that exists for users only? */
 bool subpage_relocate_covers(const struct subpage_device *sdev, loff_t position);
 
 /**
@@ -88,31 +89,31 @@ bool subpage_relocate_covers(const struct subpage_device *sdev, loff_t position)
  * @count: bytes, not 0
  * @ppos: region and offset; moved on
  *
- * The pending bits are the device's, in whole aligned words of four bytes: PCI knows no
- * other access to them, and what one does is the host's business. All else is ones, as
- * vfio-pci-core has a table.
+ * The pending bits come from the device, in aligned words of four bytes: PCI defines no other
+ * access to them, and what one does depends on the host. All else reads as ones, as
+ * vfio-pci-core shows a table.
  *
  * Return: bytes read or a negative error.
  */
 ssize_t subpage_relocate_read(struct subpage_device *sdev, char __user *buf, size_t count,
 			      loff_t *ppos);
 
-/* Likewise; what is written is forgotten. */
+/* Likewise; what is written is discarded. */
 ssize_t subpage_relocate_write(struct subpage_device *sdev, size_t count, loff_t *ppos);
 
 /**
- * subpage_relocate_config_read() - show the table's other place in config space
+ * subpage_relocate_config_read() - show the table's other place to a reader of config space
  * @sdev: the device
- * @buf: the user's; vfio-pci-core has filled it
- * @count: with so many bytes
- * @offset: of config space, where they begin
+ * @buf: the user's, filled by vfio-pci-core
+ * @count: bytes in it
+ * @offset: where they begin in config space
  *
  * Return: 0 or -EFAULT.
  */
 int subpage_relocate_config_read(const struct subpage_device *sdev, char __user *buf,
 				 size_t count, u64 offset);
 
-/* Is it in a register of config space that only users see? Such are aligned and of four bytes. */
+/* Is this offset in a register that exists for users only? Those are aligned, of four bytes. */
 bool subpage_relocate_register(const struct subpage_device *sdev, u64 offset);
 
 /**

@@ -16,10 +16,10 @@
 #include "revoke.h"
 
 /*
- * The devices that are bound, and the states of all. Nothing is done below @lock but look,
- * write to the copy of a sleeping device's config space, and schedule work: it is taken below
- * everything, in the bus notifier below the device lock of a newcomer, pciehp's reset_lock and
- * pci_lock_rescan_remove().
+ * All bound devices, and the lock for the list and for their states. It is the innermost lock:
+ * the bus notifier takes it with the device lock of a newcomer, pciehp's reset_lock and
+ * pci_lock_rescan_remove() held. Under it devices are only looked at, work is queued, and the
+ * saved config space of sleeping devices is written.
  */
 static LIST_HEAD(bound_devices);
 /* How many of them are REVOCATION_PENDING. */
@@ -33,12 +33,12 @@ static void scan(struct work_struct *work);
 static DECLARE_WORK(scan_work, scan);
 
 /*
- * Of our own: a scan waits for pci_lock_rescan_remove(), below which a driver that is removed
- * may wait for all of the system's work.
+ * Not the system's: a scan waits for pci_lock_rescan_remove(), and a driver that is removed
+ * with that lock held may flush the system's workqueue.
  */
 static struct workqueue_struct *workqueue;
 
-/* PLACE_AWAY: one of the BARs is nowhere: for a moment or, with no room for it, for good. */
+/* PLACE_AWAY: a BAR is out of the resource tree, for a moment or, if there is no room, for good. */
 enum place {
 	PLACE_SAME,
 	PLACE_AWAY,
@@ -56,9 +56,9 @@ static enum place place_of(const struct placed_bar *placed, const struct resourc
 	/* A BAR loses its parent, then its address; it gets its address, then its parent. */
 	smp_rmb();
 	same = parent == placed->parent && READ_ONCE(res->start) == placed->start;
-	/* And it may have been taken away since. */
+	/* And it may have left since. */
 	smp_rmb();
-	/* The processor may show the address that is gone before the parent. */
+	/* The address may be seen to go before the parent is. */
 	if (!parent || !READ_ONCE(res->parent) || (!READ_ONCE(res->start) && placed->start))
 		return PLACE_AWAY;
 
@@ -91,7 +91,7 @@ static void set_state(struct subpage_device *sdev, enum revocation_state state)
 	spin_unlock(&lock);
 }
 
-/* Below @lock. As work: see notify(). */
+/* Called with @lock held. Why as work: see notify(). */
 static void revoke_locked(struct subpage_device *sdev)
 {
 	if (state(sdev) != REVOCATION_OPEN)
@@ -110,14 +110,13 @@ static void revoke(struct subpage_device *sdev)
 }
 
 /*
- * With memory decode off in what the user sees of config space, vfio-pci-core itself
- * lets nobody near the BARs: no read(), no ioeventfd. The device must not decode, either:
- * where a BAR has no new place, its register still has the old one. Nor may it be a bus
- * master, which would go on with what its user has told it to do.
+ * With memory decode off in the config space that the user sees, vfio-pci-core itself refuses
+ * access to the BARs: read(), write(), ioeventfds. Decode goes off in the device, too, since
+ * the register of a BAR without a new address holds the old one, and so does bus mastering, or
+ * the device would go on with the DMA that its user has set up.
  *
- * A virtual function's decode is not its own, so vfio-pci-core does not look at it: an
- * ioeventfd that its user has set up before goes on, and so does a read() or write() that
- * has begun.
+ * A virtual function has no memory decode of its own, so vfio-pci-core does not check it: an
+ * ioeventfd set up before goes on, and so does a read() or write() that has begun.
  */
 static void close_doors(struct vfio_pci_core_device *core)
 {
@@ -125,7 +124,7 @@ static void close_doors(struct vfio_pci_core_device *core)
 	u16 real;
 
 	down_write(&core->memory_lock);
-	/* A reset on its way would restore what was saved when a user put the device to sleep. */
+	/* A reset in progress would restore what was saved when the user put it to sleep. */
 	kfree(core->pm_save);
 	core->pm_save = NULL;
 	core->pdev->saved_config_space[PCI_COMMAND / 4] &=
@@ -138,10 +137,10 @@ static void close_doors(struct vfio_pci_core_device *core)
 }
 
 /*
- * The mappings first, for which no lock is needed that a user could hold.
+ * Mappings go first, since that takes no lock that a user could hold.
  *
- * The device stays awake until it is closed, for what it restored on waking up would be
- * the old addresses. The user may have put it to sleep: then it wakes up with decode off.
+ * The device is kept awake until it is closed, since it would restore the old addresses on
+ * waking up. If its user has put it to sleep, it wakes up here, with decode off.
  */
 static void revoke_work(struct work_struct *work)
 {
@@ -154,7 +153,8 @@ static void revoke_work(struct work_struct *work)
 	pm_runtime_get_sync(&pdev->dev);
 	/*
 	 * On 6.1 a config write that switches decode off waits, with the lock held, for an
-	 * mmap_lock that a user can keep. What it does after that is undone below.
+	 * mmap_lock that a user can hold. So the doors close without the lock, and again with
+	 * it, to undo what such a write has done.
 	 */
 	close_doors(&sdev->core);
 	mutex_lock(&sdev->revocation.lock);
@@ -196,7 +196,7 @@ bool subpage_revoke_may_fault(const struct subpage_device *sdev)
 	       (!KCOMPAT_FAULTS_ANEW || place(sdev) == PLACE_SAME);
 }
 
-/* A page that is there can go again before it is read. */
+/* A page that was faulted in can be gone again before it is read. */
 #define TRIES	100
 
 long subpage_revoke_call(struct subpage_device *sdev,
@@ -221,7 +221,7 @@ long subpage_revoke_call(struct subpage_device *sdev,
 		mutex_unlock(&sdev->revocation.lock);
 		if (ret != -EFAULT || is_last)
 			break;
-		/* Where not all can be read, what is needed may be in what can. */
+		/* If not all of it can be read, the function may still need only what can. */
 		is_last = fault_in_readable(from, size);
 	}
 
@@ -229,9 +229,9 @@ long subpage_revoke_call(struct subpage_device *sdev,
 }
 
 /*
- * Address and decode as the PCI core has them now, in the registers and in the copies that
- * are restored. A BAR for which it found no room has its old address in the register, which
- * is no longer its.
+ * Bring the registers, and the copies that are restored, in line with the BARs' resources. If
+ * the PCI core found no room for a BAR, its register holds an address that is not its own any
+ * more: then memory decode goes off.
  */
 static void renew_registers(struct subpage_device *sdev)
 {
@@ -251,8 +251,8 @@ static void renew_registers(struct subpage_device *sdev)
 }
 
 /*
- * The same for a device that may be asleep, and must not wake up here: that waits for
- * memory_lock. The PCI core has written the registers of one that is awake.
+ * The same for the saved copy alone, since the device may be asleep, and waking it up would
+ * wait for memory_lock. The PCI core has written the registers of one that is awake.
  */
 static void renew_copy(struct subpage_device *sdev)
 {
@@ -285,8 +285,9 @@ static void remember(struct subpage_device *sdev)
 }
 
 /*
- * Under pci_lock_rescan_remove() no BAR is on its way: one that is nowhere is lost. Who holds
- * that lock may wait for a user to close a device, so nothing that closes one waits for this.
+ * With pci_lock_rescan_remove() held no BAR is being moved: one that is out of the resource
+ * tree is lost. Whoever holds that lock may wait for a user to close a device, so nothing that
+ * closes a device waits for a scan.
  */
 static void scan(struct work_struct *work)
 {
@@ -307,7 +308,7 @@ static void scan(struct work_struct *work)
 	wake_up_all(&changed);
 }
 
-/* Does a device lie where one of the BARs was that are nowhere now? */
+/* Does the newcomer lie where a BAR was that is now out of the resource tree? */
 static bool is_taken(const struct subpage_device *sdev, const struct pci_dev *newcomer)
 {
 	const struct resource *res;
@@ -329,7 +330,7 @@ static bool is_taken(const struct subpage_device *sdev, const struct pci_dev *ne
 	return false;
 }
 
-/* Whatever keeps a device from being revoked must not keep the whole bus again. */
+/* Whatever delays the revocation of one device must not delay the whole bus again. */
 static void wait_no_more(void)
 {
 	struct subpage_device *sdev;
@@ -345,7 +346,7 @@ static void wait_no_more(void)
 	spin_unlock(&lock);
 }
 
-/* A user of the device is about to come, a driver or somebody who opens it. */
+/* The newcomer is about to be used: a driver probes it, or a user opens it. */
 static void make_room_for(const struct pci_dev *newcomer)
 {
 	struct subpage_device *sdev;
@@ -388,7 +389,7 @@ void subpage_revoke_unbound(struct subpage_device *sdev)
 	renew_registers(sdev);
 }
 
-/* Has each BAR an address that had one when the device was bound, or is it forgotten? */
+/* Has each BAR that had an address at bind got one now, or has its resource been cleared? */
 static bool is_settled(const struct subpage_device *sdev)
 {
 	const struct resource *res = sdev->core.pdev->resource;
@@ -402,9 +403,10 @@ static bool is_settled(const struct subpage_device *sdev)
 }
 
 /*
- * The PCI core forgets all about a BAR that it found no room for. If it found some for another
- * one, memory decode is going to be on, and the register still has an address. (One that is
- * not forgotten vfio-pci-core would refuse; or it comes back and nobody watches it.)
+ * The PCI core clears the resource of a BAR that it found no room for, but the register still
+ * holds an address, and if another BAR of the device got room, memory decode will be on. (If
+ * the resource is not cleared, vfio-pci-core would refuse the device; or the BAR could return
+ * unwatched.)
  */
 static int check_decoded(struct subpage_device *sdev)
 {
@@ -444,8 +446,8 @@ int subpage_revoke_opening(struct subpage_device *sdev)
 	sdev->revocation.mapping = NULL;
 
 	/*
-	 * Where the PCI core of 6.1 moves a BAR while the device sleeps, waking up restores the
-	 * old address; and it is vfio_pci_core_enable() that wakes it up, and saves what is there.
+	 * If the PCI core of 6.1 moves a BAR of a sleeping device, waking up restores the old
+	 * address; and vfio_pci_core_enable() would wake it up and save that.
 	 */
 	pm_runtime_get_sync(&pdev->dev);
 	renew_registers(sdev);
@@ -462,8 +464,8 @@ void subpage_revoke_opened(struct subpage_device *sdev)
 }
 
 /*
- * From here on nobody revokes the device: the work would meet what vfio-pci-core frees as it
- * closes it. Return: false where the user has lost it, or is about to.
+ * After this the device is not revoked any more: the work would use what vfio-pci-core frees on
+ * close. Return: false if the user has lost access, or is about to.
  */
 static bool end_use(struct subpage_device *sdev)
 {
@@ -486,15 +488,15 @@ void subpage_revoke_closing(struct subpage_device *sdev)
 	if (subpage_revoke_intact(sdev) && end_use(sdev))
 		return;
 
-	/* What is nowhere after a second counts as lost: VFIO would restore the old address. */
+	/* A BAR still away after a second is lost: VFIO would restore its old address. */
 	revoke(sdev);
 	flush_work(&sdev->revocation.work);
 
-	/* What VFIO saved as the user put the device into D3hot, and would restore now. */
+	/* Drop what VFIO saved when the user put the device into D3hot, and would restore now. */
 	kfree(core->pm_save);
 	core->pm_save = NULL;
 	pci_set_power_state(pdev, PCI_D0);
-	/* And what it saved as it opened the device. */
+	/* Replace what it saved when it opened the device. */
 	pci_load_and_free_saved_state(pdev, &core->pci_saved_state);
 	renew_registers(sdev);
 	if (!subpage_fault(FAULT_STORE))
@@ -502,8 +504,8 @@ void subpage_revoke_closing(struct subpage_device *sdev)
 }
 
 /*
- * vfio-pci-core has restored the state that was renewed before; without one, on 6.1, nothing. And
- * the BARs may have moved since.
+ * vfio-pci-core has restored the state that subpage_revoke_closing() renewed or, on 6.1 without
+ * one, nothing. And the BARs may have moved since.
  */
 void subpage_revoke_closed(struct subpage_device *sdev)
 {
@@ -524,16 +526,16 @@ void subpage_revoke_closed(struct subpage_device *sdev)
 }
 
 /*
- * pciehp holds its reset_lock around BUS_NOTIFY_ADD_DEVICE. A reset of the slot that
- * a user of VFIO has asked for waits for that lock with memory_lock held, which it
- * takes to revoke: hence the work, and the limit on waiting for it. Who holds
- * memory_lock for a reset has taken all mappings away.
+ * pciehp holds its reset_lock around BUS_NOTIFY_ADD_DEVICE. A reset of the slot that a user of
+ * VFIO has requested waits for that lock with memory_lock held, and revoking takes memory_lock:
+ * hence the work, and the limit on waiting for it. Whoever holds memory_lock for a reset has
+ * taken all mappings away.
  */
 static int notify(struct notifier_block *nb, unsigned long action, void *data)
 {
 	struct pci_dev *pdev = to_pci_dev((struct device *)data);
 
-	/* The virtual function of a device moves nothing. */
+	/* Adding a virtual function moves no BAR. */
 	if (action == BUS_NOTIFY_ADD_DEVICE && !pdev->is_virtfn)
 		queue_work(workqueue, &scan_work);
 	else if (action == BUS_NOTIFY_BIND_DRIVER)
@@ -542,7 +544,7 @@ static int notify(struct notifier_block *nb, unsigned long action, void *data)
 	return NOTIFY_DONE;
 }
 
-/* Before align.c moves the BARs of the device that is about to be probed. */
+/* Runs before align.c moves the BARs of the device that is about to be probed. */
 static struct notifier_block notifier = { .notifier_call = notify, .priority = 1 };
 
 int subpage_revoke_register(void)

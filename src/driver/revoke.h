@@ -10,7 +10,7 @@ struct address_space;
 struct subpage_device;
 
 /*
- * What the PCI core does to a device while it is bound.
+ * What happens to bound devices, and to their users, when the PCI core moves BARs.
  *
  * The core can release a bridge window under a device that is open and mapped: a
  * hot-added device that does not fit is enough. Where the window was, another
@@ -18,21 +18,21 @@ struct subpage_device;
  * whose BARs are not where they were when it was opened is revoked: its mappings go, and
  * what would reach it gives an error until it is closed.
  *
- * All devices are looked at after a newcomer has been added, with or without a driver,
- * once the core is done with it; and, because that can take a while, before any device of
- * the system gets a driver, and before one that has ours is opened.
+ * All bound devices are checked after a device has been added to the system, with or without a
+ * driver, once the core is done with it; and, because that can take a while, before any device
+ * gets a driver, and before one of ours is opened.
  *
- * For a moment the core has taken a BAR away and not placed it again, and it may return to
- * where it was. Until that is settled the user waits, and nothing is revoked, unless a device
+ * While the core moves a BAR, it is briefly out of the resource tree, and may yet return to
+ * where it was. Until that is settled the user waits and nothing is revoked, unless a device
  * that is about to be used lies there already.
  *
- * A device that nobody has open may be asleep. What it restores as it wakes up is then
+ * A device that nobody has open may be asleep. Then the state that it restores on waking up is
  * brought up to date.
  */
 
 /**
- * enum revocation_state - how a device stands with its user
- * @REVOCATION_CLOSED: it has none
+ * enum revocation_state - does a device have a user, and may that user reach it
+ * @REVOCATION_CLOSED: it has no user
  * @REVOCATION_OPEN: the BARs were where they were at the last look
  * @REVOCATION_PENDING: they are not; the user's mappings are being taken away
  * @REVOCATION_OVERDUE: likewise, for longer than anybody waits
@@ -60,13 +60,13 @@ struct placed_bar {
 
 /**
  * struct revocation - what becomes of a device and its user when the PCI core moves BARs
- * @bound: in the list of bound devices; under that list's lock, as is all but what is said
- *	below. @state is read without, too, and @placed does not change while the device is open
+ * @bound: entry in the list of bound devices, whose lock protects @placed and @state, too;
+ *	@state is also read without it, and @placed does not change while the device is open
  * @placed: where its memory BARs were
  * @at_bind: those that had an address when the device was bound
  * @state: see above
  * @mapping: of the user's mappings; NULL until there is one
- * @lock: the device is being revoked, or subpage_revoke_call() runs
+ * @lock: held while the device is revoked, and by subpage_revoke_call()
  * @work: revokes
  */
 struct revocation {
@@ -105,18 +105,17 @@ void subpage_revoke_unbound(struct subpage_device *sdev);
  * subpage_revoke_opening() - remember where the BARs of a device are, and have it decode them there
  * @sdev: the device, before vfio_pci_core_enable(); it may be asleep
  *
- * Before that, whoever has another device open loses it if its BARs are not where they were:
- * this one may be there now.
+ * First, other open devices whose BARs have moved are revoked: this one may lie there now.
  *
  * Return: 0, or -EIO if the device would decode an address that is not its own any more.
  */
 int subpage_revoke_opening(struct subpage_device *sdev);
 
-/* It is open; after vfio_pci_core_finish_enable(). */
+/* The device is open. Called after vfio_pci_core_finish_enable(). */
 void subpage_revoke_opened(struct subpage_device *sdev);
 
 /**
- * subpage_revoke_closing() - its user is about to go
+ * subpage_revoke_closing() - the device is about to be closed
  * @sdev: the device, before vfio_pci_core_close_device()
  *
  * If its BARs are not where they were, what VFIO saved as it opened the device, and
@@ -140,22 +139,23 @@ void subpage_revoke_closed(struct subpage_device *sdev);
  */
 bool subpage_revoke_intact(struct subpage_device *sdev);
 
-/* Has the device a user who has not lost it? */
+/* Does the device have a user that has not lost access? */
 bool subpage_revoke_is_open(const struct subpage_device *sdev);
 
-/* For a fault that has just mapped something: was that right? */
+/* Is what a fault has just mapped still right? */
 bool subpage_revoke_may_fault(const struct subpage_device *sdev);
 
 /**
  * subpage_revoke_call() - have vfio-pci-core do what could undo a revocation
  * @sdev: the device, open
- * @function: does it, all before the device is revoked or not at all
+ * @function: does it, either completely before the device is revoked or not at all
  * @call: for @function
- * @from: what it reads of the user's memory
+ * @from: the user's memory that it reads
  * @size: bytes
  *
- * It waits for no page of the user's: without one it fails, and is called again when all
- * are there. So the user cannot choose when it goes on, nor hold a revocation up.
+ * @function runs with page faults disabled: if a page of the user's is missing it fails, and is
+ * called again once all are there. So a user can neither choose when it goes on nor hold up a
+ * revocation.
  *
  * Return: what @function returns, or -EIO when the user must not get at the device.
  */

@@ -73,7 +73,7 @@ static ssize_t msix_reason_show(struct device *dev, struct device_attribute *att
 }
 static DEVICE_ATTR_RO(msix_reason);
 
-/* A BAR, or the upper half of one; its number is that of the user's view. */
+/* The BAR, or its upper half, that holds the table in the user's view. */
 static ssize_t msix_relocation_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
 	const struct msix_relocation *to = &dev_to_subpage(dev)->relocation;
@@ -115,7 +115,7 @@ void __init subpage_sysfs_init(void)
 		subpage_attrs[i] = &from++->attr.attr;
 }
 
-/* A file takes time at each bind and memory while bound, so only those that say something. */
+/* Each file costs time at bind and memory while bound: show only those that say something. */
 static umode_t subpage_is_visible(struct kobject *kobj, struct attribute *attr, int n)
 {
 	struct device *dev = kobj_to_dev(kobj);

@@ -9,7 +9,7 @@
 #include <linux/tracepoint.h>
 
 /*
- * Events of bind, unbind and of a user's set-up. Nothing here runs when a
+ * Events of bind, of unbind and of a user's set-up. Nothing here runs when a
  * register is accessed. state: as in sysfs; was: address at bind; now: address.
  */
 DECLARE_EVENT_CLASS(subpage_bar,
@@ -40,11 +40,11 @@ DECLARE_EVENT_CLASS(subpage_bar,
 		     TP_PROTO(struct pci_dev *pdev, int bar, const char *state, u64 was, u64 now), \
 		     TP_ARGS(pdev, bar, state, was, now))
 
-/* The claim was made, or not. */
+/* A claim was made or refused. */
 SUBPAGE_BAR_EVENT(subpage_claim);
-/* The BAR went back to its old address. */
+/* A BAR went back to its old address. */
 SUBPAGE_BAR_EVENT(subpage_restore);
-/* The page was found to be gone. */
+/* A page was found to be lost. */
 SUBPAGE_BAR_EVENT(subpage_lost);
 
 DECLARE_EVENT_CLASS(subpage_region,

@@ -18,7 +18,7 @@
 #define VFIO_REGION_INFO_CAP_SUBPAGE_VERSION	2
 
 /**
- * enum subpage_bar_state - how a memory BAR smaller than a page stands
+ * enum subpage_bar_state - the state of a memory BAR smaller than a page
  * @SUBPAGE_BAR_NONE: nothing to claim: the BAR is a page or more
  * @SUBPAGE_BAR_IN_PLACE: it was alone on its page and has that page
  * @SUBPAGE_BAR_MOVED: it has a page of its own, elsewhere than at bind
