@@ -7,22 +7,13 @@
  * mapping of the BAR through sysfs, with no driver in between; as both are mapped at
  * once, batches of the two take turns.
  */
-#include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include "bench.h"
 #include "cases.h"
-#include "file.h"
 #include "image.h"
-#include "kmod.h"
-#include "models.h"
 #include "nested.h"
-#include "tap.h"
 #include "vfio.h"
 #include "zoo.h"
 

@@ -7,19 +7,11 @@
  * In instructions: the machine's clock counts them (QEMU's -icount), one a nanosecond.
  * Emulated time says more of the emulator, and differs from run to run by a half.
  */
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/klog.h>
-#include <unistd.h>
 
 #include "bench.h"
 #include "cases.h"
-#include "file.h"
-#include "kmod.h"
-#include "models.h"
 #include "pci.h"
-#include "tap.h"
 #include "zoo.h"
 
 #define BIND "bind, 1000 instructions"

@@ -3,12 +3,8 @@
  * "subpage-vfio check" at running guests and at a program that drives devices itself:
  * its answer against what is known of each, with the kernel's own KVM and QEMU.
  */
-#include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -16,31 +12,27 @@
 #include <sys/un.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include "cases.h"
 #include "command.h"
-#include "file.h"
 #include "image.h"
-#include "kmod.h"
 #include "nested.h"
-#include "tap.h"
 #include "vfio.h"
 
 #define POLICY "/sys/module/subpage_vfio_pci/parameters/msix_mmap"
 #define STAY "/tmp/guest/stay.elf"
 #define PACKED "/tmp/guest/packed.elf"
 
-enum { NVME, NET, CARD, CARD2, DEVICES };
+enum { DISK, NET, CARD, CARD2, DEVICES };
 
 static const struct {
 	uint16_t vendor, device;
 	int nth, bar;
 } models[DEVICES] = {
-	[NVME] = { 0x1b36, 0x0010, 0, 0 },	/* its registers and its MSI-X table share a page */
-	[NET] = { 0x10ec, 0x8139, 0, 1 },
-	[CARD] = { 0x1b36, 0x0007, 0, 0 },
-	[CARD2] = { 0x1b36, 0x0007, 1, 0 },
+	[DISK] = { NVME, 0, 0 },	/* its registers and its MSI-X table share a page */
+	[NET] = { RTL8139, 0, 1 },
+	[CARD] = { SDHCI, 0, 0 },
+	[CARD2] = { SDHCI, 1, 0 },
 };
 
 static struct nested_device devices[DEVICES];
@@ -83,30 +75,30 @@ static const struct guest_row {
 	bool quick;
 } rows[] = {
 	{ "stock, BARs share pages", STOCK, "", "", STAY,
-	  { [NVME] = "yes no msix_emulated", [NET] = "no no shared_page", [CARD] = "no no shared_page" },
-	  { [NVME] = "yes no msix_emulated", [NET] = "no no shared_page" },
+	  { [DISK] = "yes no msix_emulated", [NET] = "no no shared_page", [CARD] = "no no shared_page" },
+	  { [DISK] = "yes no msix_emulated", [NET] = "no no shared_page" },
 	  "subpage-vfio bind ", false },
 	{ "ours, the MSI-X table hidden", OURS, "never", "", STAY,
-	  { [NVME] = "no no msix_hidden", [NET] = "yes yes direct", [CARD] = "yes yes direct" },
-	  { [NVME] = "no no msix_hidden" },
+	  { [DISK] = "no no msix_hidden", [NET] = "yes yes direct", [CARD] = "yes yes direct" },
+	  { [DISK] = "no no msix_hidden" },
 	  "x-msix-relocation=bar2", false },
 	{ "ours, the MSI-X table emulated", OURS, "isolated", "", STAY,
-	  { [NVME] = "yes no msix_emulated", [CARD2] = "yes yes direct" },
-	  { [NVME] = "yes no msix_emulated" },
+	  { [DISK] = "yes no msix_emulated", [CARD2] = "yes yes direct" },
+	  { [DISK] = "yes no msix_emulated" },
 	  "x-msix-relocation=bar2", false },
 	{ "ours, the MSI-X table elsewhere", OURS, "isolated", ",x-msix-relocation=bar2", STAY,
-	  { [NVME] = "yes yes direct", [NET] = "yes yes direct", [CARD] = "yes yes direct",
+	  { [DISK] = "yes yes direct", [NET] = "yes yes direct", [CARD] = "yes yes direct",
 	    [CARD2] = "yes yes direct" },
-	  { [NVME] = "yes yes likely_direct" },
+	  { [DISK] = "yes yes likely_direct" },
 	  NULL, true },
 	{ "ours, a VMM that does not map", OURS, "isolated", ",x-no-mmap=on", STAY,
-	  { [NVME] = "no no vmm_does_not_map", [NET] = "yes yes direct", [CARD] = "yes yes direct" },
+	  { [DISK] = "no no vmm_does_not_map", [NET] = "yes yes direct", [CARD] = "yes yes direct" },
 	  /* As long as the cards' BARs: which of the three it has not mapped does not show. */
-	  { [NVME] = "unsure unsure which_device", [NET] = "yes yes likely_direct" },
+	  { [DISK] = "unsure unsure which_device", [NET] = "yes yes likely_direct" },
 	  "x-msix-relocation=bar2", false },
 	/* Still on pages of their own, but as long as they are; the guest puts them one behind the other. */
 	{ "stock, aligned; the guest packs", STOCK, "", ",x-msix-relocation=bar2", PACKED,
-	  { [NVME] = "yes yes direct", [CARD] = "yes no guest_not_on_page", [CARD2] = "yes no guest_not_on_page" },
+	  { [DISK] = "yes yes direct", [CARD] = "yes no guest_not_on_page", [CARD2] = "yes no guest_not_on_page" },
 	  { [CARD] = "yes unsure guest_unknown" },
 	  "pci=resource_alignment=14@pci:0:0", false },
 };
@@ -133,7 +125,7 @@ static void check_guest(const struct guest_row *row)
 	if (*row->policy)
 		is_errno(file_write(POLICY, row->policy), 0, "msix_mmap=%s", row->policy);
 	bind_all(row->driver);
-	devices[NVME].options = row->relocation;
+	devices[DISK].options = row->relocation;
 
 	pid = nested_start(row->payload, devices, DEVICES, monitor);
 	if (!ok(pid > 0, "the guest runs"))
@@ -347,10 +339,10 @@ static void check_auto(void)
 
 	about("x-msix-relocation=auto");
 	bind_all(OURS);
-	devices[NVME].options = ",x-msix-relocation=auto";
+	devices[DISK].options = ",x-msix-relocation=auto";
 	ok(nested_start(STAY, devices, DEVICES, none) < 0, "QEMU does not start");
 	ok(nested_has_said("No automatic MSI-X relocation available"), "it has none");
-	devices[NVME].options = "";
+	devices[DISK].options = "";
 }
 
 /* With the options of -device that all have. */
@@ -418,10 +410,10 @@ static void check_iommufd_guest(const char *driver, const char *const *answer)
 MODULE_CASE(check_iommufd, "msix_relocate=never")
 {
 	static const char *const stock[DEVICES] = {
-		[NVME] = "no no shared_page", [NET] = "no no shared_page", [CARD] = "no no shared_page",
+		[DISK] = "no no shared_page", [NET] = "no no shared_page", [CARD] = "no no shared_page",
 	};
 	static const char *const ours[DEVICES] = {
-		[NVME] = "yes no msix_emulated", [NET] = "yes yes direct", [CARD] = "yes yes direct",
+		[DISK] = "yes no msix_emulated", [NET] = "yes yes direct", [CARD] = "yes yes direct",
 		[CARD2] = "yes yes direct",
 	};
 

@@ -1,26 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The command subpage-vfio, as an operator uses it, against real devices. */
-#include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
 #include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include "cases.h"
 #include "command.h"
-#include "file.h"
 #include "iomem.h"
-#include "kmod.h"
-#include "models.h"
-#include "tap.h"
 #include "vfio.h"
 #include "zoo.h"
 

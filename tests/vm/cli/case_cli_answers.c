@@ -1,16 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What subpage-vfio says of devices, and the hand-over to vfio-pci, against real devices. */
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
 #include "cases.h"
 #include "command.h"
-#include "file.h"
-#include "kmod.h"
-#include "models.h"
-#include "tap.h"
 #include "vfio.h"
 #include "zoo.h"
 

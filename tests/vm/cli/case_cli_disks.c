@@ -1,26 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The command leaves a disk alone that is in use, however it is used, and says how. */
-#include <errno.h>
 #include <fcntl.h>
 #include <linux/loop.h>
 #include <sched.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/swap.h>
-#include <unistd.h>
 
 #include "cases.h"
 #include "command.h"
-#include "file.h"
 #include "holder.h"
-#include "kmod.h"
-#include "models.h"
 #include "pci.h"
-#include "tap.h"
 
 static int hold_named(const char *path)
 {

@@ -3,27 +3,19 @@
  * What holds a device in the kernel itself, with no process to name: each is refused and
  * named, and overridden by --force, which says what it has overridden.
  */
-#include <errno.h>
 #include <fcntl.h>
 #include <linux/dm-ioctl.h>
 #include <linux/major.h>
 #include <linux/raid/md_p.h>
 #include <linux/raid/md_u.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <unistd.h>
 
 #include "cases.h"
 #include "command.h"
-#include "file.h"
-#include "kmod.h"
-#include "models.h"
 #include "pci.h"
-#include "tap.h"
 
 static dev_t number_of(const char *path)
 {

@@ -3,20 +3,14 @@
 #include <fcntl.h>
 #include <net/if.h>
 #include <sched.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "cases.h"
 #include "command.h"
-#include "file.h"
 #include "holder.h"
-#include "kmod.h"
-#include "models.h"
 #include "pci.h"
-#include "tap.h"
 
 static int interface_flags(const char *name, int flags)
 {

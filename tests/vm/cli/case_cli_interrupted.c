@@ -1,19 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The command is interrupted when half of it is done: it puts back what it has changed, or says what it cannot. */
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include "cases.h"
 #include "command.h"
-#include "file.h"
-#include "kmod.h"
-#include "models.h"
 #include "pci.h"
-#include "tap.h"
 #include "vfio.h"
 
 /* Whatever ends or stops a program waits until it is done; what a module's loader needs does not. */

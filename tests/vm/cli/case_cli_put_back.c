@@ -1,18 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The command does all or nothing, and says which of it: what fails is put back, what is done stays. */
-#include <errno.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include "cases.h"
 #include "command.h"
-#include "file.h"
-#include "kmod.h"
-#include "models.h"
-#include "tap.h"
 #include "vfio.h"
 #include "zoo.h"
 

@@ -3,20 +3,13 @@
 #include <fcntl.h>
 #include <glob.h>
 #include <pthread.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "cases.h"
 #include "command.h"
-#include "file.h"
 #include "holder.h"
-#include "kmod.h"
-#include "models.h"
 #include "pci.h"
-#include "tap.h"
 #include "vfio.h"
 
 /* Opens the first file of /dev that matches, a device of that function. */

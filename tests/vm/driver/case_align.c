@@ -3,21 +3,12 @@
  * align_for=vfio-pci: stock vfio-pci is given devices whose BARs are a page long, however it
  * comes by them, for as long as it has them; nothing else is touched.
  */
-#include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include "cases.h"
-#include "file.h"
-#include "kmod.h"
 #include "log.h"
-#include "models.h"
-#include "tap.h"
 #include "zoo.h"
 
 #define ALIGN_FOR "/sys/module/" OURS "/parameters/align_for"

@@ -3,19 +3,10 @@
  * More BARs are held than lines fit on a page of the file that lists them, and their devices are bound and
  * unbound by four processes at the same time.
  */
-#include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include "cases.h"
-#include "file.h"
-#include "kmod.h"
-#include "models.h"
-#include "tap.h"
 #include "zoo.h"
 
 #define HELD "/sys/bus/pci/drivers/" OURS "/held"

@@ -4,16 +4,8 @@
  * where that driver leaves a region of the BAR to the driver core, with the next bind, or with the device.
  * To a probe that is put off (deferred) the driver core does the same.
  */
-#include <errno.h>
-#include <string.h>
-#include <unistd.h>
-
 #include "cases.h"
-#include "file.h"
-#include "kmod.h"
 #include "log.h"
-#include "models.h"
-#include "tap.h"
 #include "zoo.h"
 
 /* It looks at the first BAR of whatever it is given, and wants registers there that make sense. */

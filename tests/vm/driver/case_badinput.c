@@ -1,22 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What users get wrong: the error says what, and nothing has changed. */
-#include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include "cases.h"
-#include "file.h"
-#include "kmod.h"
 #include "log.h"
 #include "meminfo.h"
-#include "models.h"
 #include "snapshot.h"
-#include "tap.h"
 #include "zoo.h"
 
 #define BIND "/sys/bus/pci/drivers/" OURS "/bind"

@@ -4,18 +4,11 @@
  * same boot, BAR by BAR.
  */
 #include <endian.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include "cases.h"
-#include "file.h"
 #include "iomem.h"
-#include "kmod.h"
 #include "meminfo.h"
-#include "tap.h"
 #include "vfio.h"
 #include "zoo.h"
 

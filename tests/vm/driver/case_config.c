@@ -1,17 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Config space: whatever a user writes, it is as with stock vfio-pci. */
-#include <errno.h>
 #include <linux/pci_regs.h>
-#include <stdbool.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include "cases.h"
-#include "models.h"
-#include "tap.h"
 #include "vfio.h"
 
 #define WRITES 1500

@@ -4,18 +4,11 @@
  * newer). What is hidden from mmap must not leave through it; all else is as with
  * stock vfio-pci.
  */
-#include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/ioctl.h>
-#include <unistd.h>
 
 #include "cases.h"
-#include "file.h"
-#include "models.h"
 #include "msix_table.h"
-#include "tap.h"
 #include "vfio.h"
 
 #define PARAMETER "/sys/module/subpage_vfio_pci/parameters/msix_mmap"

@@ -3,20 +3,12 @@
  * Each step of a claim is made to fail, on devices whose BARs share one page:
  * nothing may be different afterwards, and the BAR is trapped as with stock vfio-pci.
  */
-#include <errno.h>
 #include <glob.h>
 #include <linux/pci_regs.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "cases.h"
-#include "file.h"
-#include "kmod.h"
 #include "log.h"
 #include "snapshot.h"
-#include "tap.h"
 #include "trace.h"
 #include "zoo.h"
 

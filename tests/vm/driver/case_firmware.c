@@ -5,15 +5,9 @@
  * without a class, for which the core finds no address at all. And what nobody can
  * move: where the firmware says so, or where another range of the kernel's is around it.
  */
-#include <stdlib.h>
-#include <string.h>
-
 #include "cases.h"
-#include "file.h"
 #include "iomem.h"
-#include "kmod.h"
 #include "log.h"
-#include "tap.h"
 #include "zoo.h"
 
 #define CLASS 0x0a

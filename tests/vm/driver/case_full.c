@@ -3,18 +3,11 @@
  * A bridge window without a free page: the bind succeeds, the BAR is trapped as
  * with stock vfio-pci, and nothing has changed.
  */
-#include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
-
 #include "cases.h"
 #include "command.h"
 #include "iomem.h"
 #include "log.h"
-#include "models.h"
 #include "snapshot.h"
-#include "tap.h"
 #include "zoo.h"
 
 #define MEMORY_BASE_LIMIT 0x20

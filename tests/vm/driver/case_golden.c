@@ -4,17 +4,9 @@
  * from then on. What arrives must be the same, to the byte: one file per
  * architecture (tests/vm/golden) holds it for all kernels.
  */
-#include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/ioctl.h>
 
 #include "cases.h"
-#include "file.h"
-#include "kmod.h"
-#include "models.h"
-#include "tap.h"
 #include "vfio.h"
 
 #define GOLDEN "/golden"

@@ -4,17 +4,9 @@
  * device's own file: their verdicts are the same with this driver, and with vfio-pci for which it holds the
  * pages, as with stock vfio-pci alone, but for those that are skipped there for want of a BAR that can be mapped.
  */
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include "cases.h"
-#include "file.h"
-#include "kmod.h"
-#include "models.h"
-#include "tap.h"
 #include "zoo.h"
 
 /*

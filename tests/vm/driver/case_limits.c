@@ -3,19 +3,11 @@
  * The longest that an option takes, and what is longer: it says so, and keeps what it had. And a second
  * driver of the same name: it is refused, and has left nothing when it goes.
  */
-#include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/syscall.h>
-#include <unistd.h>
 
 #include "cases.h"
-#include "file.h"
-#include "kmod.h"
 #include "log.h"
 #include "pci.h"
-#include "tap.h"
 
 #define ALIGN_FOR "/sys/module/" OURS "/parameters/align_for"
 #define LONGEST 255

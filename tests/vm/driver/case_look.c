@@ -1,19 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What a person can look at: sysfs, the log, tracepoints. */
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "cases.h"
-#include "file.h"
-#include "kmod.h"
 #include "log.h"
-#include "models.h"
 #include "msix_table.h"
-#include "tap.h"
 #include "trace.h"
 #include "vfio.h"
 #include "zoo.h"

@@ -3,23 +3,15 @@
  * The MSI-X table: for each value of msix_mmap, what is reported is what mmap
  * allows, page by page.
  */
-#include <errno.h>
 #include <linux/subpage_vfio_pci.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include "cases.h"
 #include "eeh.h"
-#include "file.h"
 #include "log.h"
 #include "meminfo.h"
-#include "models.h"
 #include "msix_table.h"
-#include "tap.h"
 #include "vfio.h"
 
 #define PARAMETER "/sys/module/subpage_vfio_pci/parameters/msix_mmap"

@@ -3,19 +3,11 @@
  * Drives and NICs that their own drivers use, are given to this driver, used by a
  * user there, and given back: they work as before.
  */
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/ioctl.h>
-#include <unistd.h>
 
 #include "cases.h"
 #include "drive.h"
-#include "file.h"
-#include "kmod.h"
 #include "link.h"
-#include "models.h"
-#include "tap.h"
 #include "zoo.h"
 
 static const struct {

@@ -5,22 +5,13 @@
  * makes of it, the device is then either bound with its claim or as it was before.
  */
 #include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <linux/pci_regs.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include "cases.h"
-#include "file.h"
-#include "kmod.h"
-#include "models.h"
 #include "pci.h"
 #include "snapshot.h"
-#include "tap.h"
 #include "zoo.h"
 
 #define FAILSLAB "/sys/kernel/debug/failslab/"

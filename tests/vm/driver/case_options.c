@@ -4,24 +4,15 @@
  * driver's devices; beside it, what stock vfio-pci does in the same boot. And what a
  * move leaves alone.
  */
-#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include "cases.h"
-#include "file.h"
-#include "kmod.h"
-#include "models.h"
-#include "tap.h"
 #include "zoo.h"
 
 #define COMMAND 4

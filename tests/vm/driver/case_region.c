@@ -3,20 +3,12 @@
  * Region info and mmap at their edges: every index, every length of the answer,
  * and every mapping that must be refused, with the error that stock vfio-pci gives.
  */
-#include <errno.h>
 #include <linux/subpage_vfio_pci.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
-#include <unistd.h>
 
 #include "cases.h"
-#include "file.h"
-#include "models.h"
-#include "tap.h"
 #include "vfio.h"
 #include "zoo.h"
 

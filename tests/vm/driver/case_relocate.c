@@ -4,25 +4,16 @@
  * and across all edges, against a model that is made from what it reads without; region
  * info, mmap, read() and write() agree with that; and where it must not be so it is not.
  */
-#include <errno.h>
 #include <linux/vfio.h>
 #include <pthread.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include "cases.h"
 #include "eeh.h"
-#include "file.h"
-#include "kmod.h"
 #include "log.h"
-#include "models.h"
 #include "msix_table.h"
-#include "tap.h"
 #include "vfio.h"
 
 #define PARAMETERS "/sys/module/subpage_vfio_pci/parameters/"

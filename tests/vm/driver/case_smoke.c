@@ -1,15 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The machine itself: what every other case takes for granted. */
-#include <stdlib.h>
-#include <unistd.h>
-
 #include "cases.h"
-#include "file.h"
 #include "iomem.h"
 #include "log.h"
-#include "models.h"
 #include "pci.h"
-#include "tap.h"
 #include "vfio.h"
 
 #define SDHCI_CAPABILITIES 0x40

@@ -4,24 +4,15 @@
  * this driver by themselves. System Page Size places their BARs, not the driver,
  * whatever it has done with the physical function's own.
  */
-#include <errno.h>
 #include <linux/subpage_vfio_pci.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "cases.h"
 #include "eeh.h"
-#include "file.h"
 #include "iomem.h"
-#include "kmod.h"
-#include "models.h"
 #include "msix_table.h"
-#include "tap.h"
 #include "vfio.h"
 #include "zoo.h"
 

@@ -4,18 +4,10 @@
  * open and mapped or not, have their pages as before.
  */
 #include <endian.h>
-#include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include "cases.h"
-#include "file.h"
-#include "kmod.h"
 #include "log.h"
-#include "tap.h"
 #include "zoo.h"
 
 #define ALARM "/sys/class/rtc/rtc0/wakealarm"

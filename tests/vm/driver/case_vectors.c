@@ -5,22 +5,14 @@
  * becomes pending where the user is shown the pending bits; a reset changes nothing of that.
  */
 #include <endian.h>
-#include <errno.h>
 #include <linux/vfio.h>
 #include <poll.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include "cases.h"
-#include "file.h"
-#include "models.h"
 #include "msix_table.h"
-#include "tap.h"
 #include "vfio.h"
 
 #define VECTORS 65

@@ -1,18 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The story, for a person who watches. Each table is also a test. */
-#include <stdio.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/utsname.h>
-#include <unistd.h>
 
 #include "cases.h"
 #include "guest_load.h"
 #include "image.h"
-#include "kmod.h"
-#include "models.h"
 #include "nested.h"
-#include "tap.h"
 #include "vfio.h"
 #include "zoo.h"
 

@@ -4,14 +4,10 @@
  * of QEMU's is one. But QEMU's own vfio-pci gives a device any number: so a Linux
  * guest has them. What it finds is in case_guest_denied.c.
  */
-#include <stdio.h>
-
 #include "cases.h"
 #include "denied.h"
 #include "image.h"
-#include "models.h"
 #include "nested.h"
-#include "tap.h"
 
 MODULE_CASE(denied, "")
 {

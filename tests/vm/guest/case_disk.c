@@ -7,18 +7,9 @@
  * measures each way and takes its time; without it a few runs show what there is to
  * gain.
  */
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
 #include "cases.h"
-#include "file.h"
 #include "guest_load.h"
 #include "image.h"
-#include "kmod.h"
-#include "models.h"
-#include "tap.h"
 #include "zoo.h"
 
 #define RELOCATED ",x-msix-relocation=bar2"

@@ -3,15 +3,10 @@
  * Runs in the nested guest, which has no IOMMU: what is not refused for its errata is
  * refused for that, and the log says which.
  */
-#include <stdlib.h>
-#include <string.h>
-
 #include "cases.h"
 #include "denied.h"
-#include "kmod.h"
 #include "log.h"
 #include "pci.h"
-#include "tap.h"
 
 /* Does the log of a bind have the text? */
 static bool bind_says(const struct pci_dev *dev, const char *driver, const char *text)

@@ -4,15 +4,10 @@
  * Linux would. What earlier boots have written tells which boot this is. With
  * reboot_after=N on the kernel command line, boot N ends with a reboot.
  */
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/reboot.h>
-#include <unistd.h>
 
 #include "cases.h"
 #include "drive.h"
-#include "tap.h"
 
 /* Returns which boot this is, or -1. */
 static int use(const struct drive *drive)

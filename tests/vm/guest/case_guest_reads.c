@@ -4,14 +4,10 @@
  * and print what case_packed.c needs.
  */
 #include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/mman.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "cases.h"
-#include "tap.h"
 #include "zoo.h"
 
 /* Few: where they trap, each is a line of QEMU's trace. Of the batches the median counts, as the host may be busy. */

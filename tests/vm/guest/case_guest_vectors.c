@@ -7,19 +7,13 @@
 #include <fcntl.h>
 #include <linux/nvme_ioctl.h>
 #include <sched.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include "cases.h"
 #include "drive.h"
-#include "file.h"
-#include "models.h"
 #include "msix_table.h"
-#include "tap.h"
 
 #define REGISTERS 0x4000	/* the BAR as the device has it */
 #define VECTORS 3	/* one for each processor, and the first */

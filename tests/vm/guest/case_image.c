@@ -1,13 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The second root: is there a QEMU that runs? */
-#include <string.h>
 #include <sys/utsname.h>
-#include <unistd.h>
 
 #include "cases.h"
-#include "file.h"
 #include "image.h"
-#include "tap.h"
 
 CASE(image)
 {

@@ -5,24 +5,21 @@
  * What it does is in case_guest_drives.c. The controller's BAR of 4K had to move to
  * a page of its own; the NVMe's shares its page with the MSI-X table.
  */
-#include <errno.h>
 #include <sys/ioctl.h>
-#include <unistd.h>
 
 #include "cases.h"
 #include "drive.h"
 #include "image.h"
 #include "nested.h"
-#include "tap.h"
 #include "vfio.h"
 
-#define NVME 0
+#define DISK 0
 #define NVME_CC 0x14		/* controller configuration */
 #define NVME_CC_SIZES 0x460000	/* of queue entries; the controller stays off */
 
 static struct nested_device devices[DRIVES] = {
 	/* Without a place of its own the table would make QEMU trap the page that it shares. */
-	[NVME] = { .options = ",x-msix-relocation=bar2" },
+	[DISK] = { .options = ",x-msix-relocation=bar2" },
 	{ .options = "" },
 };
 
@@ -50,7 +47,7 @@ static void reset(void)
 	struct vfio vfio;
 	uint32_t value;
 
-	if (!is_errno(vfio_open(&devices[NVME].dev, &vfio), 0, "user space opens the NVMe"))
+	if (!is_errno(vfio_open(&devices[DISK].dev, &vfio), 0, "user space opens the NVMe"))
 		return;
 	is_errno(vfio_write32(&vfio, 0, NVME_CC, NVME_CC_SIZES), 0, "writes a register");
 	vfio_read32(&vfio, 0, NVME_CC, &value);

@@ -3,19 +3,11 @@
  * Devices passed through to a guest, with stock vfio-pci and with this driver in
  * the same boot: who serves the guest's reads, and what does one take?
  */
-#include <errno.h>
 #include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "cases.h"
-#include "file.h"
 #include "image.h"
-#include "kmod.h"
-#include "models.h"
 #include "nested.h"
-#include "tap.h"
 #include "vfio.h"
 #include "zoo.h"
 

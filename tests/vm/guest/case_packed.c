@@ -4,14 +4,9 @@
  * close together, whatever its page size. KVM maps a BAR only where the guest has put it on a page
  * of the host. Each register is read through a mapping in the guest (case_guest_reads.c).
  */
-#include <stdio.h>
-#include <string.h>
-#include <unistd.h>
-
 #include "cases.h"
 #include "image.h"
 #include "nested.h"
-#include "tap.h"
 #include "vfio.h"
 #include "zoo.h"
 

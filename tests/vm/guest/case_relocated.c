@@ -3,16 +3,9 @@
  * Linux guests under KVM use a disk whose MSI-X table is shown elsewhere; QEMU gets no option.
  * The guest's side is case_guest_vectors.c.
  */
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
 #include "cases.h"
 #include "image.h"
-#include "kmod.h"
-#include "models.h"
 #include "nested.h"
-#include "tap.h"
 
 #define SMALL_PAGES "arm64-4k-6.12"
 

@@ -1,13 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Both ends: what the guest runs, and what the machine makes of it. */
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
 #include "cases.h"
 #include "guest_disk.h"
-#include "tap.h"
 
 const unsigned int guest_disk_depths[GUEST_DISK_DEPTHS] = { 1, 32 };
 

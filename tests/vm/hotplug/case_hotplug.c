@@ -5,18 +5,10 @@
  * on the claimed page. All are as small as the BAR, so that they would fit there.
  */
 #include <linux/pci_regs.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "cases.h"
-#include "file.h"
-#include "kmod.h"
 #include "log.h"
-#include "models.h"
 #include "monitor.h"
-#include "tap.h"
 #include "zoo.h"
 
 static struct zoo_bar bars[ZOO_MAX];

@@ -3,20 +3,11 @@
  * A hot-added device that does not fit makes the PCI core release the whole bridge window, under a
  * device that is bound. lost_open has one that is open.
  */
-#include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include "cases.h"
-#include "file.h"
-#include "kmod.h"
 #include "log.h"
-#include "models.h"
 #include "monitor.h"
-#include "tap.h"
 #include "trace.h"
 #include "window.h"
 

@@ -1,12 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The PCI core releases a bridge window under a device that is bound and sleeps. */
-#include <stdint.h>
-
 #include "cases.h"
-#include "file.h"
-#include "kmod.h"
 #include "lost_user.h"
-#include "tap.h"
 
 /* Nobody has it open, and it sleeps; it wakes up with what it fell asleep with. */
 static void check_sleeper(bool opened)

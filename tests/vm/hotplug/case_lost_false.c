@@ -3,25 +3,16 @@
  * The PCI core releases a bridge window under an open device, and the BAR comes back to where it was:
  * its user notices nothing.
  */
-#include <errno.h>
 #include <linux/pci_regs.h>
 #include <signal.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "cases.h"
-#include "file.h"
-#include "kmod.h"
 #include "log.h"
 #include "lost_user.h"
-#include "models.h"
 #include "monitor.h"
-#include "tap.h"
 
 /* Of 16 MiB: longer, and so aligned to more, than anything that comes. */
 #define DEVICE "pci-testdev,membar=16M"

@@ -3,22 +3,14 @@
  * The PCI core releases a bridge window under a device that is open and mapped, and tells of it:
  * what its user has then, with this driver and with stock vfio-pci.
  */
-#include <errno.h>
 #include <linux/pci_regs.h>
 #include <linux/subpage_vfio_pci.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include "cases.h"
-#include "kmod.h"
 #include "log.h"
 #include "lost_user.h"
-#include "tap.h"
 
 /* Of the bridge's hot-plug controller: how many slots there are, and what they can do. */
 #define SHPC_SLOTS 0x0c

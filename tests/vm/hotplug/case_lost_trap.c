@@ -3,17 +3,8 @@
  * realign=trap, and a BAR that is alone on its page. vfio-pci-core would reserve the rest of the page as the
  * device is opened, and as it is closed dies of that when the window has gone.
  */
-#include <errno.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <unistd.h>
-
 #include "cases.h"
-#include "file.h"
-#include "kmod.h"
 #include "lost_user.h"
-#include "models.h"
-#include "tap.h"
 
 MODULE_CASE(lost_trap, "")
 {

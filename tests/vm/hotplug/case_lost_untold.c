@@ -3,20 +3,12 @@
  * The PCI core releases a bridge window under an open device for a newcomer that gets no driver: it is
  * found all the same, or by what the user does next.
  */
-#include <errno.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include "cases.h"
-#include "file.h"
 #include "log.h"
 #include "lost_user.h"
-#include "models.h"
-#include "tap.h"
 
 /* With no driver that comes, and nothing that the user does. */
 static void check_silent(void)

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <linux/pci_regs.h>
-#include <stdio.h>
-#include <string.h>
 
 #include "file.h"
 #include "kmod.h"

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <stdlib.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "bench.h"
 #include "tap.h"

@@ -2,6 +2,12 @@
 #ifndef CASES_H
 #define CASES_H
 
+/* What a case begins with. */
+#include "file.h"
+#include "kmod.h"
+#include "models.h"
+#include "tap.h"
+
 /*
  * CASE(name) { ... } is all it takes for a case: the linker gathers them. A scenario
  * names those it runs.

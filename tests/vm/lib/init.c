@@ -3,22 +3,15 @@
  * PID 1 of a test machine: set the machine up, run the cases that the kernel
  * command line names (run=CASE,CASE), print the plan, power off.
  */
-#include <errno.h>
 #include <glob.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/klog.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
-#include <unistd.h>
 
 #include "cases.h"
 #include "coverage.h"
-#include "file.h"
-#include "kmod.h"
-#include "tap.h"
 
 static void mount_or_bail(const char *type, const char *dir)
 {

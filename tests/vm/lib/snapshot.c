@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <dirent.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "file.h"
 #include "pci.h"

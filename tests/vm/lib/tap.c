@@ -3,13 +3,9 @@
 #include <search.h>
 #include <signal.h>
 #include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/reboot.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include "tap.h"
 

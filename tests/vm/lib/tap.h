@@ -2,8 +2,14 @@
 #ifndef TAP_H
 #define TAP_H
 
+/* What nearly all that test need of the C library, too. */
+#include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #define PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 

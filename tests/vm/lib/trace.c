@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <string.h>
-
 #include "file.h"
 #include "tap.h"
 #include "trace.h"

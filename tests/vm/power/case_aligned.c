@@ -4,14 +4,9 @@
  * the claim adds is that the page stays the BAR's own.
  */
 #include <endian.h>
-#include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include "cases.h"
-#include "file.h"
-#include "kmod.h"
-#include "tap.h"
 #include "vfio.h"
 #include "zoo.h"
 

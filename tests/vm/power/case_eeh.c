@@ -4,16 +4,10 @@
  * BAR to where it is now, not to where it was when the kernel booted.
  */
 #include <endian.h>
-#include <errno.h>
-#include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include "cases.h"
 #include "eeh.h"
-#include "file.h"
-#include "kmod.h"
-#include "tap.h"
 #include "vfio.h"
 #include "zoo.h"
 

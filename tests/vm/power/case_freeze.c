@@ -5,17 +5,11 @@
  */
 #include <endian.h>
 #include <fcntl.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include "cases.h"
 #include "eeh.h"
-#include "file.h"
-#include "kmod.h"
 #include "log.h"
-#include "tap.h"
 #include "vfio.h"
 #include "zoo.h"
 

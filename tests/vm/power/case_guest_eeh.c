@@ -4,19 +4,12 @@
  * it freezes from outside; the guest's own EEH recovers it.
  */
 #include <endian.h>
-#include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include "cases.h"
 #include "eeh.h"
-#include "file.h"
 #include "log.h"
-#include "models.h"
-#include "tap.h"
 
 #define SDHCI_CAPABILITIES 0x40
 #define SECONDS 600

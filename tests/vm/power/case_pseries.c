@@ -4,18 +4,12 @@
  * it; the guest resets the PE and goes on. What the guest does is in
  * case_guest_eeh.c.
  */
-#include <errno.h>
-#include <stdlib.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include "cases.h"
 #include "eeh.h"
-#include "file.h"
 #include "image.h"
-#include "models.h"
 #include "nested.h"
-#include "tap.h"
 #include "vfio.h"
 #include "zoo.h"
 

@@ -3,12 +3,7 @@
  * A device that has to be moved is bound as often as the time allows: binds get no slower, BARs do not wander,
  * memory does not grow. binds=10000 on the kernel command line asks for so many.
  */
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "cases.h"
-#include "kmod.h"
 #include "meminfo.h"
 #include "soak.h"
 

@@ -4,19 +4,11 @@
  * each its own, while another device comes and goes. In rounds: between two of them all BARs are packed
  * anew, so that they have to be moved again.
  */
-#include <errno.h>
 #include <linux/pci_regs.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include "cases.h"
 #include "drive.h"
-#include "file.h"
-#include "kmod.h"
-#include "models.h"
 #include "monitor.h"
 #include "soak.h"
 

@@ -3,23 +3,15 @@
  * What nobody waits for: a user is killed in the middle of any call, the module is taken away while
  * others bind, virtual functions come and go, a device is unplugged under its user.
  */
-#include <errno.h>
 #include <linux/pci_regs.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include "cases.h"
-#include "file.h"
-#include "kmod.h"
-#include "models.h"
 #include "monitor.h"
 #include "soak.h"
 

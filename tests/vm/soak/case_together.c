@@ -4,15 +4,9 @@
  * moment of its move the one's BAR is nowhere; the other must not get the page then, nor
  * in the moment when the BAR returns because the bind fails.
  */
-#include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include "cases.h"
-#include "kmod.h"
 #include "snapshot.h"
 #include "soak.h"
 

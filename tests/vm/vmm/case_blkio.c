@@ -5,18 +5,10 @@
  * device's file else. So a larger page refuses it, with stock vfio-pci, too, if the BAR is as long as a
  * page; if it is shorter, only with this driver, and realign=trap is the cure.
  */
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
 #include "cases.h"
 #include "drive.h"
-#include "file.h"
 #include "image.h"
-#include "kmod.h"
 #include "pci.h"
-#include "tap.h"
 
 #define COPY "/tmp/copy"
 #define IN_IMAGE(path) "/nested" path

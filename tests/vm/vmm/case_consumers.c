@@ -5,16 +5,8 @@
  * the pages. Nowhere may it be less than with stock, and each must get all that its rules let it have.
  * With options that take something away, only those fail of which that is known.
  */
-#include <stdio.h>
-#include <string.h>
-#include <unistd.h>
-
 #include "cases.h"
 #include "consumer.h"
-#include "file.h"
-#include "kmod.h"
-#include "models.h"
-#include "tap.h"
 #include "zoo.h"
 
 #define CONSUMERS_MAX 16

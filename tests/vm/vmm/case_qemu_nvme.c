@@ -3,16 +3,9 @@
  * QEMU's own NVMe driver, unmodified: qemu-img reads a whole drive through nvme://. It maps the
  * controller's BAR and does not start without, whatever the flags say.
  */
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
 #include "cases.h"
 #include "drive.h"
-#include "file.h"
 #include "image.h"
-#include "tap.h"
 #include "zoo.h"
 
 #define COPY "/tmp/copy"

@@ -4,17 +4,8 @@
  * with stock vfio-pci, after a hand-over, and with align_for=vfio-pci. What one card sends the other
  * receives and sends back.
  */
-#include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
 #include "cases.h"
-#include "file.h"
 #include "image.h"
-#include "kmod.h"
-#include "tap.h"
 #include "zoo.h"
 
 #define OUTPUT "/tmp/testpmd"
