@@ -50,7 +50,8 @@ document_checks() {
 	ok 'no line of a document is longer than 100 columns' quiet lines_fit
 	ok 'each link in a document leads somewhere' quiet scripts/documents/links "${documents[@]}"
 	ok 'each test that a document names is there' quiet scripts/documents/tests "${documents[@]}"
-	ok 'a state of a BAR or of an MSI-X table is known in all places' quiet scripts/documents/states
+	ok 'the documents know each state of a BAR and of an MSI-X table' quiet scripts/documents/states
+	ok 'no include runs up or in a circle' quiet scripts/documents/includes
 	ok 'the messages that doc/troubleshooting.md quotes are said' quiet scripts/documents/messages
 	ok 'the issue forms can be read, and ask for what is needed' quiet forms_are_whole
 }
