@@ -136,35 +136,18 @@ static const char *name(int i)
 
 static void measure_trapped(int i, const struct vfio *vfio, bool write)
 {
-	struct vfio_region_info *info;
+	struct vfio_region_info info;
 	struct access access = { .fd = vfio->device, .write = write };
 	double ns[BATCHES];
 	int n;
 
-	if (vfio_region(vfio, bars[i].bar, &info))
+	if (vfio_info(vfio, bars[i].bar, &info))
 		return;
-	access.position = info->offset + (write ? write_reg[i] : bars[i].reg);
-	free(info);
+	access.position = info.offset + (write ? write_reg[i] : bars[i].reg);
 	for (n = 0; n < BATCHES; n++)
 		ns[n] = time_batch(&access, 200);
 	if (ok(ns[0] > 0, "%s: trapped %ss", name(i), write ? "write" : "read"))
 		bench_record(what(write, "ns"), name(i), STOCK, bench_spread(ns, BATCHES));
-}
-
-/* The page of a BAR that the register is on, without a driver. */
-static char *map_bare(const struct zoo_bar *at, uint32_t reg)
-{
-	size_t page = sysconf(_SC_PAGESIZE);
-	char path[96], *map;
-	int fd;
-
-	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/resource%d", at->dev.bdf, at->bar);
-	fd = open(path, O_RDWR | O_SYNC | O_CLOEXEC);
-	if (fd < 0)
-		return NULL;
-	map = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED, fd, reg & ~(page - 1));
-	close(fd);
-	return map == MAP_FAILED ? NULL : map;
 }
 
 static void measure_mapped(int i, const struct vfio *vfio, bool write, const char *with)
@@ -180,8 +163,8 @@ static void measure_mapped(int i, const struct vfio *vfio, bool write, const cha
 	about("%s, %s", name(i), write ? "write" : "read");
 	if (!is_errno(vfio_map(vfio, bars[i].bar, reg & ~(page - 1), page, &map), 0, "VFIO maps it"))
 		return;
-	bare_map = map_bare(&bars[i], reg);
-	if (ok(bare_map, "and so does sysfs")) {
+	bare_map = pci_map(&bars[i].dev, bars[i].bar, reg & ~(page - 1));
+	if (ok(bare_map != MAP_FAILED, "and so does sysfs")) {
 		ours.mapped = (void *)((char *)map + reg % page);
 		/* Of what a page holds sysfs maps all: the BAR may begin inside it. */
 		bare.mapped = (void *)(bare_map + (zoo_address(&bars[i]) + reg) % page);

@@ -49,10 +49,7 @@ static void bind_all(const char *driver)
 /* The answer for a device: MAPPED, DIRECT and REASON_CODE. */
 static void answers(int device, const char *want, const char *what)
 {
-	char line[80];
-
-	snprintf(line, sizeof(line), "%s %d %s\n", devices[device].dev.bdf, models[device].bar, want);
-	shows(line, what);
+	shows_text(what, "%s %d %s\n", devices[device].dev.bdf, models[device].bar, want);
 }
 
 #define ANSWER "--raw -o ADDRESS,BAR,MAPPED,DIRECT,REASON_CODE"

@@ -48,19 +48,16 @@ static void check_list(const struct zoo_bar *bars, int count, bool bound)
 		const struct zoo_bar *at = &bars[i];
 		uint64_t start = zoo_address(at);
 		uint32_t reg = pci_config_read(&at->dev, 0x10 + 4 * at->bar, 4);
-		char text[64];
 
 		about("%s%s", at->dev.bdf, bound ? ", bound" : "");
 		exits(cli("list --json %s", at->dev.bdf), OK, "list");
-		snprintf(text, sizeof(text), "\"start\": \"0x%llx\"", (unsigned long long)start);
-		shows(text, at->name);
+		shows_text(at->name, "\"start\": \"0x%llx\"", (unsigned long long)start);
 		/* On POWER the bus has addresses of its own, whole windows away from the CPU's. */
 		is_u64(reg & 0xfffff0, start & 0xfffff0, "%s: so says its BAR register", at->name);
 		/* The driver has it a page long; the command shows what is the device's. */
 		ok(iomem_range(&map, start, start + (bound ? (uint64_t)sysconf(_SC_PAGESIZE) : at->size) - 1),
 		   "%s: and /proc/iomem", at->name);
-		snprintf(text, sizeof(text), "\"bar_size\": %llu", (unsigned long long)at->size);
-		shows(text, at->name);
+		shows_text(at->name, "\"bar_size\": %llu", (unsigned long long)at->size);
 		if (bound || zoo_stock_maps(at))
 			shows("\"mappable\": \"now\"", at->name);
 		else
@@ -143,7 +140,7 @@ static void check_late_group(void)
 
 static void check_info_and_bench(const struct zoo_bar *at)
 {
-	char text[32], *ratio;
+	char *ratio;
 
 	exits(cli("info %s", at->dev.bdf), OK, "info");
 	shows("sub-page: BAR", "info");
@@ -155,8 +152,7 @@ static void check_info_and_bench(const struct zoo_bar *at)
 	ratio = strstr(out, "\"ratio\": ");
 	diag("ratio %.8s", ratio ? ratio + 8 : "none");
 	ok(ratio && strtod(ratio + 8, NULL) > 4, "bench: the mapped register is faster by far");
-	snprintf(text, sizeof(text), "\"page_size\": %ld", sysconf(_SC_PAGESIZE));
-	shows(text, "bench");
+	shows_text("bench", "\"page_size\": %ld", sysconf(_SC_PAGESIZE));
 	shows("\"kernel\": \"", "bench");
 	shows("\"processor\": \"", "bench");
 	exits(cli("bench --pairs -o PAGE_SIZE,NAME %s", at->dev.bdf), OK, "bench --pairs");
@@ -183,26 +179,19 @@ static void check_bench_chooses(void)
 /* doc/examples/read_capability.c, as doc/vmm-developers.md shows it: where all is well there is no capability. */
 static void check_example(const struct zoo_bar *at)
 {
-	const char *realign = "/sys/module/" OURS "/parameters/realign";
-	char text[80];
-
 	exits(example("%s", at->dev.bdf), OK, "example");
-	snprintf(text, sizeof(text), "BAR %d: %ld bytes, mappable\n", at->bar, sysconf(_SC_PAGESIZE));
-	shows(text, "example");
+	shows_text("example", "BAR %d: %ld bytes, mappable\n", at->bar, sysconf(_SC_PAGESIZE));
 	ok(!strstr(out, "decodes"), "example: no capability on a BAR that can be mapped");
 	/* Only where a BAR is not what it could be is there more to say. */
-	is_errno(file_write(realign, "trap"), 0, "realign=trap");
+	is_errno(module_set("realign", "trap"), 0, "realign=trap");
 	is_errno(pci_bind(&at->dev, OURS), 0, "bound with that");
 	exits(cli("list --raw -o BAR,MAPPABLE,REASON_CODE %s", at->dev.bdf), OK, "list, trapped");
-	snprintf(text, sizeof(text), "\n%d no trap\n", at->bar);
-	shows(text, "list, trapped");
+	shows_text("list, trapped", "\n%d no trap\n", at->bar);
 	exits(example("%s", at->dev.bdf), OK, "example, trapped");
-	snprintf(text, sizeof(text), "BAR %d: %llu bytes, trapped", at->bar, (unsigned long long)at->size);
-	shows(text, "example, trapped");
-	snprintf(text, sizeof(text), "decodes %llu bytes, has no page of %ld to itself",
-		 (unsigned long long)at->size, sysconf(_SC_PAGESIZE));
-	shows(text, "example, trapped");
-	is_errno(file_write(realign, "1"), 0, "realign=1");
+	shows_text("example, trapped", "BAR %d: %llu bytes, trapped", at->bar, (unsigned long long)at->size);
+	shows_text("example, trapped", "decodes %llu bytes, has no page of %ld to itself",
+		   (unsigned long long)at->size, sysconf(_SC_PAGESIZE));
+	is_errno(module_set("realign", "1"), 0, "realign=1");
 	is_errno(pci_bind(&at->dev, OURS), 0, "bound as before");
 }
 
@@ -335,7 +324,7 @@ static void check_group(const struct pci_dev *disk)
 	exits(cli("info %s", other.bdf), HOST, "info, the group not being viable");
 	says(disk->bdf, "info, the group not being viable");
 	/* Shown elsewhere, the table leaves nothing to say of the BAR that the device has it in. */
-	is_errno(file_write("/sys/module/" OURS "/parameters/msix_relocate", "never"), 0, "msix_relocate=never");
+	is_errno(module_set("msix_relocate", "never"), 0, "msix_relocate=never");
 	exits(cli("bind --group %s", other.bdf), OK, "bind --group");
 	is_str(pci_driver(disk), OURS, "bind --group takes the disk, too");
 	exits(cli("info %s", other.bdf), OK, "info, the group being viable");
@@ -346,7 +335,7 @@ static void check_group(const struct pci_dev *disk)
 	says("MSI-X table", "bench of the MSI-X table");
 	exits(cli("unbind --group %s", other.bdf), OK, "unbind --group");
 	is_str(pci_driver(disk), "nvme", "the disk's native driver has it back");
-	is_errno(file_write("/sys/module/" OURS "/parameters/msix_relocate", "auto"), 0, "msix_relocate=auto");
+	is_errno(module_set("msix_relocate", "auto"), 0, "msix_relocate=auto");
 	is_str(pci_driver(&other), "", "its neighbour has none");
 }
 

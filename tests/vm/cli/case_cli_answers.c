@@ -194,8 +194,7 @@ static void check_align(const struct zoo_bar *at)
 		vfio_close(&vfio);
 	}
 	exits(cli("list --raw -o BAR,BAR_SIZE,MAPPABLE,REASON_CODE,HELD_FOR %s", at->dev.bdf), OK, "list, aligned");
-	snprintf(text, sizeof(text), "\n%d %llu now own_page " STOCK "\n", at->bar, (unsigned long long)at->size);
-	shows(text, "list, aligned");
+	shows_text("list, aligned", "\n%d %llu now own_page " STOCK "\n", at->bar, (unsigned long long)at->size);
 	exits(cli("info %s", at->dev.bdf), OK, "info, aligned");
 	shows("its page is held for " STOCK, "info, aligned");
 	file_read("/sys/module/" OURS "/parameters/align_for", text, sizeof(text));

@@ -98,16 +98,14 @@ static int asleep(void)
 
 static bool reported(const struct zoo_bar *at)
 {
-	struct vfio_region_info *info;
+	struct vfio_region_info info;
 	struct vfio vfio;
-	bool good = false;
+	bool good;
 
 	if (vfio_open(&at->dev, &vfio))
 		return false;
-	if (!vfio_region(&vfio, at->bar, &info)) {
-		good = (info->flags & VFIO_REGION_INFO_FLAG_MMAP) && info->size == (uint64_t)sysconf(_SC_PAGESIZE);
-		free(info);
-	}
+	good = !vfio_info(&vfio, at->bar, &info) && info.flags & VFIO_REGION_INFO_FLAG_MMAP &&
+	       info.size == (uint64_t)sysconf(_SC_PAGESIZE);
 	vfio_close(&vfio);
 	return good;
 }
@@ -264,7 +262,8 @@ static void check_user(const struct zoo_bar *at)
 
 	about("with a user");
 	if (!is_errno(vfio_open(&at->dev, &vfio), 0, "opened") ||
-	    !is_errno(vfio_request_event(&vfio, eventfd(0, EFD_CLOEXEC)), 0, "it would hear that it is to let go") ||
+	    !is_errno(vfio_event(&vfio, VFIO_PCI_REQ_IRQ_INDEX, eventfd(0, EFD_CLOEXEC)), 0,
+		      "it would hear that it is to let go") ||
 	    !is_errno(vfio_map(&vfio, at->bar, 0, sysconf(_SC_PAGESIZE), &map), 0, "mapped"))
 		return;
 	reg = (void *)((char *)map + at->reg);
@@ -363,7 +362,6 @@ static struct zoo_bar *sharing(void)
 static void check_untouched(void)
 {
 	static const char * const never[] = { "0", "trap" };
-	char realign[64];
 	struct zoo_bar *at;
 	uint64_t home;
 	int i;
@@ -377,13 +375,12 @@ static void check_untouched(void)
 	home = zoo_address(at);
 	file_write(ALIGN_FOR, STOCK);
 	for (i = 0; i < 2; i++) {
-		snprintf(realign, sizeof(realign), "1,%s@%.15s", never[i], at->dev.bdf);
-		file_write("/sys/module/" OURS "/parameters/realign", realign);
+		module_set("realign", "1,%s@%.15s", never[i], at->dev.bdf);
 		is_errno(pci_bind(&at->dev, STOCK), 0, "with realign=%s for it, vfio-pci has it", never[i]);
 		is_u64(zoo_address(at), home, "with realign=%s it stays where it was", never[i]);
 		pci_bind(&at->dev, "");
 	}
-	file_write("/sys/module/" OURS "/parameters/realign", "1");
+	module_set("realign", "1");
 	file_write(ALIGN_FOR, "vfio,vfio-pc,vfio_pci,vfio-pci-x,pci\n");
 	is_errno(pci_bind(&at->dev, STOCK), 0, "with names that are not quite vfio-pci");
 	is_u64(zoo_address(at), home, "it stays, too");

@@ -162,29 +162,10 @@ static void check_bridge(void)
 	pci_attr_write(&port, "driver_override", "\n");
 }
 
-/* Signalled when the user is asked to let the device go; -errno. */
-static int request_event(const struct vfio *vfio)
-{
-	struct {
-		struct vfio_irq_set set;
-		int32_t fd;
-	} irq = {
-		.set = {
-			.argsz = sizeof(irq),
-			.flags = VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER,
-			.index = VFIO_PCI_REQ_IRQ_INDEX,
-			.count = 1,
-		},
-		.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
-	};
-
-	return ioctl(vfio->device, VFIO_DEVICE_SET_IRQS, &irq) ? -errno : irq.fd;
-}
-
 static void check_busy(const struct zoo_bar *at)
 {
+	int event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	struct vfio vfio, second;
-	int event;
 	uint64_t asked = 0;
 	uint32_t value;
 	int status;
@@ -195,8 +176,7 @@ static void check_busy(const struct zoo_bar *at)
 		return;
 	is_errno(vfio_open(&at->dev, &second), -EBUSY, "not a second time");
 	is_errno(module_unload(), -EAGAIN, "the module does not unload");
-	event = request_event(&vfio);
-	ok(event >= 0, "the user wants to hear of requests");
+	ok(!vfio_event(&vfio, VFIO_PCI_REQ_IRQ_INDEX, event), "the user wants to hear of requests");
 
 	child = fork();
 	if (!child) {

@@ -120,7 +120,7 @@ static void check_last_bar(void)
 	if (!at)
 		return;
 	about("realign=trap");
-	file_write("/sys/module/" OURS "/parameters/realign", "trap");
+	module_set("realign", "trap");
 	is_errno(pci_bind(&at->dev, OURS), 0, "a device with BAR %d alone is bound", at->bar);
 	if (is_errno(vfio_open(&at->dev, &vfio), 0, "opened")) {
 		ok(!zoo_reported_mmap(at, &vfio), "and trapped");

@@ -55,16 +55,15 @@ static void write_all(const struct vfio *vfio, uint64_t config, struct written *
 
 static bool write_with(const char *driver, const struct pci_dev *dev, struct written *all)
 {
-	struct vfio_region_info *config;
+	struct vfio_region_info config;
 	struct vfio vfio;
 
 	about("%s", driver);
 	if (!is_errno(pci_bind(dev, driver), 0, "it has the device") ||
 	    !is_errno(vfio_open(dev, &vfio), 0, "which is opened") ||
-	    !is_errno(vfio_region(&vfio, VFIO_PCI_CONFIG_REGION_INDEX, &config), 0, "config space"))
+	    !is_errno(vfio_info(&vfio, VFIO_PCI_CONFIG_REGION_INDEX, &config), 0, "config space"))
 		return false;
-	write_all(&vfio, config->offset, all);
-	free(config);
+	write_all(&vfio, config.offset, all);
 	vfio_close(&vfio);
 	return true;
 }

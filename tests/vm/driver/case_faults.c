@@ -41,10 +41,7 @@ enum { POINT_RELEASE, POINT_ASSIGN = 2, POINT_REGISTER = 5, POINT_PUT_BACK };
 
 static void set_fault_points(unsigned int mask)
 {
-	char text[16];
-
-	snprintf(text, sizeof(text), "%u", mask);
-	file_write("/sys/module/" OURS "/parameters/fault_points", text);
+	module_set("fault_points", "%u", mask);
 }
 
 /* As booted a BAR is alone on its page: what is claimed in place is taken back, too. */
@@ -329,7 +326,7 @@ MODULE_CASE(faults, "")
 		pci_bar(&bars[i].dev, bars[i].bar, &fresh[i]);
 
 	/* Kept awake, for to sleep is to have config space saved. */
-	is_errno(file_write("/sys/module/" OURS "/parameters/disable_idle_d3", "1"), 0, "disable_idle_d3 is written");
+	is_errno(module_set("disable_idle_d3", "1"), 0, "disable_idle_d3 is written");
 	set_fault_points(0);
 	for (i = 0; i < DEVICES; i++) {
 		about("%s", bars[i].dev.bdf);

@@ -59,26 +59,21 @@ static bool find(struct zoo_bar *at)
 /* What the command says of it. */
 static void check_command(const struct zoo_bar *at)
 {
-	char text[80];
-
 	exits(cli("list --raw -o BAR,MAPPABLE,REASON_CODE %s", at->dev.bdf), OK, "list");
-	snprintf(text, sizeof(text), "\n%d no no_space\n", at->bar);
-	shows(text, "list");
+	shows_text("list", "\n%d no no_space\n", at->bar);
 	exits(cli("list %s", at->dev.bdf), OK, "list for people");
 	shows("the bridge window is full", "list for people");
-	snprintf(text, sizeof(text), "helps: boot with \"pci=realloc,resource_alignment=%d@%s\"\n",
-		 __builtin_ctzl(sysconf(_SC_PAGESIZE)), at->dev.bdf);
-	shows(text, "list for people");
+	shows_text("list for people", "helps: boot with \"pci=realloc,resource_alignment=%d@%s\"\n",
+		   __builtin_ctzl(sysconf(_SC_PAGESIZE)), at->dev.bdf);
 	exits(cli("info --raw -o NAME,MMAP,BAR_STATE %s", at->dev.bdf), OK, "info");
-	snprintf(text, sizeof(text), "\nBAR\\x20%d 0 no_space\n", at->bar);
-	shows(text, "info");
+	shows_text("info", "\nBAR\\x20%d 0 no_space\n", at->bar);
 	exits(cli("info %s", at->dev.bdf), OK, "info for people");
 	shows("sub-page: BAR no_space", "info for people");
 }
 
 MODULE_CASE(full, "")
 {
-	char *before, *log;
+	char *before;
 	struct pci_dev bridge;
 	struct zoo_bar at;
 	struct vfio vfio;
@@ -106,9 +101,7 @@ MODULE_CASE(full, "")
 	before = snapshot();
 	mark = log_mark();
 	is_errno(pci_bind(&at.dev, "subpage_vfio_pci"), 0, "the bind succeeds");
-	log = log_since(mark);
-	is_u64(log_count(log, "bridge window is full"), 1, "one line of the log says why the BAR is trapped");
-	free(log);
+	is_u64(log_lines(mark, "bridge window is full"), 1, "one line of the log says why the BAR is trapped");
 	is_str(zoo_sysfs(&at, "state"), "no_space", "state in sysfs");
 	ok(snapshot_unchanged(before), "nothing has changed while it is bound");
 

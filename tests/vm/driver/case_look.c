@@ -52,9 +52,9 @@ static void check_bar_files(const struct zoo_bar *at, const char *state, const c
 }
 
 /* One line a BAR, complete in itself, and nothing else from this driver. */
-static void check_log(const struct zoo_bar *at, const char *log, const char *says)
+static void check_log(const struct zoo_bar *at, int mark, const char *says)
 {
-	char start[64], size[32];
+	char start[64], size[32], *log = log_since(mark);
 
 	snprintf(size, sizeof(size), ": %llu bytes, ", (unsigned long long)at->size);
 	is_u64(log_count(log, size), 1, "and how long it is, beside \"%s\"", says);
@@ -63,39 +63,33 @@ static void check_log(const struct zoo_bar *at, const char *log, const char *say
 	/* The PCI core says "assigned" under this driver's name. */
 	is_u64(log_count(log, start) - log_count(log, ": assigned"), 1,
 	       "and no other line is for the BAR than \"%s\"", says);
+	free(log);
 }
 
 static void look_at_bars(struct zoo_bar *at)
 {
 	char trapped[96], claim[128], info[128], *trace;
-	struct vfio_region_info *region;
+	struct vfio_region_info region;
 	uint64_t before = zoo_address(at);
 	struct vfio vfio;
-	char *log;
 	int mark;
 
 	about("a BAR");
-	file_write("/sys/module/" OURS "/parameters/realign", "0");
+	module_set("realign", "0");
 	mark = log_mark();
 	trace_start();
 	pci_bind(&at->dev, OURS);
-	log = log_since(mark);
 	check_bar_files(at, "realign_off", REALIGN_OFF, 0);
-	check_log(at, log, REALIGN_OFF);
-	free(log);
+	check_log(at, mark, REALIGN_OFF);
 	pci_bind(&at->dev, "");
-	file_write("/sys/module/" OURS "/parameters/realign", "1");
+	module_set("realign", "1");
 
-	log = log_since(mark);
-	free(log);
+	free(log_since(mark));
 	pci_bind(&at->dev, OURS);
-	log = log_since(mark);
 	check_bar_files(at, "moved", "moved to a page of its own", before);
-	check_log(at, log, "moved to a page of its own, from ");
-	free(log);
+	check_log(at, mark, "moved to a page of its own, from ");
 	if (is_errno(vfio_open(&at->dev, &vfio), 0, "opened")) {
-		if (!vfio_region(&vfio, at->bar, &region))
-			free(region);
+		vfio_info(&vfio, at->bar, &region);
 		vfio_close(&vfio);
 	}
 	snprintf(trapped, sizeof(trapped), "subpage_claim: %s bar=%d state=realign_off was=%#llx", at->dev.bdf,
@@ -111,14 +105,10 @@ static void look_at_bars(struct zoo_bar *at)
 	free(trace);
 	pci_bind(&at->dev, "");
 
-	log = log_since(mark);
-	is_u64(log_count(log, ": BAR"), 0, "while it is open and as it is unbound, the log says nothing of it");
-	free(log);
+	is_u64(log_lines(mark, ": BAR"), 0, "while it is open and as it is unbound, the log says nothing of it");
 	pci_bind(&at->dev, OURS);
-	log = log_since(mark);
 	check_bar_files(at, "in_place", "alone on its page", 0);
-	check_log(at, log, "bytes, alone on its page\n");
-	free(log);
+	check_log(at, mark, "bytes, alone on its page\n");
 	pci_bind(&at->dev, "");
 	close(mark);
 }
@@ -139,7 +129,7 @@ static void look_at_msix(void)
 	if (!ok(!pci_find(NVME, 0, &nvme), "there is an NVMe") ||
 	    !ok(msix_table_find(&nvme, &table), "it has a table"))
 		return;
-	file_write("/sys/module/" OURS "/parameters/msix_mmap", "never");
+	module_set("msix_mmap", "never");
 	trace_start();
 	pci_bind(&nvme, OURS);
 	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
@@ -171,14 +161,13 @@ static void look_at_msix(void)
 /* The short form of an address is for domain 0. */
 static void check_short_form(void)
 {
-	char option[64], text[64];
+	char text[64];
 	struct pci_dev nvme;
 
 	if (pci_find(NVME, 0, &nvme))
 		return;
 	about("never@%s", nvme.bdf + 5);
-	snprintf(option, sizeof(option), "isolated,never@%.15s", nvme.bdf + 5);
-	is_errno(file_write("/sys/module/" OURS "/parameters/msix_mmap", option), 0, "the short form is taken");
+	is_errno(module_set("msix_mmap", "isolated,never@%.15s", nvme.bdf + 5), 0, "the short form is taken");
 	pci_bind(&nvme, OURS);
 	pci_attr_read(&nvme, OURS "/msix_state", text, sizeof(text));
 	is_u64(!strcmp(text, "hidden"), !strncmp(nvme.bdf, "0000", 4), "it is for domain 0 (%s is %s)", nvme.bdf, text);

@@ -142,20 +142,19 @@ static void check_pages(const struct vfio *vfio, const struct vfio_region_info *
 /* The table is none of the other BARs' business: each of their pages can be mapped, if any. Returns how many. */
 static int check_others(const struct vfio *vfio, int table_bar)
 {
-	struct vfio_region_info *info;
+	struct vfio_region_info info;
 	struct wrong wrong = {};
 	int pages = 0, bar, err;
 	uint64_t at;
 
 	for (bar = 0; bar < 6; bar++) {
-		if (bar == table_bar || vfio_region(vfio, bar, &info))
+		if (bar == table_bar || vfio_info(vfio, bar, &info))
 			continue;
-		for (at = 0; info->flags & VFIO_REGION_INFO_FLAG_MMAP && at < info->size; at += page, pages++) {
+		for (at = 0; info.flags & VFIO_REGION_INFO_FLAG_MMAP && at < info.size; at += page, pages++) {
 			err = vfio_try_map(vfio, bar, at, page);
 			if (err)
 				wrong_add(&wrong, "BAR %d, %#llx: %d", bar, (unsigned long long)at, err);
 		}
-		free(info);
 	}
 	none_wrong(&wrong, "%d pages of other BARs can be mapped", pages);
 	return pages;
@@ -306,7 +305,7 @@ MODULE_CASE(msix_behind, "msix_mmap=never")
 		bool behind = i == 1;
 
 		about("%s", where[i]);
-		file_write("/sys/module/subpage_vfio_pci/parameters/fault_points", faults[i]);
+		module_set("fault_points", "%s", faults[i]);
 		if (!is_errno(vfio_open(&xhci, &vfio), 0, "opened"))
 			return;
 		if (is_errno(vfio_region(&vfio, 0, &info), 0, "region info")) {
@@ -323,6 +322,6 @@ MODULE_CASE(msix_behind, "msix_mmap=never")
 		}
 		vfio_close(&vfio);
 	}
-	file_write("/sys/module/subpage_vfio_pci/parameters/fault_points", "0");
+	module_set("fault_points", "0");
 	is_errno(pci_bind(&xhci, ""), 0, "it is given back");
 }

@@ -232,7 +232,7 @@ static void check_bind_in_place(const struct zoo_bar *at, const char *driver, co
 	bool hit;
 
 	about("%s, %s, realign=%s", at->name, driver, realign);
-	is_errno(file_write("/sys/module/" OURS "/parameters/realign", realign), 0, "it is set");
+	is_errno(module_set("realign", "%s", realign), 0, "it is set");
 	snprintf(path, sizeof(path), "/sys/bus/pci/drivers/%s/bind", driver);
 	before = snapshot();
 	for (nth = 1; nth < MANY; nth++) {
@@ -276,9 +276,9 @@ MODULE_CASE(nomem, "")
 	check_bind_in_place(&bars[0], OURS, "1");
 	check_bind_in_place(&bars[0], OURS, "trap");
 	/* Held for vfio-pci, or not, for want of memory. */
-	is_errno(file_write("/sys/module/" OURS "/parameters/align_for", STOCK), 0, "align_for=" STOCK);
+	is_errno(module_set("align_for", STOCK), 0, "align_for=" STOCK);
 	check_bind_in_place(&bars[0], STOCK, "1");
-	file_write("/sys/module/" OURS "/parameters/align_for", "\n");
+	module_set("align_for", "\n");
 
 	is_errno(pci_bind(&bars[0].dev, OURS), 0, "%s: bound", bars[0].name);
 	nth = fail_each(&bars[0].dev, bars[0].bar, &vfio, true);
@@ -286,7 +286,7 @@ MODULE_CASE(nomem, "")
 	check_map(&bars[0].dev, bars[0].bar, bars[0].reg, 2);
 
 	/* The table is hidden and the rest of the BAR named: more to allocate. */
-	is_errno(file_write("/sys/module/" OURS "/parameters/msix_mmap", "never"), 0, "msix_mmap=never");
+	is_errno(module_set("msix_mmap", "never"), 0, "msix_mmap=never");
 	is_errno(pci_bind(&nvme, OURS), 0, "nvme: bound");
 	check_map(&nvme, 0, 0x08, 4);
 	check_areas(&nvme, 0);

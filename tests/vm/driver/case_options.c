@@ -43,7 +43,7 @@ static void check_idle(const char *option, const char *want)
 
 static int legacy_vga(const struct pci_dev *dev, const char *driver)
 {
-	struct vfio_region_info *info;
+	struct vfio_region_info info;
 	struct vfio vfio;
 	int err = pci_bind(dev, driver);
 
@@ -51,9 +51,7 @@ static int legacy_vga(const struct pci_dev *dev, const char *driver)
 		err = vfio_open(dev, &vfio);
 	if (err)
 		return err;
-	err = vfio_region(&vfio, VFIO_PCI_VGA_REGION_INDEX, &info);
-	if (!err)
-		free(info);
+	err = vfio_info(&vfio, VFIO_PCI_VGA_REGION_INDEX, &info);
 	vfio_close(&vfio);
 	pci_bind(dev, "");
 	return err;
@@ -108,21 +106,9 @@ static void check_arbiter(const char *option, const char *driver, const char *wa
 
 static int enable_intx(const struct vfio *vfio)
 {
-	struct {
-		struct vfio_irq_set set;
-		int32_t fd;
-	} request = {
-		.set = {
-			.argsz = sizeof(request),
-			.flags = VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER,
-			.index = VFIO_PCI_INTX_IRQ_INDEX,
-			.count = 1,
-		},
-		.fd = eventfd(0, EFD_CLOEXEC),
-	};
-	int err = ioctl(vfio->device, VFIO_DEVICE_SET_IRQS, &request) ? -errno : 0;
+	int fd = eventfd(0, EFD_CLOEXEC), err = vfio_event(vfio, VFIO_PCI_INTX_IRQ_INDEX, fd);
 
-	close(request.fd);
+	close(fd);
 	return err;
 }
 
@@ -139,7 +125,7 @@ static int share_intx(const char *driver, const char *later)
 	for (i = 0; i < 2; i++)
 		if (pci_find(SDHCI, i, &dev[i]) || pci_bind(&dev[i], driver))
 			return -ENODEV;
-	if (*later && file_write("/sys/module/" OURS "/parameters/nointxmask", later))
+	if (*later && module_set("nointxmask", "%s", later))
 		return -EIO;
 	for (i = 0; i < 2; i++)
 		if (vfio_open(&dev[i], &vfio[i]) || (!i && enable_intx(&vfio[i])))
@@ -215,7 +201,7 @@ MODULE_CASE(undisturbed, "")
 	if (!ok(at, "there is a device with shared memory"))
 		return;
 	pci_config_write(&at->dev, COMMAND, 2, pci_config_read(&at->dev, COMMAND, 2) | COMMAND_MEMORY);
-	memory = pci_map(&at->dev, 2);
+	memory = pci_map(&at->dev, 2, 0);
 	seen = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (!ok(memory != MAP_FAILED && seen != MAP_FAILED, "BAR 2 is mapped through sysfs"))
 		return;
@@ -254,7 +240,7 @@ MODULE_CASE(old_place, "")
 	if (!ok(at, "there is a device that shares its page"))
 		return;
 	home = zoo_address(at);
-	page = pci_map(&at->dev, 0);
+	page = pci_map(&at->dev, 0, 0);
 	if (!ok(page != MAP_FAILED, "BAR 0 is mapped through sysfs"))
 		return;
 	child = fork();

@@ -4,6 +4,7 @@
  * and every mapping that must be refused, with the error that stock vfio-pci gives.
  */
 #include <linux/subpage_vfio_pci.h>
+#include <stdarg.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
@@ -13,8 +14,6 @@
 #include "zoo.h"
 
 #define INDICES (VFIO_PCI_NUM_REGIONS + 3)
-
-#define PARAMETERS "/sys/module/subpage_vfio_pci/parameters/"
 
 static uint64_t page;
 
@@ -244,27 +243,32 @@ static void check_behind(const struct vfio *vfio, const struct zoo_bar *at, cons
 
 static void check_page(const struct zoo_bar *at)
 {
-	struct vfio_region_info *info;
+	struct vfio_region_info info;
 	struct vfio vfio;
 
 	about("bar_size=page");
 	is_errno(pci_bind(&at->dev, "subpage_vfio_pci"), 0, "bound");
 	if (is_errno(vfio_open(&at->dev, &vfio), 0, "opened") &&
-	    ok(!vfio_region(&vfio, at->bar, &info), "region info")) {
-		is_u64(info->size, page, "the region is a page long");
-		is_u64(info->flags, VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE |
+	    ok(!vfio_info(&vfio, at->bar, &info), "region info")) {
+		is_u64(info.size, page, "the region is a page long");
+		is_u64(info.flags, VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE |
 				    VFIO_REGION_INFO_FLAG_MMAP, "it can be mapped, and has no capability");
-		free(info);
 		check_behind(&vfio, at, "region");
 		vfio_close(&vfio);
 	}
 	pci_bind(&at->dev, "");
 }
 
-static void check_exception(const struct zoo_bar *at, const char *text, const char *state)
+static PRINTF(3, 4) void check_exception(const struct zoo_bar *at, const char *state, const char *fmt, ...)
 {
+	char text[64];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
 	about("%s", text);
-	is_errno(file_write(PARAMETERS "realign", text), 0, "it is taken");
+	is_errno(module_set("realign", "%s", text), 0, "it is taken");
 	pci_bind(&at->dev, "subpage_vfio_pci");
 	is_str(zoo_sysfs(at, "state"), state, "state");
 	pci_bind(&at->dev, "");
@@ -275,29 +279,20 @@ static void check_exceptions(const struct zoo_bar *at)
 {
 	unsigned int domain, bus, slot, function, i;
 	unsigned int vendor = at->dev.vendor, device = at->dev.device;
-	char text[64];
 
 	sscanf(at->dev.bdf, "%x:%x:%x.%x", &domain, &bus, &slot, &function);
-	for (i = 0; i < 4; i++) {
-		snprintf(text, sizeof(text), "1,trap@%04x:%02x:%02x.%x", domain ^ (i == 0), bus ^ (i == 1),
-			 slot ^ (i == 2), function ^ (i == 3));
-		check_exception(at, text, "in_place");
-	}
-	for (i = 0; i < 2; i++) {
-		snprintf(text, sizeof(text), "1,trap@pci:%04x:%04x", vendor ^ (i == 0), device ^ (i == 1));
-		check_exception(at, text, "in_place");
-	}
-	snprintf(text, sizeof(text), "1,trap@%x:%x:%x.%x", domain, bus, slot, function);
-	check_exception(at, text, "trap");
-	snprintf(text, sizeof(text), "1,trap@pci:%04X:%04X", vendor, device);
-	check_exception(at, text, "trap");
-	snprintf(text, sizeof(text), "0,1@pci:%x:%x", vendor, device);
-	check_exception(at, text, "in_place");
+	for (i = 0; i < 4; i++)
+		check_exception(at, "in_place", "1,trap@%04x:%02x:%02x.%x", domain ^ (i == 0), bus ^ (i == 1),
+				slot ^ (i == 2), function ^ (i == 3));
+	for (i = 0; i < 2; i++)
+		check_exception(at, "in_place", "1,trap@pci:%04x:%04x", vendor ^ (i == 0), device ^ (i == 1));
+	check_exception(at, "trap", "1,trap@%x:%x:%x.%x", domain, bus, slot, function);
+	check_exception(at, "trap", "1,trap@pci:%04X:%04X", vendor, device);
+	check_exception(at, "in_place", "0,1@pci:%x:%x", vendor, device);
 	/* An exception alone leaves the rest as it is. */
-	check_exception(at, "trap@ffff:ff:1f.7", "in_place");
+	check_exception(at, "in_place", "trap@ffff:ff:1f.7");
 	/* The longest number and each digit of it. */
-	snprintf(text, sizeof(text), "1,trap@7fffffff:ff:1f.7,trap@pci:abcd:ef09");
-	check_exception(at, text, "in_place");
+	check_exception(at, "in_place", "1,trap@7fffffff:ff:1f.7,trap@pci:abcd:ef09");
 }
 
 /* Alone on its page, stock vfio-pci would map it. */
@@ -309,8 +304,7 @@ static void check_trap(const struct zoo_bar *at)
 
 	about("realign=trap for this device");
 	ok(zoo_stock_maps(at), "the BAR is alone on its page");
-	snprintf(text, sizeof(text), "1,trap@%.15s", at->dev.bdf);
-	is_errno(file_write(PARAMETERS "realign", text), 0, "the option takes an exception");
+	is_errno(module_set("realign", "1,trap@%.15s", at->dev.bdf), 0, "the option takes an exception");
 	is_errno(pci_bind(&at->dev, "subpage_vfio_pci"), 0, "bound");
 	if (is_errno(vfio_open(&at->dev, &vfio), 0, "opened")) {
 		ok(!zoo_reported_mmap(at, &vfio), "not reported as mappable");
@@ -325,23 +319,22 @@ static void check_trap(const struct zoo_bar *at)
 		vfio_close(&vfio);
 	}
 	pci_bind(&at->dev, "");
-	file_write(PARAMETERS "realign", "1,trap@ffff:ff:1f.7,trap@pci:1234:5678");
+	module_set("realign", "1,trap@ffff:ff:1f.7,trap@pci:1234:5678");
 	pci_bind(&at->dev, "subpage_vfio_pci");
 	is_str(zoo_sysfs(at, "state"), "in_place", "for others it does not count");
 	pci_bind(&at->dev, "");
-	snprintf(text, sizeof(text), "1,trap@pci:%x:%x,0@%.15s", at->dev.vendor, at->dev.device, at->dev.bdf + 5);
-	file_write(PARAMETERS "realign", text);
+	module_set("realign", "1,trap@pci:%x:%x,0@%.15s", at->dev.vendor, at->dev.device, at->dev.bdf + 5);
 	pci_bind(&at->dev, "subpage_vfio_pci");
 	is_str(zoo_sysfs(at, "state"), "in_place", "the last one that fits counts");
 	pci_bind(&at->dev, "");
 	check_exceptions(at);
-	file_write(PARAMETERS "realign", "1");
+	module_set("realign", "1");
 }
 
 /* A BAR of a page and more has the size that it has. */
 static void check_exact_long(void)
 {
-	struct vfio_region_info *info;
+	struct vfio_region_info info;
 	struct pci_dev nvme;
 	struct pci_bar bar;
 	struct vfio vfio;
@@ -351,10 +344,8 @@ static void check_exact_long(void)
 		return;
 	is_errno(pci_bind(&nvme, "subpage_vfio_pci"), 0, "bound");
 	if (is_errno(vfio_open(&nvme, &vfio), 0, "opened")) {
-		if (is_errno(vfio_region(&vfio, 0, &info), 0, "region info")) {
-			is_u64(info->size, bar.size, "its size");
-			free(info);
-		}
+		if (is_errno(vfio_info(&vfio, 0, &info), 0, "region info"))
+			is_u64(info.size, bar.size, "its size");
 		vfio_close(&vfio);
 	}
 	pci_bind(&nvme, "");
@@ -380,7 +371,7 @@ MODULE_CASE(region, "")
 	check_trap(at);
 
 	/* With the true size, all is as with stock vfio-pci. */
-	file_write(PARAMETERS "bar_size", "exact");
+	module_set("bar_size", "exact");
 	is_errno(pci_bind(&at->dev, "subpage_vfio_pci"), 0, "bound with bar_size=exact");
 	if (is_errno(vfio_open(&at->dev, &vfio), 0, "opened")) {
 		ask_everything(&vfio, at->bar, &ours);

@@ -16,7 +16,6 @@
 #include "msix_table.h"
 #include "vfio.h"
 
-#define PARAMETERS "/sys/module/subpage_vfio_pci/parameters/"
 #define REGION(bar) ((uint64_t)(bar) << 40)
 #define CONFIG REGION(VFIO_PCI_CONFIG_REGION_INDEX)
 #define BARS 0x10
@@ -102,13 +101,12 @@ static struct place expected_place(const struct device *device)
 
 static int read_all(const struct vfio *vfio, struct model *model)
 {
-	struct vfio_region_info *info;
-	int err = vfio_region(vfio, VFIO_PCI_CONFIG_REGION_INDEX, &info);
+	struct vfio_region_info info;
+	int err = vfio_info(vfio, VFIO_PCI_CONFIG_REGION_INDEX, &info);
 
 	if (err)
 		return err;
-	model->size = info->size;
-	free(info);
+	model->size = info.size;
 	return pread(vfio->device, model->bytes, model->size, CONFIG) == (ssize_t)model->size ? 0 : -errno;
 }
 
@@ -131,7 +129,7 @@ static bool learn(const struct device *device, struct model *model)
 	memset(model, 0, sizeof(*model));
 	memset(ones, 0xff, sizeof(ones));
 	about("msix_relocate=never");
-	file_write(PARAMETERS "msix_relocate", "never");
+	module_set("msix_relocate", "never");
 	if (!is_errno(pci_bind(&device->dev, OURS), 0, "bound") ||
 	    !is_errno(vfio_open(&device->dev, &vfio), 0, "opened"))
 		return false;
@@ -528,28 +526,26 @@ static void check_not_shown(const struct device *device, const char *options, co
 /* Whatever else it is, on a machine that isolates MSIs. */
 static void check_refused(const struct device *device, const struct place *place)
 {
-	char text[64];
 
-	file_write(PARAMETERS "msix_relocate", "never");
+	module_set("msix_relocate", "never");
 	check_not_shown(device, "never", "msix_relocate=never");
-	file_write(PARAMETERS "msix_relocate", "always");
-	file_write(PARAMETERS "msix_mmap", "never");
+	module_set("msix_relocate", "always");
+	module_set("msix_mmap", "never");
 	check_not_shown(device, "hidden", "as it is hidden from mmap");
-	file_write(PARAMETERS "msix_mmap", "isolated");
+	module_set("msix_mmap", "isolated");
 	if (device->bar_size < page) {
-		file_write(PARAMETERS "realign", "trap");
+		module_set("realign", "trap");
 		check_not_shown(device, "trapped", "as its BAR cannot be mapped");
-		file_write(PARAMETERS "realign", "1");
+		module_set("realign", "1");
 	}
 	if (place->doubled) {
-		file_write(PARAMETERS "bar_size", "exact");
+		module_set("bar_size", "exact");
 		check_not_shown(device, "exact", "as no higher BAR is free, and bar_size=exact forbids doubling its own");
-		file_write(PARAMETERS "bar_size", "page");
+		module_set("bar_size", "page");
 	}
-	snprintf(text, sizeof(text), "auto,never@%.15s", device->dev.bdf);
-	is_errno(file_write(PARAMETERS "msix_relocate", text), 0, "%s: the option takes an exception", device->dev.bdf);
+	is_errno(module_set("msix_relocate", "auto,never@%.15s", device->dev.bdf), 0, "%s: the option takes an exception", device->dev.bdf);
 	check_not_shown(device, "an exception", "msix_relocate=never");
-	file_write(PARAMETERS "msix_relocate", "auto");
+	module_set("msix_relocate", "auto");
 }
 
 static void check_device(const struct pci_dev *dev)
@@ -558,7 +554,7 @@ static void check_device(const struct pci_dev *dev)
 	struct place place;
 	struct model model;
 	char state[32];
-	int mark, before;
+	int mark;
 	char *log;
 
 	about("%s, %04x:%04x", dev->bdf, dev->vendor, dev->device);
@@ -567,7 +563,7 @@ static void check_device(const struct pci_dev *dev)
 	place = expected_place(&device);
 	if (!learn(&device, &model))
 		return;
-	file_write(PARAMETERS "msix_relocate", "auto");
+	module_set("msix_relocate", "auto");
 	mark = log_mark();
 	if (!is_errno(pci_bind(dev, OURS), 0, "bound"))
 		return;
@@ -579,11 +575,8 @@ static void check_device(const struct pci_dev *dev)
 	free(log);
 	relocate(&model, &device, &place);
 	check_shown(&device, &place, &model);
-	log = log_since(mark);
-	before = log_count(log, "users see it");
-	free(log);
+	is_u64(log_lines(mark, "users see it"), 0, "to open it says nothing more");
 	close(mark);
-	is_u64(before, 0, "to open it says nothing more");
 	pci_bind(dev, "");
 	check_refused(&device, &place);
 }
@@ -603,7 +596,7 @@ MODULE_CASE(relocate, "")
 	size_t m;
 
 	page = sysconf(_SC_PAGESIZE);
-	file_read(PARAMETERS "msix_relocate", text, sizeof(text));
+	file_read("/sys/module/" OURS "/parameters/msix_relocate", text, sizeof(text));
 	is_str(text, "auto", "the default is auto");
 	for (m = 0; m < sizeof(models) / sizeof(models[0]); m++)
 		if (is_errno(pci_find(models[m].vendor, models[m].device, models[m].nth, &dev), 0, "%s: is there",
@@ -631,7 +624,7 @@ MODULE_CASE(relocate_refused, "msix_relocate=always")
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		if (eeh_enabled() != !strcmp(rows[i].state, "eeh"))
 			continue;
-		file_write(PARAMETERS "msix_mmap", rows[i].policy);
+		module_set("msix_mmap", "%s", rows[i].policy);
 		check_not_shown(&device, rows[i].policy, rows[i].why);
 		pci_bind(&dev, OURS);
 		pci_attr_read(&dev, OURS "/msix_state", state, sizeof(state));

@@ -69,7 +69,7 @@ static void check_register(const struct vfio *vfio, const char *whose, int bar, 
 static void check_shown(const struct pci_dev *vf, const struct vfio *vfio)
 {
 	uint32_t location = 0, value = 0;
-	struct vfio_region_info *info;
+	struct vfio_region_info info;
 	char text[32] = "";
 	int bar = -1;
 
@@ -80,22 +80,21 @@ static void check_shown(const struct pci_dev *vf, const struct vfio *vfio)
 	}
 	sscanf(text, "bar%d", &bar);
 	if (!ok(bar > 0 && !strchr(text, '-'), "its table is shown in a BAR that it does not have: %s", text) ||
-	    !ok(!vfio_region(vfio, bar, &info), "region info of that"))
+	    !ok(!vfio_info(vfio, bar, &info), "region info of that"))
 		return;
 	vfio_read32(vfio, VFIO_PCI_CONFIG_REGION_INDEX, pci_capability(vf, 0x11) + 4, &location);
 	is_u64(location, bar, "config space says so");
 	vfio_write32(vfio, VFIO_PCI_CONFIG_REGION_INDEX, 0x10 + 4 * bar, ~0u);
 	vfio_read32(vfio, VFIO_PCI_CONFIG_REGION_INDEX, 0x10 + 4 * bar, &value);
-	is_u64(-(value & ~0xfu), (uint32_t)info->size, "it is as long as region info says");
-	ok(!(info->flags & VFIO_REGION_INFO_FLAG_MMAP), "and cannot be mapped");
-	free(info);
+	is_u64(-(value & ~0xfu), (uint32_t)info.size, "it is as long as region info says");
+	ok(!(info.flags & VFIO_REGION_INFO_FLAG_MMAP), "and cannot be mapped");
 }
 
 /* Each memory BAR is where SR-IOV puts it, and can be mapped. */
 static void check_vf(const struct model *model, const struct pci_bar *vf_bars, int nth,
 		     const struct pci_dev *vf)
 {
-	struct vfio_region_info *info;
+	struct vfio_region_info info;
 	struct pci_bar before[6], after;
 	struct wrong astray = {}, moved = {};
 	int bar;
@@ -123,11 +122,10 @@ static void check_vf(const struct model *model, const struct pci_bar *vf_bars, i
 	if (!is_errno(vfio_open_vf(vf, TOKEN, &vfio), 0, "it is opened with it"))
 		return;
 	for (bar = 0; bar < 6; bar++) {
-		if (!before[bar].size || !ok(!vfio_region(&vfio, bar, &info), "region info of BAR %d", bar))
+		if (!before[bar].size || !ok(!vfio_info(&vfio, bar, &info), "region info of BAR %d", bar))
 			continue;
-		is_u64(info->size, before[bar].size, "BAR %d has its size", bar);
-		ok(info->flags & VFIO_REGION_INFO_FLAG_MMAP, "BAR %d is mappable", bar);
-		free(info);
+		is_u64(info.size, before[bar].size, "BAR %d has its size", bar);
+		ok(info.flags & VFIO_REGION_INFO_FLAG_MMAP, "BAR %d is mappable", bar);
 	}
 	check_shown(vf, &vfio);
 	check_register(&vfio, vf->bdf, 0, model->vf_status);
@@ -191,7 +189,7 @@ static void check_trapped(const struct pci_dev *pf, const struct zoo_bar *own, i
 	int i;
 
 	msix_table_find(pf, &table);
-	file_write("/sys/module/" OURS "/parameters/realign", "trap");
+	module_set("realign", "trap");
 	is_errno(pci_bind(pf, OURS), 0, "with realign=trap the driver takes it");
 	if (is_errno(vfio_open(pf, &vfio), 0, "and a user opens it")) {
 		for (i = 0; i < count; i++) {
@@ -206,7 +204,7 @@ static void check_trapped(const struct pci_dev *pf, const struct zoo_bar *own, i
 		}
 		vfio_close(&vfio);
 	}
-	file_write("/sys/module/" OURS "/parameters/realign", "1");
+	module_set("realign", "1");
 	pci_bind(pf, "");
 }
 

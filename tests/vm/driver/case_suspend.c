@@ -19,7 +19,6 @@ MODULE_CASE(suspend, "align_for=" STOCK)
 	uint32_t value, before;
 	int count, i, mark;
 	struct vfio vfio;
-	char *log;
 	void *map;
 
 	count = zoo_list_packed(bars);
@@ -43,9 +42,7 @@ MODULE_CASE(suspend, "align_for=" STOCK)
 	file_write(ALARM, "0");
 	is_errno(file_write(ALARM, "+6"), 0, "an alarm will wake the machine");
 	is_errno(file_write("/sys/power/state", "mem"), 0, "it goes to sleep and comes back");
-	log = log_since(mark);
-	ok(strstr(log, "Waking up from system sleep state S3"), "from S3");
-	free(log);
+	ok(log_has(mark, "Waking up from system sleep state S3"), "from S3");
 	close(mark);
 
 	is_u64(le32toh(*reg), before, "the mapping reads what it read before");

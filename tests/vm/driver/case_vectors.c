@@ -251,7 +251,7 @@ static void close_nvme(void)
 static bool open_nvme(const struct pci_dev *dev)
 {
 	uint32_t command, location;
-	struct vfio_region_info *info;
+	struct vfio_region_info info;
 	void *map;
 	int i;
 
@@ -262,10 +262,9 @@ static bool open_nvme(const struct pci_dev *dev)
 	for (i = 0; i < VECTORS; i++)
 		nvme.event[i] = eventfd(0, EFD_NONBLOCK);
 	if (!is_errno(vfio_open(dev, &nvme.vfio), 0, "opened") ||
-	    !is_errno(vfio_region(&nvme.vfio, 0, &info), 0, "region info"))
+	    !is_errno(vfio_info(&nvme.vfio, 0, &info), 0, "region info"))
 		return false;
-	nvme.bar_size = info->size;
-	free(info);
+	nvme.bar_size = info.size;
 	vfio_read32(&nvme.vfio, VFIO_PCI_CONFIG_REGION_INDEX, pci_capability(dev, 0x11) + 8, &location);
 	nvme.pba = (uint64_t)(location & 7) << 40 | (location & ~7u);
 	ok((location & 7) != 0, "the pending bits are in BAR %u", location & 7);

@@ -103,10 +103,8 @@ static void mask_while_it_comes(int fd)
 static bool map_table(void)
 {
 	struct msix_table where;
-	uint32_t pba, page = sysconf(_SC_PAGESIZE);
-	char path[64];
+	uint32_t pba;
 	char *map;
-	int fd;
 
 	if (!is_errno(pci_find(NVME, 0, &dev), 0, "the disk is there") ||
 	    !ok(msix_table_find(&dev, &where), "it has a table"))
@@ -116,9 +114,7 @@ static bool map_table(void)
 	   (unsigned long long)where.offset);
 	pba = pci_config_read(&dev, pci_capability(&dev, 0x11) + 8, 4);
 	is_u64(pba, where.offset + where.size + where.bar, "the pending bits follow it");
-	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/resource%d", dev.bdf, where.bar);
-	fd = open(path, O_RDWR | O_SYNC);
-	map = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED, fd, where.offset);
+	map = pci_map(&dev, where.bar, where.offset);
 	if (!ok(map != MAP_FAILED, "it is mapped"))
 		return false;
 	table = (void *)map;

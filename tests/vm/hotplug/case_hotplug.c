@@ -90,7 +90,7 @@ static void check_align(void)
 	int n, i, aligned = 0, taken = 0;
 
 	about("align_for");
-	file_write("/sys/module/" OURS "/parameters/align_for", "vfio-pci");
+	module_set("align_for", "vfio-pci");
 	is_errno(file_write("/sys/bus/pci/drivers/vfio-pci/new_id", "10ec 8139"), 0, "vfio-pci takes such devices");
 	plug("rtl8139,romfile=,bus=port3,addr=0.1");
 	plug("rtl8139,romfile=,bus=port3,addr=0.0,multifunction=on");

@@ -107,7 +107,7 @@ static void check_held(void)
 
 	about("lost while it is held for vfio-pci");
 	home = zoo_address(&at);
-	is_errno(file_write("/sys/module/" OURS "/parameters/align_for", STOCK), 0, "align_for");
+	is_errno(module_set("align_for", STOCK), 0, "align_for");
 	is_errno(pci_bind(&at.dev, STOCK), 0, "vfio-pci has it");
 	ok(zoo_claimed(&at) && *zoo_held(&at), "its BAR is held");
 	window_add(LONG, "bridge", 6);

@@ -42,7 +42,7 @@ static bool read_neighbour(uint32_t *value, uint64_t *offset)
 		return false;
 	/* It has no driver that would have switched its decode on. */
 	pci_config_write(&bridge, PCI_COMMAND, 2, pci_config_read(&bridge, PCI_COMMAND, 2) | PCI_COMMAND_MEMORY);
-	map = pci_map(&bridge, 0);
+	map = pci_map(&bridge, 0, 0);
 	if (map == MAP_FAILED)
 		return false;
 	*offset = bar.start - page;
@@ -67,7 +67,7 @@ static struct after look(struct vfio *vfio, volatile uint32_t *reg)
 {
 	const struct vfio_region_info_cap_subpage *cap;
 	struct after after = {};
-	struct vfio_region_info *info, *config;
+	struct vfio_region_info *info, config;
 	struct vfio_irq_set irqs = {
 		.argsz = sizeof(irqs),
 		.flags = VFIO_IRQ_SET_DATA_NONE | VFIO_IRQ_SET_ACTION_TRIGGER,
@@ -102,11 +102,10 @@ static struct after look(struct vfio *vfio, volatile uint32_t *reg)
 	}
 	after.read = vfio_read32(vfio, at.bar, at.reg, &after.read_value);
 	after.config = vfio_read32(vfio, VFIO_PCI_CONFIG_REGION_INDEX, PCI_VENDOR_ID, &ids);
-	if (!vfio_region(vfio, VFIO_PCI_CONFIG_REGION_INDEX, &config)) {
-		pwrite(vfio->device, &off, sizeof(off), config->offset + PCI_COMMAND);
+	if (!vfio_info(vfio, VFIO_PCI_CONFIG_REGION_INDEX, &config)) {
+		pwrite(vfio->device, &off, sizeof(off), config.offset + PCI_COMMAND);
 		after.command = pwrite(vfio->device, &command, sizeof(command),
-				       config->offset + PCI_COMMAND) < 0 ? -errno : 0;
-		free(config);
+				       config.offset + PCI_COMMAND) < 0 ? -errno : 0;
 	}
 	after.toggled_there = peek(reg, &after.toggled);
 	after.dmabuf = vfio_dmabuf(vfio, at.bar, 0, sysconf(_SC_PAGESIZE));

@@ -8,7 +8,7 @@
 
 MODULE_CASE(lost_trap, "")
 {
-	struct vfio_region_info *info;
+	struct vfio_region_info info;
 	struct pci_dev port;
 	struct vfio vfio;
 	uint32_t value;
@@ -19,17 +19,16 @@ MODULE_CASE(lost_trap, "")
 	/* Once it has had a page of its own it is alone on it. */
 	is_errno(pci_bind(&at.dev, OURS), 0, "the device is bound");
 	is_errno(pci_bind(&at.dev, ""), 0, "and unbound");
-	is_errno(file_write("/sys/module/" OURS "/parameters/realign", "trap"), 0, "realign=trap");
+	is_errno(module_set("realign", "trap"), 0, "realign=trap");
 	if (!ok(zoo_stock_maps(&at), "the BAR is alone on its page") ||
 	    !is_errno(pci_bind(&at.dev, OURS), 0, "bound anew") ||
 	    !is_errno(vfio_open(&at.dev, &vfio), 0, "opened"))
 		return;
 	is_str(zoo_sysfs(&at, "state"), "trap", "state in sysfs");
 	ok(zoo_claimed(&at), "it has its page");
-	if (is_errno(vfio_region(&vfio, at.bar, &info), 0, "region info")) {
-		ok(!(info->flags & VFIO_REGION_INFO_FLAG_MMAP), "it is not mappable");
-		is_u64(info->size, at.size, "and has its true size");
-		free(info);
+	if (is_errno(vfio_info(&vfio, at.bar, &info), 0, "region info")) {
+		ok(!(info.flags & VFIO_REGION_INFO_FLAG_MMAP), "it is not mappable");
+		is_u64(info.size, at.size, "and has its true size");
 	}
 	is_errno(vfio_map(&vfio, at.bar, 0, sysconf(_SC_PAGESIZE), &map), -EINVAL, "mmap is refused");
 	is_errno(vfio_read32(&vfio, at.bar, at.reg, &value), 0, "it is read");

@@ -61,7 +61,7 @@ static void write_begin(const struct vfio *vfio, struct writer *writer)
 	struct uffdio_api api = { .api = UFFD_API };
 	struct uffdio_register range = { .mode = UFFDIO_REGISTER_MODE_MISSING };
 	long page = sysconf(_SC_PAGESIZE);
-	struct vfio_region_info *config;
+	struct vfio_region_info config;
 	int fd = syscall(SYS_userfaultfd, O_CLOEXEC);
 
 	writer->pid = 0;
@@ -79,10 +79,10 @@ static void write_begin(const struct vfio *vfio, struct writer *writer)
 	range.range.start = (uintptr_t)writer->its->page;
 	range.range.len = 2 * page;
 	if (ioctl(fd, UFFDIO_API, &api) || ioctl(fd, UFFDIO_REGISTER, &range) ||
-	    vfio_region(vfio, VFIO_PCI_CONFIG_REGION_INDEX, &config))
+	    vfio_info(vfio, VFIO_PCI_CONFIG_REGION_INDEX, &config))
 		_exit(2);
 	/* Command and status are the last four bytes of the first page. */
-	_exit(pwrite(vfio->device, (char *)writer->its->page + page - 4, 8, config->offset + PCI_COMMAND) == 8 ?
+	_exit(pwrite(vfio->device, (char *)writer->its->page + page - 4, 8, config.offset + PCI_COMMAND) == 8 ?
 	      0 : errno);
 }
 
@@ -130,15 +130,14 @@ int write_end(struct writer *writer)
 static void change_config(const struct vfio *vfio)
 {
 	uint8_t line = CHANGED_LINE;
-	struct vfio_region_info *config;
+	struct vfio_region_info config;
 	char status[16] = "";
 	int i;
 
-	if (!is_errno(vfio_region(vfio, VFIO_PCI_CONFIG_REGION_INDEX, &config), 0, "there is config space"))
+	if (!is_errno(vfio_info(vfio, VFIO_PCI_CONFIG_REGION_INDEX, &config), 0, "there is config space"))
 		return;
-	is_u64(pwrite(vfio->device, &line, sizeof(line), config->offset + PCI_CACHE_LINE_SIZE), sizeof(line),
+	is_u64(pwrite(vfio->device, &line, sizeof(line), config.offset + PCI_CACHE_LINE_SIZE), sizeof(line),
 	       "of which a register is changed");
-	free(config);
 	is_errno(vfio_feature_set(vfio, VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY), 0, "the device may sleep");
 	for (i = 0; i < 50 && strcmp(status, "suspended"); i++) {
 		sleep_ms(100);
@@ -340,7 +339,7 @@ void check_event(int event)
 	if (!is_errno(pci_find(IVSHMEM, 0, &other), 0, "there is a device that can take its old address"))
 		return;
 	pci_config_write(&other, PCI_COMMAND, 2, pci_config_read(&other, PCI_COMMAND, 2) | PCI_COMMAND_MEMORY);
-	map = pci_map(&other, 0);
+	map = pci_map(&other, 0, 0);
 	if (!ok(map != MAP_FAILED, "whose registers are mapped"))
 		return;
 	reg = map;
@@ -406,9 +405,7 @@ void check_closed_anew(struct user *user)
 	user_forget(user);
 	vfio_close(&user->vfio);
 	check_asleep("closed,");
-	log = log_since(mark);
-	is_u64(log_count(log, "usage count underflow"), 0, "it was kept awake as often as it is let go");
-	free(log);
+	is_u64(log_lines(mark, "usage count underflow"), 0, "it was kept awake as often as it is let go");
 	is_u64(zoo_register(&at), zoo_address(&at), "closed, its BAR says where it is now");
 	ok(decodes(), "and decodes that");
 	check_others_closed();

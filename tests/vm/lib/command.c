@@ -142,8 +142,14 @@ void command_says(const char *file, int line, const char *text, const char *what
 		diag("it says: %s", err);
 }
 
-void command_shows(const char *file, int line, const char *text, const char *what)
+void command_shows(const char *file, int line, const char *what, const char *fmt, ...)
 {
+	char text[512];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
 	if (!tap_ok(file, line, strstr(out, text), "%s: shows \"%s\"", what, text))
 		diag("it shows: %s", out);
 }
@@ -244,7 +250,7 @@ void cli_state(const struct pci_dev *dev, const char *driver, const char *overri
 void cli_fail_last_step(bool fail)
 {
 	/* VFIO takes the device: the last step of a bind. */
-	file_write("/sys/module/" OURS "/parameters/fault_points", fail ? "32" : "0");
+	module_set("fault_points", "%s", fail ? "32" : "0");
 }
 
 int shell(const char *fmt, ...)
@@ -317,8 +323,7 @@ void cli_refused(const struct pci_dev *dev, const char *why, const char *code, c
 	exits(cli("bind --json %s", dev->bdf), IN_USE, what);
 	says(why, what);
 	says("nothing was changed", what);
-	snprintf(text, sizeof(text), "\"reason_code\": \"%s\"", code);
-	shows(text, what);
+	shows_text(what, "\"reason_code\": \"%s\"", code);
 	shows("\"changed\": false", what);
 	is_str(pci_driver(dev), driver, "%s: it keeps its driver", what);
 	if (strcmp(pci_driver(dev), driver))

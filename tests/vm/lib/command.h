@@ -2,9 +2,9 @@
 #ifndef COMMAND_H
 #define COMMAND_H
 
-#include <stdbool.h>
-#include <stddef.h>
 #include <sys/types.h>
+
+#include "tap.h"
 
 /* The command subpage-vfio in the test machine; the scenario must have called command_line(). */
 
@@ -64,11 +64,12 @@ void cli_fail_last_step(bool fail);
 #define exits(got, want, what) command_exits(__FILE_NAME__, __LINE__, got, want, what)
 /* Test that it printed this, as an error or as its answer. */
 #define says(text, what) command_says(__FILE_NAME__, __LINE__, text, what)
-#define shows(text, what) command_shows(__FILE_NAME__, __LINE__, text, what)
+#define shows(text, what) command_shows(__FILE_NAME__, __LINE__, what, "%s", text)
+#define shows_text(what, ...) command_shows(__FILE_NAME__, __LINE__, what, __VA_ARGS__)
 
 /* What the macros call. */
 void command_exits(const char *file, int line, int got, int want, const char *what);
 void command_says(const char *file, int line, const char *text, const char *what);
-void command_shows(const char *file, int line, const char *text, const char *what);
+void command_shows(const char *file, int line, const char *what, const char *fmt, ...) PRINTF(4, 5);
 
 #endif

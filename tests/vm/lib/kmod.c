@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
-#include <string.h>
+#include <stdarg.h>
 #include <sys/syscall.h>
-#include <unistd.h>
 
 #include "file.h"
 #include "kmod.h"
@@ -34,6 +31,18 @@ int kmod_insert_file(const char *path)
 int module_unload(void)
 {
 	return kmod_remove("subpage_vfio_pci");
+}
+
+int module_set(const char *parameter, const char *fmt, ...)
+{
+	char path[96], value[512];
+	va_list args;
+
+	snprintf(path, sizeof(path), "/sys/module/" OURS "/parameters/%s", parameter);
+	va_start(args, fmt);
+	vsnprintf(value, sizeof(value), fmt, args);
+	va_end(args);
+	return file_write(path, value);
 }
 
 /* /modules/NAME.order has a line per module, in the order to insert them, NAME last. */

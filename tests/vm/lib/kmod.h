@@ -2,6 +2,8 @@
 #ifndef KMOD_H
 #define KMOD_H
 
+#include "tap.h"
+
 /* The driver under test, and the one that it is compared with. */
 #define OURS "subpage_vfio_pci"
 #define STOCK "vfio-pci"
@@ -11,6 +13,8 @@
 /* The module under test, with its parameters as one string ("" for none). */
 int module_load(const char *params);
 int module_unload(void);
+/* One of its parameters. */
+int module_set(const char *parameter, const char *fmt, ...) PRINTF(2, 3);
 
 /*
  * A module of the kernel's own and all that it depends on. The scenario must want

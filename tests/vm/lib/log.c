@@ -56,13 +56,20 @@ int log_count(const char *log, const char *text)
 	return count;
 }
 
-bool log_has(int mark, const char *text)
+int log_lines(int mark, const char *text)
 {
 	char *log = log_since(mark);
-	bool has = strstr(log, text);
+	int lines = log_count(log, text);
+
+	free(log);
+	return lines;
+}
+
+bool log_has(int mark, const char *text)
+{
+	bool has = log_lines(mark, text);
 
 	if (!has)
 		diag("the log has no \"%s\"", text);
-	free(log);
 	return has;
 }

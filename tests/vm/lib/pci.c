@@ -200,7 +200,7 @@ int pci_unbind(const struct pci_dev *dev)
 	return *pci_driver(dev) ? pci_attr_write(dev, "driver/unbind", dev->bdf) : 0;
 }
 
-void *pci_map(const struct pci_dev *dev, int bar)
+void *pci_map(const struct pci_dev *dev, int bar, uint64_t offset)
 {
 	char path[96];
 	void *map;
@@ -208,7 +208,7 @@ void *pci_map(const struct pci_dev *dev, int bar)
 
 	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%.15s/resource%d", dev->bdf, bar);
 	fd = open(path, O_RDWR | O_SYNC | O_CLOEXEC);
-	map = mmap(NULL, sysconf(_SC_PAGESIZE), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	map = mmap(NULL, sysconf(_SC_PAGESIZE), PROT_READ | PROT_WRITE, MAP_SHARED, fd, offset);
 	close(fd);
 	return map;
 }

@@ -44,8 +44,8 @@ int pci_config_write(const struct pci_dev *dev, int offset, int bytes, uint32_t 
 /* Where a capability is, or 0. */
 int pci_capability(const struct pci_dev *dev, uint8_t id);
 
-/* Map the first page of a BAR through its file in sysfs, to read and write; MAP_FAILED. */
-void *pci_map(const struct pci_dev *dev, int bar);
+/* Map a page of a BAR, from that offset, through its file in sysfs, to read and write; MAP_FAILED. */
+void *pci_map(const struct pci_dev *dev, int bar, uint64_t offset);
 
 /*
  * Give the device to a driver, taking it from the one it has; "" leaves it with

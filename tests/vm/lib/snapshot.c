@@ -2,6 +2,7 @@
 #include <dirent.h>
 
 #include "file.h"
+#include "kmod.h"
 #include "pci.h"
 #include "snapshot.h"
 #include "tap.h"
@@ -43,7 +44,6 @@ static void put_function(FILE *out, const char *bdf)
 		put_lines(out, from, text);
 }
 
-#define COPY "/sys/module/subpage_vfio_pci/parameters/config_copy"
 #define COPIES_MAX 16
 
 static struct pci_dev copied[COPIES_MAX];
@@ -51,10 +51,7 @@ static int copies;
 
 static int copy(const char *what, const struct pci_dev *dev)
 {
-	char text[32];
-
-	snprintf(text, sizeof(text), "%s %.15s", what, dev->bdf);
-	return file_write(COPY, text);
+	return module_set("config_copy", "%s %.15s", what, dev->bdf);
 }
 
 void snapshot_copy(const struct pci_dev *dev)

@@ -186,6 +186,12 @@ int vfio_device(const struct vfio *vfio, const struct pci_dev *dev)
 	return device < 0 ? -errno : device;
 }
 
+int vfio_info(const struct vfio *vfio, uint32_t index, struct vfio_region_info *info)
+{
+	*info = (struct vfio_region_info) { .argsz = sizeof(*info), .index = index };
+	return ioctl(vfio->device, VFIO_DEVICE_GET_REGION_INFO, info) ? -errno : 0;
+}
+
 int vfio_region(const struct vfio *vfio, uint32_t index, struct vfio_region_info **out)
 {
 	uint32_t size = sizeof(struct vfio_region_info);
@@ -224,30 +230,18 @@ const struct vfio_info_cap_header *vfio_cap(const struct vfio_region_info *info,
 }
 
 /* vfio-pci's file offsets are public only through region info. */
-static int region_offset(const struct vfio *vfio, uint32_t index, uint64_t *offset)
-{
-	struct vfio_region_info *info;
-	int err = vfio_region(vfio, index, &info);
-
-	if (err)
-		return err;
-	*offset = info->offset;
-	free(info);
-	return 0;
-}
-
 int vfio_map(const struct vfio *vfio, uint32_t index, uint64_t offset, size_t len, void **map)
 {
-	uint64_t base;
-	int err = region_offset(vfio, index, &base);
+	struct vfio_region_info info;
+	int err = vfio_info(vfio, index, &info);
 
 	if (err)
 		return err;
-	*map = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, vfio->device, base + offset);
+	*map = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, vfio->device, info.offset + offset);
 	return *map == MAP_FAILED ? -errno : 0;
 }
 
-int vfio_request_event(const struct vfio *vfio, int fd)
+int vfio_event(const struct vfio *vfio, uint32_t index, int fd)
 {
 	struct {
 		struct vfio_irq_set set;
@@ -255,7 +249,7 @@ int vfio_request_event(const struct vfio *vfio, int fd)
 	} request = { .set = {
 		.argsz = sizeof(request),
 		.flags = VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER,
-		.index = VFIO_PCI_REQ_IRQ_INDEX,
+		.index = index,
 		.count = 1,
 	}, .fd = fd };
 
@@ -264,13 +258,13 @@ int vfio_request_event(const struct vfio *vfio, int fd)
 
 int vfio_read32(const struct vfio *vfio, uint32_t index, uint64_t offset, uint32_t *value)
 {
-	uint64_t base;
+	struct vfio_region_info info;
 	uint32_t data;
-	int err = region_offset(vfio, index, &base);
+	int err = vfio_info(vfio, index, &info);
 
 	if (err)
 		return err;
-	if (pread(vfio->device, &data, sizeof(data), base + offset) != sizeof(data))
+	if (pread(vfio->device, &data, sizeof(data), info.offset + offset) != sizeof(data))
 		return errno ? -errno : -EIO;
 	*value = le32toh(data);
 	return 0;
@@ -278,13 +272,13 @@ int vfio_read32(const struct vfio *vfio, uint32_t index, uint64_t offset, uint32
 
 int vfio_write32(const struct vfio *vfio, uint32_t index, uint64_t offset, uint32_t value)
 {
-	uint64_t base;
+	struct vfio_region_info info;
 	uint32_t data = htole32(value);
-	int err = region_offset(vfio, index, &base);
+	int err = vfio_info(vfio, index, &info);
 
 	if (err)
 		return err;
-	if (pwrite(vfio->device, &data, sizeof(data), base + offset) != sizeof(data))
+	if (pwrite(vfio->device, &data, sizeof(data), info.offset + offset) != sizeof(data))
 		return errno ? -errno : -EIO;
 	return 0;
 }

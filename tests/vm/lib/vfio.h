@@ -30,6 +30,8 @@ int vfio_device(const struct vfio *vfio, const struct pci_dev *dev);
 
 /* Region info with the whole capability chain; free() it. */
 int vfio_region(const struct vfio *vfio, uint32_t index, struct vfio_region_info **info);
+/* Its fixed part alone: size, flags and where it is in the device's file. */
+int vfio_info(const struct vfio *vfio, uint32_t index, struct vfio_region_info *info);
 /* The capability of that id in the chain, or NULL. */
 const struct vfio_info_cap_header *vfio_cap(const struct vfio_region_info *info, uint16_t id);
 
@@ -42,8 +44,8 @@ int vfio_dmabuf(const struct vfio *vfio, uint32_t index, uint64_t offset, uint64
 /* A feature without an argument (VFIO_DEVICE_FEATURE_...). */
 int vfio_feature_set(const struct vfio *vfio, uint32_t feature);
 
-/* The kernel signals this eventfd when it wants the device back. */
-int vfio_request_event(const struct vfio *vfio, int fd);
+/* Signal this eventfd for the one interrupt of an index; VFIO_PCI_REQ_IRQ_INDEX: the kernel wants the device back. */
+int vfio_event(const struct vfio *vfio, uint32_t index, int fd);
 
 /* Through read() and write() on the device: the trapped way. */
 int vfio_read32(const struct vfio *vfio, uint32_t index, uint64_t offset, uint32_t *value);

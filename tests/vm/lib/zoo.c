@@ -2,8 +2,8 @@
 #include <dirent.h>
 #include <linux/pci_regs.h>
 #include <sys/stat.h>
-#include <time.h>
 
+#include "bench.h"
 #include "file.h"
 #include "iomem.h"
 #include "kmod.h"
@@ -362,58 +362,36 @@ static bool is_shown_twice_as_long(const struct zoo_bar *at)
 bool zoo_reported_mmap(const struct zoo_bar *at, const struct vfio *vfio)
 {
 	uint64_t page = page_size() * (is_shown_twice_as_long(at) ? 2 : 1);
-	struct vfio_region_info *info;
-	bool mmap;
+	struct vfio_region_info info;
 
-	if (!ok(!vfio_region(vfio, at->bar, &info), "%s: region info", at->name))
+	if (!ok(!vfio_info(vfio, at->bar, &info), "%s: region info", at->name))
 		return false;
-	is_u64(info->size, zoo_has_page(at) || *zoo_held(at) ? page : at->size,
+	is_u64(info.size, zoo_has_page(at) || *zoo_held(at) ? page : at->size,
 	       "%s: BAR %d is reported as long as its page, or with its true size where it has none", at->name,
 	       at->bar);
-	mmap = info->flags & VFIO_REGION_INFO_FLAG_MMAP;
-	free(info);
-	return mmap;
-}
-
-static double now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1e9 + t.tv_nsec;
-}
-
-static int by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return x < y ? -1 : x > y;
+	return info.flags & VFIO_REGION_INFO_FLAG_MMAP;
 }
 
 #define BATCHES 9
 
 double zoo_time_trapped(const struct zoo_bar *at, const struct vfio *vfio)
 {
-	struct vfio_region_info *info;
+	struct vfio_region_info info;
 	double ns[BATCHES];
 	uint32_t value;
-	uint64_t where;
 	int i, n;
 
-	if (vfio_region(vfio, at->bar, &info))
+	if (vfio_info(vfio, at->bar, &info))
 		return 0;
-	where = info->offset + at->reg;
-	free(info);
 	for (i = 0; i < BATCHES; i++) {
-		double start = now_ns();
+		double start = bench_now_ns();
 
 		for (n = 0; n < 200; n++)
-			if (pread(vfio->device, &value, sizeof(value), where) != sizeof(value))
+			if (pread(vfio->device, &value, sizeof(value), info.offset + at->reg) != sizeof(value))
 				return 0;
-		ns[i] = (now_ns() - start) / 200;
+		ns[i] = (bench_now_ns() - start) / 200;
 	}
-	qsort(ns, BATCHES, sizeof(ns[0]), by_value);
-	return ns[BATCHES / 2];
+	return bench_spread(ns, BATCHES).median;
 }
 
 double zoo_time_mapped(const volatile uint32_t *reg)
@@ -422,12 +400,11 @@ double zoo_time_mapped(const volatile uint32_t *reg)
 	int i, n;
 
 	for (i = 0; i < BATCHES; i++) {
-		double start = now_ns();
+		double start = bench_now_ns();
 
 		for (n = 0; n < 2000; n++)
 			(void)*reg;
-		ns[i] = (now_ns() - start) / 2000;
+		ns[i] = (bench_now_ns() - start) / 2000;
 	}
-	qsort(ns, BATCHES, sizeof(ns[0]), by_value);
-	return ns[BATCHES / 2];
+	return bench_spread(ns, BATCHES).median;
 }

@@ -156,7 +156,7 @@ static void check_undone(struct subject *subjects, int count)
 	for (i = 0; i < count; i++)
 		pci_remove(&subjects[i].at.dev);
 	pci_rescan();
-	is_errno(file_write("/sys/module/" OURS "/parameters/fault_points", FAULT_REGISTER), 0, "VFIO takes no device");
+	is_errno(module_set("fault_points", "%s", FAULT_REGISTER), 0, "VFIO takes no device");
 	for (i = 0; i < count; i++) {
 		struct subject *s = &subjects[i];
 
@@ -166,7 +166,7 @@ static void check_undone(struct subject *subjects, int count)
 		is_errno(pci_bind(&s->at.dev, OURS), -EIO, "%s: not bound", s->at.name);
 		is_u64(zoo_address(&s->at), s->start, "%s: its BAR is where it was", s->at.name);
 	}
-	is_errno(file_write("/sys/module/" OURS "/parameters/fault_points", "0"), 0, "VFIO takes devices again");
+	is_errno(module_set("fault_points", "0"), 0, "VFIO takes devices again");
 	for (i = 0; i < count; i++)
 		is_errno(pci_bind(&subjects[i].at.dev, "vfio-pci"), 0, "%s: stock vfio-pci has it",
 			 subjects[i].at.name);

@@ -118,7 +118,6 @@ static void user_resets(const struct before *before, const struct vfio *vfio)
 static void check_open(const struct before *before)
 {
 	struct vfio vfio;
-	char *log;
 	int mark = log_mark();
 
 	if (!is_errno(vfio_open(&before->at->dev, &vfio), 0, "the user opens the device"))
@@ -129,9 +128,7 @@ static void check_open(const struct before *before)
 	user_resets(before, &vfio);
 	vfio_close(&vfio);
 
-	log = log_since(mark);
-	is_u64(log_count(log, "EEH: Recovering"), 0, "the kernel left all of that to the user");
-	free(log);
+	is_u64(log_lines(mark, "EEH: Recovering"), 0, "the kernel left all of that to the user");
 	close(mark);
 }
 

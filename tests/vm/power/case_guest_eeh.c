@@ -17,17 +17,10 @@
 /* No driver is needed for it, and recovery leaves a device without one alone. */
 static int read_register(const struct pci_dev *dev, uint32_t *value)
 {
-	char path[64];
 	void *map;
-	int fd;
 
 	pci_attr_write(dev, "enable", "1");
-	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/resource0", dev->bdf);
-	fd = open(path, O_RDWR | O_SYNC | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	map = mmap(NULL, sysconf(_SC_PAGESIZE), PROT_READ, MAP_SHARED, fd, 0);
-	close(fd);
+	map = pci_map(dev, 0, 0);
 	if (map == MAP_FAILED)
 		return -errno;
 	*value = le32toh(*(volatile uint32_t *)((char *)map + SDHCI_CAPABILITIES));

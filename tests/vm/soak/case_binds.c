@@ -3,6 +3,7 @@
  * A device that has to be moved is bound as often as the time allows: binds get no slower, BARs do not wander,
  * memory does not grow. binds=10000 on the kernel command line asks for so many.
  */
+#include "bench.h"
 #include "cases.h"
 #include "meminfo.h"
 #include "soak.h"
@@ -25,20 +26,12 @@ static void saw(uint64_t place)
 		places[place_count++] = place;
 }
 
-static int by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return x < y ? -1 : x > y;
-}
-
 static double median(const double *first, int n)
 {
 	double sorted[BINDS];
 
 	memcpy(sorted, first, n * sizeof(*first));
-	qsort(sorted, n, sizeof(*sorted), by_value);
-	return sorted[n / 2];
+	return bench_spread(sorted, n).median;
 }
 
 MODULE_CASE(binds, "")

@@ -19,7 +19,6 @@
 #include "msix_table.h"
 #include "soak.h"
 
-#define PARAMETERS "/sys/module/" OURS "/parameters/"
 #define FEATURE_DMA_BUF 11
 #define SECRETS 8
 #define MAPS 12
@@ -540,8 +539,8 @@ static void session(const struct pci_dev *dev, unsigned int targets)
 	target = *dev;
 	memset(&table, 0, sizeof(table));
 	hidden = msix_table_find(&target, &table) && (fuzz->sessions / targets) % 2 == 0;
-	file_write(PARAMETERS "msix_mmap", hidden ? "never" : "isolated");
-	file_write(PARAMETERS "bar_size", below(2) ? "page" : "exact");
+	module_set("msix_mmap", "%s", hidden ? "never" : "isolated");
+	module_set("bar_size", "%s", below(2) ? "page" : "exact");
 	err = pci_bind(&target, OURS);
 	if (err)
 		wrong_add(wrong, "%s: bind: %s", target.bdf, strerror(-err));

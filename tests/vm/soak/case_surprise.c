@@ -40,14 +40,14 @@ struct user {
 /* Each is one call, and returns 0 or -errno. */
 static int open_it(struct user *u)
 {
-	struct vfio_region_info *info;
+	struct vfio_region_info info;
 
 	if (vfio_open(&u->at->dev, &u->vfio)) {
 		wrong_add(&shared->wrong[0], "%s: not opened", u->at->dev.bdf);
 		_exit(1);
 	}
-	if (!u->config && !vfio_region(&u->vfio, VFIO_PCI_CONFIG_REGION_INDEX, &info))
-		u->config = info->offset;
+	if (!u->config && !vfio_info(&u->vfio, VFIO_PCI_CONFIG_REGION_INDEX, &info))
+		u->config = info.offset;
 	return 0;
 }
 
@@ -121,7 +121,7 @@ static int reset_its_bus(struct user *u)
 
 static int set_its_irq(struct user *u)
 {
-	return vfio_request_event(&u->vfio, u->fd);
+	return vfio_event(&u->vfio, VFIO_PCI_REQ_IRQ_INDEX, u->fd);
 }
 
 static int map_memory(struct user *u)
@@ -161,12 +161,11 @@ static int use_eventfd(struct user *u)
 	struct vfio_device_ioeventfd request = {
 		.argsz = sizeof(request), .flags = VFIO_DEVICE_IOEVENTFD_32, .fd = u->fd,
 	};
-	struct vfio_region_info *info;
+	struct vfio_region_info info;
 
-	if (vfio_region(&u->vfio, u->at->bar, &info))
+	if (vfio_info(&u->vfio, u->at->bar, &info))
 		return -EIO;
-	request.offset = info->offset + u->at->reg;
-	free(info);
+	request.offset = info.offset + u->at->reg;
 	if (ioctl(u->vfio.device, VFIO_DEVICE_IOEVENTFD, &request))
 		return -errno;
 	request.fd = -1;
@@ -419,7 +418,7 @@ static void check_functions(void)
 
 	about("virtual functions");
 	if (!is_errno(pci_find(NVME, 0, &pf), 0, "there is a disk") ||
-	    !is_errno(file_write("/sys/module/" OURS "/parameters/enable_sriov", "1"), 0, "enable_sriov=1") ||
+	    !is_errno(module_set("enable_sriov", "1"), 0, "enable_sriov=1") ||
 	    !is_errno(pci_bind(&pf, OURS), 0, "bound"))
 		return;
 	child = fork();
@@ -454,7 +453,7 @@ static void hold(const struct pci_dev *dev, const struct zoo_bar *at, bool obeys
 
 	asked.fd = eventfd(0, EFD_CLOEXEC);
 	if (vfio_open(dev, &vfio) || vfio_map(&vfio, at->bar, 0, sysconf(_SC_PAGESIZE), &map) ||
-	    vfio_request_event(&vfio, asked.fd))
+	    vfio_event(&vfio, VFIO_PCI_REQ_IRQ_INDEX, asked.fd))
 		_exit(1);
 	first = *(volatile uint32_t *)((char *)map + at->reg);
 	shared->done[0]++;

@@ -26,7 +26,7 @@ static void check(const char *driver, const char *realign, bool works)
 	int status;
 
 	about("%s, realign=%s", driver, realign);
-	is_errno(file_write("/sys/module/" OURS "/parameters/realign", realign), 0, "set");
+	is_errno(module_set("realign", "%s", realign), 0, "set");
 	if (!is_errno(pci_bind(&disk, driver), 0, "bound"))
 		return;
 	snprintf(source, sizeof(source), "driver=virtio-blk-vfio-pci,path=/sys/bus/pci/devices/%s,cache.direct=on",
@@ -44,7 +44,7 @@ static void check(const char *driver, const char *realign, bool works)
 	diag("%s", said ? said : "");
 	free(said);
 	pci_bind(&disk, "");
-	is_errno(file_write("/sys/module/" OURS "/parameters/realign", "1"), 0, "set back");
+	is_errno(module_set("realign", "1"), 0, "set back");
 }
 
 MODULE_CASE(blkio, "")

@@ -49,12 +49,9 @@ static enum way own_way(const struct consumer *consumer)
 
 static void set(enum way way, const char *value)
 {
-	char path[80];
-
-	if (!ways[way].parameter)
-		return;
-	snprintf(path, sizeof(path), "/sys/module/" OURS "/parameters/%s", ways[way].parameter);
-	is_errno(file_write(path, value), 0, "%s is %s", ways[way].parameter, *value == '\n' ? "empty" : value);
+	if (ways[way].parameter)
+		is_errno(module_set(ways[way].parameter, "%s", value), 0, "%s is %s", ways[way].parameter,
+			 *value == '\n' ? "empty" : value);
 }
 
 static bool plays(const struct consumer *consumer, enum way way)
