@@ -243,7 +243,7 @@ static void judge_bar(const struct bus *bus, const struct device *device, int ba
 	bool on_a_page = res->start % page_size() == 0;
 
 	if (device->bridge)
-		set(part, MAPPABLE_NO, REASON_BRIDGE, format("a bridge: VFIO takes none"), NULL);
+		set(part, MAPPABLE_NO, REASON_BRIDGE, format("a bridge, which VFIO does not support"), NULL);
 	else if (is_claim_candidate(device, bar))
 		judge_claimed(bus, device, bar, part);
 	else if (res->held)

@@ -88,7 +88,7 @@ bool device_is_held(const struct device *device);
 /* Does a vfio driver have it? */
 bool device_is_vfio(const struct device *device);
 
-/* Is it a bridge, which VFIO takes none of? */
+/* Is it a bridge, which VFIO does not support? */
 bool device_is_bridge(const struct device *device);
 
 /*

@@ -127,7 +127,7 @@ void vfio_open(const struct bus *bus, const struct device *device, struct vfio *
 	*vfio = (struct vfio) { -1, -1, -1, -1 };
 	if (device_is_bridge(device))
 		fail(CODE_USAGE, "name the devices behind it; \"lspci -tv\" shows them",
-		     "%s is a bridge: VFIO takes none", device->address);
+		     "%s is a bridge, which VFIO does not support", device->address);
 	if (!device_is_vfio(device)) {
 		char *next = format("subpage-vfio bind %s", device->address);
 

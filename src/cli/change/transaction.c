@@ -197,14 +197,14 @@ bool transaction_move(struct change *change, const char *driver, const char *ove
 		memcpy(before, device->driver, sizeof(before));
 		err = take_away(device);
 		if (err)
-			complain("\"dmesg | tail\" may say why", "%s does not let go of %s: %s", before,
-				 device->address, strerror(-err));
+			complain("\"dmesg | tail\" may say why", "%s could not be unbound from %s: %s",
+				 device->address, before, strerror(-err));
 	}
 	if (!err && *driver && strcmp(device->driver, driver)) {
 		err = bind_to(device, driver);
 		if (err)
-			complain("\"dmesg | tail\" may say why", "%s does not take %s: %s", driver,
-				 device->address, strerror(-err));
+			complain("\"dmesg | tail\" may say why", "%s could not be bound to %s: %s",
+				 device->address, driver, strerror(-err));
 	}
 	if (!err) {
 		err = set_override(device, override);

@@ -45,7 +45,7 @@ static const struct option_use align_options[] = {
 
 const struct command align_command = {
 	.name = "align", .run = align_run,
-	.summary = "give their BARs pages of their own, and the devices to vfio-pci",
+	.summary = "give BARs pages of their own, and hand their devices to vfio-pci",
 	.arguments = "[DEVICE...]", .min_arguments = 0, .max_arguments = ANY_NUMBER,
 	.description =
 		"Give each BAR of the devices that is smaller than a page a page of its own, and\n"

@@ -220,7 +220,7 @@ static void find_answer(const struct bus *bus, const struct look *look, const st
 		    format("VFIO lets it be mapped (%s), but this process has not done so", part->why),
 		    first_stop(look, part->help));
 	else
-		say(answer, MAPPED_NO, part->reason, format("VFIO does not let it be mapped: %s", part->why),
+		say(answer, MAPPED_NO, part->reason, format("VFIO does not allow it to be mapped: %s", part->why),
 		    first_stop(look, part->help));
 }
 

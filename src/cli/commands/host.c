@@ -37,7 +37,7 @@ static struct answer check_iommu(void)
 		return say(PASS, "an IOMMU is in use", NULL);
 	if (iommu_is_not_needed())
 		return say(WARN, "there is none, and VFIO is told to do without: devices write where they like", NULL);
-	return say(FAIL, "no IOMMU is in use, without which VFIO takes no device",
+	return say(FAIL, "no IOMMU is in use, and VFIO needs one",
 		   "switch it on in the firmware's set-up (VT-d, AMD-Vi, SMMU); on Intel, boot with intel_iommu=on");
 }
 
@@ -99,7 +99,7 @@ static struct answer check_signature(void)
 	free(signer);
 	if (known || is_loaded())
 		return say(PASS, "the kernel takes the driver's signature", NULL);
-	return say(FAIL, "Secure Boot is on, and the kernel does not know who has signed the driver",
+	return say(FAIL, "Secure Boot is on, and the kernel does not know the key that signed the driver",
 		   "mokutil --import /var/lib/dkms/mok.pub; reboot, and enrol the key");
 }
 

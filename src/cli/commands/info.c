@@ -37,7 +37,7 @@ static const struct column columns[] = {
 		"bytes of the BAR that are the device's; the region may be longer, to the end of the page" },
 	[COL_MSIX_STATE] = { "MSIX_STATE", COLUMN_TEXT, HIDDEN, "none, hidden, eeh, isolated or always" },
 	[COL_RELOCATION] = { "MSIX_RELOCATION", COLUMN_TEXT, HIDDEN,
-		"where the driver shows the table: none, barN, or barN-upper; empty: it has not got the device" },
+		"where the driver shows the table: none, barN, or barN-upper; empty: it does not have the device" },
 	[COL_MSIX_OFFSET] = { "MSIX_OFFSET", COLUMN_HEX, HIDDEN, "of the MSI-X table in the BAR" },
 	[COL_MSIX_SIZE] = { "MSIX_SIZE", COLUMN_NUMBER, HIDDEN, "of the MSI-X table, bytes" },
 	[COL_PAGE_SIZE] = { "PAGE_SIZE", COLUMN_NUMBER, HIDDEN, "of the host, bytes" },

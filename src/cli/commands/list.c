@@ -34,19 +34,19 @@ static const struct column columns[] = {
 	[COL_VIRTFN] = { "VIRTUAL_FUNCTION", COLUMN_BOOL, HIDDEN, "is it an SR-IOV virtual function?" },
 	[COL_USES] = { "USES", COLUMN_TEXT, HIDDEN, "its interfaces, disks and virtual functions" },
 	[COL_IN_USE] = { "IN_USE", COLUMN_TEXT, HIDDEN,
-		"who or what uses it, so that bind refuses it, with \"; \" between; empty: nobody in sight" },
+		"what uses it, so that bind refuses it, with \"; \" between; empty: nothing was found" },
 	[COL_MSIX_BAR] = { "MSIX_BAR", COLUMN_NUMBER, HIDDEN, "the BAR with the MSI-X table" },
 	[COL_MSIX_OFFSET] = { "MSIX_OFFSET", COLUMN_HEX, HIDDEN, "where the table starts in that BAR" },
 	[COL_MSIX_SIZE] = { "MSIX_SIZE", COLUMN_NUMBER, HIDDEN, "bytes of the table" },
 	[COL_RELOCATION] = { "MSIX_RELOCATION", COLUMN_TEXT, HIDDEN,
-		"where the driver shows the table: none, barN, or barN-upper; empty: it has not got the device" },
+		"where the driver shows the table: none, barN, or barN-upper; empty: it does not have the device" },
 	[COL_HELD_FOR] = { "HELD_FOR", COLUMN_TEXT, HIDDEN,
 		"another driver, while it has the device, for which ours keeps the BAR's page" },
 	[COL_BAR_SIZE] = { "BAR_SIZE", COLUMN_BYTES, HIDDEN, "of the whole BAR" },
 	[COL_START] = { "START", COLUMN_HEX, HIDDEN, "address of the BAR; empty: it has none" },
 	[COL_PAGE_SIZE] = { "PAGE_SIZE", COLUMN_NUMBER, HIDDEN, "of this machine, bytes" },
-	[COL_COMPLETE] = { "COMPLETE", COLUMN_BOOL, HIDDEN, "is all known that the answer rests on? Not without root" },
-	[COL_BESIDE] = { "BESIDE", COLUMN_TEXT, HIDDEN, "who else is on the pages of the BAR" },
+	[COL_COMPLETE] = { "COMPLETE", COLUMN_BOOL, HIDDEN, "is everything known that the answer depends on? Not without root" },
+	[COL_BESIDE] = { "BESIDE", COLUMN_TEXT, HIDDEN, "what else is on the pages of the BAR" },
 	[COL_OTHER_GROUP] = { "OTHER_GROUP", COLUMN_BOOL, HIDDEN, "is one of those in another IOMMU group?" },
 	[COL_CODE] = CODE_COLUMN(HIDDEN),
 	[COL_HELP] = HELP_COLUMN(HIDDEN),
@@ -410,7 +410,7 @@ static int list_run(const struct options *options)
 	for (i = 0; i < options->devices; i++)
 		chosen[bus_find(&run.bus, options->device[i]) - run.bus.device] = true;
 	if (people && run.bus.count && !iommu_is_on() && !iommu_is_not_needed())
-		printf("No IOMMU is in use, without which VFIO takes no device: \"subpage-vfio host\" says more.\n\n");
+		printf("No IOMMU is in use, and VFIO needs one: \"subpage-vfio host\" says more.\n\n");
 	machine_look(&run.machine, false);
 	if (!people)
 		run.all = table_new("bars", columns, &options->format);
@@ -422,7 +422,7 @@ static int list_run(const struct options *options)
 	else
 		print_summary(&run.summary);
 	if (!run.summary.listed && !run.summary.others)
-		complain(NULL, "no device is what was asked for");
+		complain(NULL, "no device matches");
 	machine_free(&run.machine);
 	free(run.summary.candidates);
 	free(chosen);

@@ -48,7 +48,7 @@ void need_driver(void)
 	case EPERM:
 		fail(CODE_HOST,
 		     "the kernel is locked down, or this is a container: see \"dmesg | tail\" and /sys/kernel/security/lockdown",
-		     "the kernel does not let " OURS " in");
+		     "the kernel does not allow " OURS " to be loaded");
 	case ENOENT:
 		fail(CODE_HOST, module_cure(kernel.release), "there is no module " OURS " for Linux %s",
 		     kernel.release);
@@ -92,7 +92,7 @@ void need_no_bridges(const struct transaction *transaction)
 	for (i = 0; i < transaction->count; i++)
 		if (device_is_bridge(transaction->change[i].device))
 			fail(CODE_USAGE, "name the devices behind it; \"lspci -tv\" shows them",
-			     "%s is a bridge: VFIO takes none",
+			     "%s is a bridge, which VFIO does not support",
 			     transaction->change[i].device->address);
 }
 
@@ -111,7 +111,7 @@ void need_iommu(const struct transaction *transaction)
 		if (transaction->change[i].wanted && lacks_iommu(transaction->change[i].device))
 			fail(CODE_HOST,
 			     "switch the IOMMU on in the firmware's set-up and boot with intel_iommu=on (Intel); \"subpage-vfio host\" says more",
-			     "%s has no IOMMU group, without which VFIO takes no device; nothing was changed",
+			     "%s has no IOMMU group, which VFIO needs; nothing was changed",
 			     transaction->change[i].device->address);
 }
 

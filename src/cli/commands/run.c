@@ -245,7 +245,7 @@ int run_finish(struct run *run, int code)
 	if (!done && begun && !transaction_undo(&run->transaction))
 		code = CODE_STUCK;
 	else if (!done)
-		complain(code == CODE_IN_USE ? "stop the user first; --force does it all the same" : NULL,
+		complain(code == CODE_IN_USE ? "stop the user first, or override with --force" : NULL,
 			 "nothing was changed: each device has the driver it had");
 	report(run, done);
 	if (done && fflush(stdout)) {

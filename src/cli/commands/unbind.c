@@ -29,8 +29,8 @@ static bool offer(struct device *device, char *modules)
 				device_refresh(device);
 				if (said && said != -ENODEV && said != -ENXIO) {
 					complain("\"dmesg | tail\" may say why",
-						 "its native driver %s does not take %s: %s", driver,
-						 device->address, strerror(-said));
+						 "%s could not be bound to its native driver %s: %s",
+						 device->address, driver, strerror(-said));
 					err = said;
 				}
 			}
@@ -147,7 +147,7 @@ static const struct option_use unbind_options[] = {
 
 const struct command unbind_command = {
 	.name = "unbind", .run = unbind_run,
-	.summary = "give them back to their native drivers",
+	.summary = "give devices back to their native drivers",
 	.arguments = "DEVICE...", .min_arguments = 1, .max_arguments = ANY_NUMBER,
 	.description = "Give devices back to their native drivers.\n",
 	.option = unbind_options,

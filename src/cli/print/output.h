@@ -13,7 +13,7 @@ enum exit_code {
 	CODE_OK = 0,
 	/* From here to 6 nothing was changed. */
 	CODE_FAILED = 1,	/* the kernel refused */
-	CODE_USAGE = 2,		/* the command line makes no sense */
+	CODE_USAGE = 2,		/* usage error */
 	CODE_NO_DEVICE = 3,
 	CODE_PERMISSION = 4,
 	CODE_IN_USE = 5,
