@@ -93,7 +93,7 @@ struct run {
 	struct summary summary;
 };
 
-/* A page of 64K can hold 256 neighbours; three and a number tell a person enough. */
+/* A 64K page can hold 256 neighbours; three and a number tell a person enough. */
 static char *neighbours_text(const struct neighbours *neighbours, int most)
 {
 	char *text = format("%s", "");
@@ -386,7 +386,7 @@ static void print_summary(const struct summary *summary)
 	if (summary->others)
 		printf("%d other device%s gain%s nothing from this driver; --all shows them.\n", summary->others,
 		       summary->others == 1 ? "" : "s", summary->others == 1 ? "s" : "");
-	printf("%d memory BAR%s, pages of %ldK: %d mappable now, %d with an option, %d with " OURS
+	printf("%d memory BAR%s, %ldK pages: %d mappable now, %d with an option, %d with " OURS
 	       ", %d not\n",
 	       summary->bars, summary->bars == 1 ? "" : "s", sysconf(_SC_PAGESIZE) / 1024, summary->now,
 	       summary->with_option, summary->with_ours,

@@ -35,7 +35,7 @@ scenario_qemu_nvme() {
 
 scenario_testpmd() {
 	shows="DPDK's testpmd passes packets over two cards, handed over to vfio-pci and with align_for"
-	# Of e1000e no BAR is smaller than a page of 16K, of vmxnet3 each is.
+	# Of e1000e no BAR is smaller than a 16K page, of vmxnet3 each is.
 	machines='x86_64-6.1 arm64-16k-6.12 arm64-64k-7.2' wants='nested dpdk'
 	local card=e1000e
 	[ "${arch-}" != arm64 ] || card=vmxnet3
@@ -47,6 +47,6 @@ scenario_blkio() {
 	shows="libblkio (QEMU's virtio-blk-vfio-pci) reads a disk where its rules let it; where pages are large, with realign=trap"
 	machines='x86_64-6.1 arm64-16k-6.12 arm64-64k-7.2' wants='nested blkio'
 	drive 1
-	# Beside it, so that its BAR shares a page of 64K.
+	# Beside it, so that its BAR shares a 64K page.
 	devices=(-device virtio-blk-pci,drive=drive1,disable-legacy=on,iommu_platform=on -device sdhci-pci)
 }
