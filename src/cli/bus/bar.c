@@ -87,8 +87,8 @@ static bool is_of_a_device(const struct bus *bus, uint64_t start, uint64_t end)
 }
 
 /*
- * What is no PCI device: an interrupt controller, firmware's own. The addresses
- * are all 0 for who is not root.
+ * What is no PCI device: an interrupt controller, the firmware's own. Only root sees the addresses; for
+ * others all are 0.
  */
 static void find_others(const struct bus *bus, uint64_t page, struct neighbours *found)
 {

@@ -14,7 +14,7 @@ enum mappable {
 	MAPPABLE_NOW,
 };
 
-/* Who else lives on the pages of a BAR: "0000:00:03.0 BAR 1", or a name of /proc/iomem. */
+/* What else is on the pages of a BAR: "0000:00:03.0 BAR 1", or a name of /proc/iomem. */
 struct neighbours {
 	int count;
 	bool other_group;	/* one of them is a device of another IOMMU group */
@@ -40,7 +40,7 @@ struct verdict {
 	char *libblkio_realign;	/* libblkio wants this value of realign= in place of the page; or NULL: not concerned */
 };
 
-/* Is there such a memory BAR at all? */
+/* Does the device have such a memory BAR at all? */
 bool bar_exists(const struct device *device, int bar);
 bool bar_has_address(const struct device *device, int bar);
 
@@ -57,13 +57,13 @@ int bar_for_msix(const struct device *device);
 /* QEMU's option for that, to free(); NULL: there is no place for it. */
 char *bar_relocation(const struct device *device);
 
-/* Does our driver show the table elsewhere, so that nothing is to be done? */
+/* Does our driver show the table elsewhere, so that nothing has to be done? */
 bool bar_table_is_elsewhere(const struct device *device);
 
 /* Is the table on a page that registers need, too, so that QEMU has to put its own elsewhere? */
 bool bar_needs_relocation(const struct device *device);
 
-/* What helps that, to free(). */
+/* The remedy for that, to free(). */
 char *bar_table_help(const struct bus *bus, const struct device *device);
 
 #endif

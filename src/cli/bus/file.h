@@ -17,7 +17,7 @@ bool file_exists(const char *path, ...) PRINTF(1, 2);
 /* The last part of what a link points to, "" if there is none or it does not fit. */
 void link_read(char *text, size_t size, const char *path, ...) PRINTF(3, 4);
 
-/* Go through a file line by line. Begins as { 0 }; who stops before the end says so. */
+/* Go through a file line by line. Begins as { 0 }; a caller that stops before the end says so. */
 struct lines {
 	void *file;
 	char *line;

@@ -11,13 +11,12 @@ bool iommu_is_on(void);
 bool iommu_is_not_needed(void);
 
 /*
- * Will the device have a group once it is bound, so that VFIO takes it? Of most machines it
- * has one now; where a device tree or ACPI describes the IOMMU, one is made when a driver first
- * looks at the device.
+ * Will the device have a group once it is bound, as VFIO requires? On most machines it has one now; where a
+ * device tree or ACPI describes the IOMMU, the group is made when a driver first probes the device.
  */
 bool iommu_may_group(const struct device *device);
 
-/* Another device of its group, in whose driver's hands neither can be used; or the next one after "from". */
+/* Another device of its group, whose driver keeps both from being used; or the next one after "from". */
 const struct device *group_blocker(const struct bus *bus, const struct device *device, const struct device *from);
 
 #endif

@@ -7,10 +7,10 @@
 /* Load a module and what it needs, as modprobe does. Returns -errno; -ENOENT: there is none. */
 int module_load(const char *name);
 
-/* Is there such a module, in the kernel or to be loaded? "signer", to free(), is who has signed it, "" if nobody. */
+/* Is there such a module, in the kernel or to be loaded? "signer", to free(): whose signature it has, or "". */
 bool module_exists(const char *name, char **signer);
 
-/* What an operator has to do who lacks our module for that kernel. */
+/* What an operator has to do if our module is missing for that kernel. */
 const char *module_cure(const char *release);
 
 /*

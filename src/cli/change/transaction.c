@@ -61,7 +61,7 @@ bool transaction_interrupted(const struct transaction *transaction)
 	return false;
 }
 
-/* Who has written his number into the file. */
+/* The process that has written its number into the file. */
 static char *owner(int fd)
 {
 	char text[16];

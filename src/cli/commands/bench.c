@@ -101,7 +101,7 @@ static double median_ns(const struct register_at *at)
 	return ns[BATCHES / 2];
 }
 
-/* What this project is about first: a BAR below a page; then the first that can be mapped. */
+/* First a BAR smaller than a page, which this project is about; then the first that can be mapped. */
 static int choose_bar(const struct vfio *vfio, const struct device *device)
 {
 	uint64_t page = sysconf(_SC_PAGESIZE);
@@ -201,7 +201,7 @@ static char *processor(void)
 	return name;
 }
 
-/* What a reader of the figures wants to know, and nothing that is this machine's alone. */
+/* What a reader of the figures wants to know, and nothing that identifies this machine. */
 static void add_conditions(struct table *table, const struct device *device)
 {
 	char *name = processor();

@@ -112,7 +112,7 @@ int run_bind(const struct options *options, const char *driver)
 	need_driver();
 	if (driver)
 		need_other_driver(driver);
-	/* Last of all: who comes while a module loads is seen. */
+	/* Last of all, so that a user who comes while a module loads is seen. */
 	machine_look(&run.machine, true);
 	code = run_is_idle(&run) ? bind_all(&run) : CODE_IN_USE;
 	usable = code != CODE_OK || group_is_usable(&run);

@@ -98,7 +98,7 @@ static bool holds_table(const struct device *device, int bar, const struct part 
 	       device->msix_offset + (uint64_t)device->msix_size > part->offset;
 }
 
-/* What helps a device helps it only once nobody has it. */
+/* A remedy takes effect only once nobody has the device open. */
 static char *first_stop(const struct look *look, const char *help)
 {
 	return help ? format("stop process %d (%s) first; %s", look->user.pid, look->user.name, help) : NULL;

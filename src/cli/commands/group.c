@@ -55,7 +55,7 @@ int group_take_late(struct run *run, const struct device *device)
 			return CODE_FAILED;
 		if (other->group == device->group)
 			continue;
-		/* Not of the group: it is as it was, and no part of this. */
+		/* Not of the group: it is as it was, and left out. */
 		if (!transaction_move(change, change->driver, change->override))
 			return CODE_FAILED;
 		change->begun = false;
@@ -63,7 +63,7 @@ int group_take_late(struct run *run, const struct device *device)
 	return CODE_OK;
 }
 
-/* The others of its group, in whose hands the device cannot be given to user space. */
+/* The others of its group, whose drivers keep the device from user space. */
 bool group_is_usable(struct run *run)
 {
 	const struct device *other;

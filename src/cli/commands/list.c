@@ -128,7 +128,7 @@ static bool is_complete(const struct device *device)
 	return !geteuid() && device->msix != MSIX_UNKNOWN;
 }
 
-/* A device, what it has and who uses it, and its BARs. */
+/* A device, what it has, its users, and its BARs. */
 struct subject {
 	const struct device *device;
 	char *uses, *in_use;
@@ -161,7 +161,7 @@ static void add_device(struct table *table, const struct subject *subject)
 	table_bool(table, COL_COMPLETE, is_complete(device));
 }
 
-/* Who has it open has to let go first. */
+/* A process that has it open has to release it first. */
 static char *help_now(const struct subject *subject, const struct part *part)
 {
 	const char *open = strstr(subject->in_use, " has it open through VFIO");
@@ -278,7 +278,7 @@ static void print_help(const struct subject *subject)
 			       "set realign=%s before the bind\n", bar, subject->verdicts[bar].libblkio_realign);
 }
 
-/* Does anybody who has not asked for it want to see it? */
+/* Is it worth showing to a person who has not asked for it? */
 static bool is_of_interest(const struct run *run, const struct subject *subject)
 {
 	const struct options *options = run->options;

@@ -20,7 +20,7 @@ const struct column run_columns[] = {
 	[COL_CHANGED] = { "CHANGED", COLUMN_BOOL, SHOWN, "has anything of it been changed?" },
 	[COL_CODE] = { "REASON_CODE", COLUMN_TEXT, SHOWN,
 		"how it is in use, in a word that stays; a row for each; empty: it is not" },
-	[COL_REASON] = { "REASON", COLUMN_TEXT, SHOWN, "the same in words, with who uses it" },
+	[COL_REASON] = { "REASON", COLUMN_TEXT, SHOWN, "the same in words, with its users" },
 	[COL_QEMU] = { "QEMU", COLUMN_TEXT, HIDDEN, "QEMU's option for it, with --qemu" },
 	[COL_LIBVIRT] = { "LIBVIRT", COLUMN_TEXT, HIDDEN, "libvirt's XML for it, with --libvirt" },
 	{ 0 }

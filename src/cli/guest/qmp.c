@@ -17,7 +17,7 @@
 #include "guest/qmp.h"
 #include "print/output.h"
 
-/* QEMU answers at once, or is talking to somebody else; and not at length. Who drips would hold us up. */
+/* QEMU answers at once, and briefly, unless it is talking to another program. A slow writer would hold us up. */
 #define TALK_MS 3000
 #define ANSWERS_MAX (4 << 20)
 

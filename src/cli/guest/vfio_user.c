@@ -17,7 +17,7 @@
 
 #define KVM_DEBUG "/sys/kernel/debug/kvm"
 
-/* What any process can have; more is somebody's game. */
+/* More than a sensible process has. */
 #define COMMAND_LINE_MAX (1 << 20)
 #define MAPPINGS_MAX 4096
 
@@ -53,7 +53,7 @@ static void add_device(struct vfio_user *user, const struct device *device, bool
 	*grow(user->held, user->devices) = (struct held) { device, sure };
 }
 
-/* The file's name depends on who looks, and from which root; its number does not. */
+/* The file's name depends on the reader's root directory; its number does not. */
 static void add_node(const struct bus *bus, dev_t number, struct vfio_user *user, struct files *files)
 {
 	char path[64], target[PATH_MAX], *end;

@@ -9,7 +9,7 @@
 
 #include "print/output.h"
 
-/* With nothing of what takes memory itself. */
+/* Without functions that allocate memory themselves. */
 static void __attribute__((noreturn)) fail_without_memory(void)
 {
 	fputs("subpage-vfio: out of memory\n", stderr);
@@ -25,7 +25,7 @@ static char *vformat(const char *fmt, va_list args)
 	return text;
 }
 
-/* Processes, interfaces and files in it are called what somebody likes. */
+/* Names in it, of processes, interfaces and files, are chosen by others. */
 static void vcomplain(const char *next, const char *fmt, va_list args)
 {
 	char *text = vformat(fmt, args), *valid = valid_text(text);
@@ -165,7 +165,7 @@ static size_t read_letter(const unsigned char *text, uint32_t *letter)
 	return length;
 }
 
-/* What a terminal obeys in place of showing it, and what has the rest of a line run the other way. */
+/* What a terminal obeys instead of showing it, and what reverses the direction of a line. */
 static bool is_control(uint32_t letter)
 {
 	return letter < 0x20 || (letter >= 0x7f && letter <= 0x9f) || (letter >= 0x2028 && letter <= 0x202e) ||

@@ -32,7 +32,7 @@ void stdfiles_open(void)
 	for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
 		if (fcntl(fd, F_GETFD) >= 0 || errno != EBADF)
 			continue;
-		/* The wrong way round: who uses a closed file gets the error that a closed one gives. */
+		/* Opened the wrong way round, so that using it fails as on a closed file. */
 		if (open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
 			_exit(CODE_HOST);
 	}

@@ -6,7 +6,7 @@
 #include "use/obstacle.h"
 
 /*
- * Who uses a disk, its partitions, or what device mapper and md have made of them:
+ * The users of a disk, of its partitions, or of what device mapper and md have made of them:
  * mounts of all namespaces, swap, loop devices, targets, processes. "name" is that of
  * its directory in sysfs.
  */

@@ -46,7 +46,7 @@ void holders_free(struct holders *holders);
 /* Take note of a namespace, if it is new and not our own; takes the last two. */
 void holders_add_namespace(struct holders *holders, bool network, ino_t number, char *path, char *whose);
 
-/* Who has that node open; the first, or the next one after "from". NULL: nobody else. */
+/* The first process that has that node open, or the next one after "from". NULL: no other has. */
 const struct holder *holder_of(const struct holders *holders, mode_t type, dev_t device,
 			       const struct holder *from);
 /* The same for a file whose path begins so. */

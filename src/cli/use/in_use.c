@@ -294,7 +294,7 @@ static void check_native(const struct machine *machine, const struct device *dev
 		obstacle_add(obstacles, REASON_UNKNOWN, "%s", machine->interfaces.unknown);
 	/*
 	 * An InfiniBand adapter need not have one; nor has what waits for a driver of user
-	 * space, whose file shows who uses it.
+	 * space, whose file shows its users.
 	 */
 	device_read(device, "class", class, sizeof(class));
 	if (!strncmp(class, "0x02", 4) && strncmp(class, "0x0207", 6) && !interfaces &&

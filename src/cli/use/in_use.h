@@ -8,14 +8,14 @@
 #include "use/mount.h"
 #include "use/obstacle.h"
 
-/* What the machine is doing, as far as it concerns devices: once for all of them. */
+/* What the machine is doing with its devices, read once for all of them. */
 struct machine {
 	struct holders holders;
 	struct mounts mounts;
 	struct interfaces interfaces;
 	/*
-	 * May a disk and a VFIO group be opened for a moment, to see whether somebody has them?
-	 * Whoever opens them in that moment fails: only for a device that is about to be taken.
+	 * May a disk and a VFIO group be opened for a moment, to see whether a process has them? Whoever else
+	 * opens them in that moment fails, so only for a device that is about to be taken.
 	 */
 	bool may_try;
 };

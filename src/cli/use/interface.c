@@ -98,7 +98,7 @@ static bool ask(struct interfaces *interfaces, int sock, const char *namespace)
 				add(interfaces, namespace, message);
 		}
 	}
-	/* Somebody may have made any number of others. */
+	/* There may be any number of others. */
 	for (i = first; i < interfaces->count; i++)
 		if (*interfaces->interface[i].parent)
 			connect_interface(interfaces, first, &interfaces->interface[i]);

@@ -16,7 +16,7 @@ void obstacle_add(struct obstacles *obstacles, enum reason reason, const char *f
 	if (vasprintf(&text, fmt, args) < 0)
 		fail(CODE_FAILED, NULL, "out of memory");
 	va_end(args);
-	/* Processes, mounts and interfaces are called what somebody likes. */
+	/* The names of processes, mounts and interfaces are chosen by others. */
 	valid = valid_text(text);
 	free(text);
 	/* A disk is found by more than one way. */

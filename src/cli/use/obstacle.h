@@ -8,7 +8,7 @@
 /* Something that would break if the device lost its driver now. */
 struct obstacle {
 	enum reason reason;
-	char *text;		/* for people: what, and who holds it */
+	char *text;		/* for people: what it is, and what holds it */
 };
 
 struct obstacles {

@@ -9,7 +9,7 @@
 #include "bus/file.h"
 #include "use/uses.h"
 
-/* An interface or a disk may be called what moves a cursor. Takes the text. */
+/* The name of an interface or a disk may move a cursor. Takes the text. */
 static char *validated(char *text)
 {
 	char *valid = valid_text(text ? text : "");

@@ -11,7 +11,7 @@
 char *uses_text(const struct machine *machine, const struct device *device);
 
 /*
- * Who or what uses it, to free(): "its interface eth0 is up; process 812 (qemu) has it
+ * What uses it, to free(): "its interface eth0 is up; process 812 (qemu) has it
  * open through VFIO"; "" if nothing does. The same as "bind" refuses, but that without
  * root what cannot be found out is left out.
  */
