@@ -20,7 +20,7 @@ lines_fit() {
 		}' ./*.md ./*/*.md
 }
 
-# An issue form that its site cannot read is shown to nobody, without a word. What the two forms ask for is there.
+# A site does not show an issue form that it cannot read, and does not say so. The two forms ask for what is needed.
 forms_are_whole() {
 	perl -MCPAN::Meta::YAML -e '
 		my %wanted = map { $_ => 1 } "subpage-vfio list --json", "subpage-vfio bench --json", "uname -r", "VMM";

@@ -31,8 +31,8 @@ locked() {
 	) 9>"$cache/locks/$name"
 }
 
-# To ask apt takes longer than all else that comes before a boot. A day-old answer is good enough, as a day-old
-# list is. recall NAME FILE...: print the path that was remembered by that name, if it is still there and the files
+# Asking apt takes longer than all else that comes before a boot. A day-old answer is good enough, as is a day-old
+# list. recall NAME FILE...: print the path that was remembered by that name, if it is still there and the files
 # are as they were.
 recall() {
 	local path

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A process that is unkind to who looks at it. Usage: hostile MODE PATH [WORD...]
+ * A process that is unkind to whoever looks at it. Usage: hostile MODE PATH [WORD...]
  *
  * It opens /dev/full, which tests/cli/fake-sysfs makes a VFIO device's file, and does what MODE says;
  * the words are for its command line. Prints "ready" and goes on until it is ended.

@@ -174,7 +174,7 @@ dkms_asks_for_clang() {
 
 cp "$headers/include/config/auto.conf" /tmp/auto.conf
 cp "$headers/.config" /tmp/dot.config
-# Where a kernel was built there is one, and DKMS asks that, which may not say who built it.
+# Where a kernel was built there is one, and DKMS asks that, which may not say what built it.
 : >"$headers/vmlinux"
 echo CONFIG_CC_IS_CLANG=y | tee -a "$headers/.config" >>"$headers/include/config/auto.conf"
 ok "for a kernel that clang has built, make takes clang" contains " CC=clang" "$(make -n -C /source module KDIR="$headers" 2>&1)"

@@ -24,7 +24,7 @@ slow_table='
 	arm64-64k-7.2-debug	arm64	sid			arm64-64k-debug	65536
 '
 
-# Those that are only guests of the machines above, under KVM: nobody needs the driver on them.
+# Those that are only guests of the machines above, under KVM: they do without the driver.
 guest_table='
 	arm64-4k-6.12		arm64	bookworm-backports	arm64		4096
 '

@@ -137,7 +137,7 @@ static void check_msix_verdict(void)
 
 /*
  * A boot as far as modules go: both are gone, the system loads vfio-pci by its name, as it
- * does for who wants it, and libkmod reads the file that the command has written.
+ * does for whoever wants it, and libkmod reads the file that the command has written.
  */
 static void check_next_boot(const struct zoo_bar *at)
 {

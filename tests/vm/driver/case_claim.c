@@ -167,7 +167,7 @@ MODULE_CASE(claim, "msix_mmap=isolated")
 #ifdef __x86_64__
 	is_u64(i, 0, "which is none: all share a page");
 #endif
-	/* One by one: who comes first at the start of a page still has all its neighbours. */
+	/* One by one: the first device bound at the start of a page still has all its neighbours. */
 	bind_all("");
 	for (i = 0; i < count; i++) {
 		if (!zoo_first_of_device(bars, i))

@@ -317,7 +317,7 @@ MODULE_CASE(faults, "")
 		check_no_way_back(1 << i, step, &bars[DEVICES - BITS_64 - 1]);
 		check_no_way_back(1 << i, step, &bars[DEVICES - 1]);
 	}
-	/* Then VFIO does not take it, either. */
+	/* Then VFIO registration fails, too. */
 	check_no_way_back(1 << POINT_ASSIGN | 1 << POINT_REGISTER, "both", &bars[DEVICES - 1]);
 
 	/* As the PCI core has placed them, before any bind. */

@@ -432,7 +432,7 @@ static void *write_on(void *arg)
 	return NULL;
 }
 
-/* Two who write at once: each byte is one's or the other's, and what cannot be written is not. */
+/* Two writers at once: each byte is one's or the other's, and what cannot be written is not. */
 static void race(const struct vfio *vfio, struct model *model, const struct place *place)
 {
 	uint64_t at = CONFIG + BARS + 4 * place->bar;

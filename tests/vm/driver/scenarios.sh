@@ -121,7 +121,7 @@ scenario_options() {
 	drive 1
 	shared 1
 	# Slots 0x10 and 0x18 share an interrupt line.
-	# The debug kernels are built without ramoops, who is busy with a BAR in the last case, and
+	# The debug kernels are built without ramoops, which uses a BAR in the last case, and
 	# without IO_STRICT_DEVMEM, which takes mappings away.
 	[[ ${machine-} != *-debug ]] || cases=options,undisturbed wants=drive
 	# That one is built without VFIO for VGA's legacy ranges. (QEMU itself reads "vga=".)

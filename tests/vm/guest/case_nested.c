@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Devices passed through to a guest, with stock vfio-pci and with this driver in
- * the same boot: who serves the guest's reads, and what does one take?
+ * the same boot: what serves the guest's reads, and how long does one take?
  */
 #include <inttypes.h>
 

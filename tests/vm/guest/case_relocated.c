@@ -38,7 +38,7 @@ MODULE_CASE(relocated, "")
 	} rows[] = {
 		{ 0, "bar2", NULL, "" },
 		{ 0, "bar2", SMALL_PAGES, "" },
-		/* Who still types what helped before. */
+		/* For users who still type what helped before. */
 		{ 0, "bar2", NULL, ",x-msix-relocation=bar2" },
 		{ 1, "bar0-upper", SMALL_PAGES, "" },
 	};

@@ -174,7 +174,7 @@ static void check_told(void)
 	log = log_since(mark);
 	is_u64(log_count(log, "access revoked until it is closed and reopened"), 1 + OTHERS,
 	       "the log says of each device what happened");
-	/* Who offers it to a driver may say so. */
+	/* The caller that offers it to a driver may say so. */
 	offered = strstr(log, "device attach failed");
 	ok(!offered || !strstr(offered, "access revoked until"), "before the newcomer was offered to a driver");
 	free(log);

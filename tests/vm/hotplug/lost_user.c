@@ -72,7 +72,7 @@ static void write_begin(const struct vfio *vfio, struct writer *writer)
 	writer->pid = fork();
 	if (writer->pid)
 		return;
-	/* It is for the memory of who opens it. */
+	/* It is for the memory of the process that opens it. */
 	fd = syscall(SYS_userfaultfd, O_CLOEXEC);
 	writer->its->faults = fd;
 	writer->its->page = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

@@ -50,7 +50,7 @@ static pid_t start_as(uid_t uid, const char *closed, const char *program, const 
 	if (!pid) {
 		dup2(output_file(getpid(), "out", O_WRONLY | O_CREAT | O_TRUNC), 1);
 		dup2(output_file(getpid(), "err", O_WRONLY | O_CREAT | O_TRUNC), 2);
-		/* What PID 1 has open is none of the command's. */
+		/* The command must not inherit what PID 1 has open. */
 		for (n = 3; n < 64; n++)
 			close(n);
 		for (; *closed; closed++)
@@ -249,7 +249,7 @@ void cli_state(const struct pci_dev *dev, const char *driver, const char *overri
 
 void cli_fail_last_step(bool fail)
 {
-	/* VFIO takes the device: the last step of a bind. */
+	/* VFIO registration: the last step of a bind. */
 	module_set("fault_points", "%s", fail ? "32" : "0");
 }
 
@@ -329,7 +329,7 @@ void cli_refused(const struct pci_dev *dev, const char *why, const char *code, c
 	if (strcmp(pci_driver(dev), driver))
 		pci_bind(dev, driver);
 
-	/* A disk or a group that list opened to find out, somebody else could not open meanwhile. */
+	/* If list opened a disk or a group to find out, another process could not open it meanwhile. */
 	if (!strcmp(code, "disk_held") || !strcmp(code, "unknown") || !strncmp(why, "a process has it", 16)) {
 		ok(!strstr(listed, why), "%s: only who takes the device tries to open it", what);
 		return;

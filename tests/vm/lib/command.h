@@ -42,7 +42,7 @@ int example(const char *fmt, ...);
 struct pci_dev;
 void cli_refused(const struct pci_dev *dev, const char *why, const char *code, const char *what);
 
-/* With --force it is taken all the same; then, once it was let go, it goes back to the driver that it had. */
+/* --force overrides that; once the user has let it go, the device returns to the driver that it had. */
 void cli_forced(const struct pci_dev *dev, const char *why, const char *what, void (*let_go)(void));
 
 /* Test that the device has this driver, and this driver_override. */

@@ -33,7 +33,7 @@ extern const struct drive drives[DRIVES];
 /* Load the driver, wait for the drive, open it; close() it. */
 int drive_open(const struct drive *drive);
 
-/* Who wrote the area? DRIVE_RUNNER, DRIVE_BOOT + N, or -EILSEQ when it is nobody's. */
+/* The writer of the area: DRIVE_RUNNER, DRIVE_BOOT + N, or -EILSEQ when it is nobody's. */
 #define DRIVE_RUNNER 0
 #define DRIVE_BOOT 1
 int drive_read_area(int fd, unsigned int area);

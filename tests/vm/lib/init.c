@@ -93,7 +93,7 @@ static void check_leaks(void)
 	int scan, lost = 0;
 
 	if (access(path, F_OK)) {
-		/* The debug kernel was built for it: there, without it, nothing would be looked at. */
+		/* The debug kernel was built for it: if it is missing there, nothing would be checked. */
 		if (!uname(&kernel) && strstr(kernel.release, "-debug"))
 			ok(false, "there is a kmemleak");
 		return;

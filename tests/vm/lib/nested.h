@@ -72,7 +72,7 @@ pid_t nested_start(const char *payload, const struct nested_device *devices, int
 		   const char *const more[]);
 void nested_stop(pid_t pid);
 
-/* For another process, while a guest runs: has it, or QEMU, printed that yet? */
+/* While a guest runs, for another process: has the guest, or QEMU, printed that yet? */
 bool nested_has_said(const char *text);
 /*
  * Each result of a Linux guest becomes one of ours; uses nested->output up. Returns

@@ -19,7 +19,7 @@ char *snapshot(void);
  */
 void snapshot_copy(const struct pci_dev *dev);
 
-/* Is everything still as it was then? Says which lines differ. */
+/* Is everything still as in that snapshot? Says which lines differ. */
 bool snapshot_unchanged(const char *before);
 
 #endif

@@ -2,7 +2,7 @@
 #ifndef TAP_H
 #define TAP_H
 
-/* What nearly all that test need of the C library, too. */
+/* The headers of the C library that nearly all tests need. */
 #include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>

@@ -11,7 +11,7 @@
 #include "soak.h"
 
 #define SECONDS 15
-/* In src/driver/fault.h: VFIO does not take the device, so the BAR returns. */
+/* In src/driver/fault.h: VFIO registration fails, so the BAR returns. */
 #define FAILS "fault_points=32"
 
 static struct zoo_bar bars[ZOO_MAX];
