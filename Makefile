@@ -46,7 +46,7 @@ dkms-source:
 dkms-install: dkms-source module-man ## Have DKMS build and install the module, now and after each kernel upgrade
 	@command -v dkms >/dev/null || { echo "DKMS is missing: install it, and the headers of $(KERNEL): README.md, rpm/README.md" >&2; exit 1; }
 	dkms install $(name)/$(version) -k $(KERNEL) || { status=$$?; [ $$status != 77 ] || \
-		echo "Linux $(KERNEL) will not do: use 6.1 or newer, or RHEL 9's, built with CONFIG_VFIO_PCI" >&2; exit $$status; }
+		echo "Linux $(KERNEL) is not supported: use 6.1 or newer, or RHEL 9's, built with CONFIG_VFIO_PCI" >&2; exit $$status; }
 
 dkms-remove: ## Undo dkms-install, for all kernels
 	dkms remove $(name)/$(version) --all

@@ -117,7 +117,7 @@ if [ -n "$old" ]; then
 		"$(dpkg-query -W -f '${Status}' "linux-headers-$old")"
 	ok "so it does when it looks at that kernel again" passes_over "$old" dkms autoinstall -k "$old"
 	ok "asked for by hand, it is told what would do" \
-		contains "will not do: use 6.1 or newer" "$(make -C /source dkms-install KERNEL="$old" 2>&1)"
+		contains "is not supported: use 6.1 or newer" "$(make -C /source dkms-install KERNEL="$old" 2>&1)"
 	ok "and the module for $release is still there" is_installed "$release"
 fi
 
@@ -186,7 +186,7 @@ cp /tmp/auto.conf "$headers/include/config/auto.conf"
 cp /tmp/dot.config "$headers/.config"
 rm "$headers/vmlinux"
 
-# Kernels that will not do.
+# Kernels that are not supported.
 if [ -n "$old" ]; then
 	ok "a kernel before 6.1 stops the build with what to use" \
 		contains "too old: it lacks vfio_alloc_device(); use Linux 6.1 or newer" "$(build_for "/usr/src/linux-headers-$old")"
