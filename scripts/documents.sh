@@ -49,6 +49,7 @@ document_checks() {
 	mapfile -t documents < <(find . \( -name build -o -name .git \) -prune -o -name '*.md' -print | sort)
 	ok 'no line of a document is longer than 100 columns' quiet lines_fit
 	ok 'each link in a document leads somewhere' quiet scripts/documents/links "${documents[@]}"
+	ok 'the figures in the documents are those of doc/bench' quiet scripts/documents/figures
 	ok 'each test that a document names is there' quiet scripts/documents/tests "${documents[@]}"
 	ok 'the documents know each state of a BAR and of an MSI-X table' quiet scripts/documents/states
 	ok 'no include runs up or in a circle' quiet scripts/documents/includes
