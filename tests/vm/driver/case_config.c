@@ -2,6 +2,7 @@
 /* Config space: whatever a user writes, it is as with stock vfio-pci. */
 #include <linux/pci_regs.h>
 #include <sys/mman.h>
+#include <sys/uio.h>
 
 #include "cases.h"
 #include "vfio.h"
@@ -30,7 +31,8 @@ static void write_all(const struct vfio *vfio, uint64_t config, struct written *
 {
 	long page = sysconf(_SC_PAGESIZE);
 	uint8_t *end = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	int i, byte;
+	struct iovec parts[2];
+	int i, byte, first;
 
 	end += page;
 	munmap(end, page);
@@ -44,7 +46,11 @@ static void write_all(const struct vfio *vfio, uint64_t config, struct written *
 		for (byte = 0; byte < 12; byte++)
 			end[byte - 12] = next_random(3) ? next_random(256) : 0xff;
 		byte = next_random(16) ? one->count : one->count - 1;
-		one->ret = pwrite(vfio->device, end - byte, one->count, config + one->at);
+		/* Some are of two parts: the second begins where the first ends. */
+		first = next_random(4) ? one->count : next_random(one->count);
+		parts[0] = (struct iovec){ end - byte, first };
+		parts[1] = (struct iovec){ end - byte + first, one->count - first };
+		one->ret = pwritev(vfio->device, parts, 2, config + one->at);
 		if (one->ret < 0)
 			one->ret = -errno;
 		if (pread(vfio->device, one->config, SHOWN, config) != SHOWN)
