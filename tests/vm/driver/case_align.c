@@ -437,6 +437,20 @@ static void check_bridge(void)
 }
 #endif
 
+/* Whoever has it does not keep this module from being unloaded. */
+static void check_nothing_held(const struct pci_dev *dev)
+{
+	int mark = log_mark();
+	char *log;
+
+	about("a device without a sub-page BAR");
+	is_errno(pci_bind(dev, STOCK), 0, "vfio-pci has it");
+	log = log_since(mark);
+	is_u64(log_count(log, "this module cannot be unloaded"), 0, "the log says nothing of pages");
+	free(log);
+	close(mark);
+}
+
 CASE(align)
 {
 	struct pci_dev nvme;
@@ -468,8 +482,12 @@ CASE(align)
 
 	bind_all(STOCK);
 	check_let_go("in the end");
+	/* With pages of 64K the disk has one. */
+	if (!native_bars())
+		check_nothing_held(&nvme);
 	is_errno(module_unload(), 0, "the module unloads");
 	bind_all(STOCK);
 	is_u64(mapped(), count - native_bars(), "without it vfio-pci maps what stays alone on its page");
 	bind_all("");
+	pci_bind(&nvme, "");
 }
