@@ -42,20 +42,33 @@ static pid_t keep_reading(const struct vfio *vfio, struct reads *reads)
 	return pid;
 }
 
+/* Elsewhere a device gets a driver, and loses it again, all the time: each time all that are open are looked at. */
+static pid_t keep_binding(const struct pci_dev *dev)
+{
+	pid_t pid = fork();
+
+	while (!pid) {
+		pci_bind(dev, STOCK);
+		pci_bind(dev, "");
+	}
+	return pid;
+}
+
 MODULE_CASE(lost_false, "")
 {
 	struct reads *reads = mmap(NULL, sizeof(*reads), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	struct pci_dev port, dev, newcomer;
+	struct pci_dev port, dev, newcomer, elsewhere;
 	struct pci_bar before, after;
 	struct vfio vfio;
 	uint32_t value;
 	int mark, i;
 	char *log;
-	pid_t pid;
+	pid_t reader, binder;
 	void *map;
 
 	if (!window_fill(DEVICE, &port) ||
-	    !is_errno(pci_find(TESTDEV, 0, &dev), 0, "the device is there"))
+	    !is_errno(pci_find(TESTDEV, 0, &dev), 0, "the device is there") ||
+	    !is_errno(pci_find(AHCI, 0, &elsewhere), 0, "and the board's own disk controller"))
 		return;
 	pci_bar(&dev, BAR, &before);
 	if (!ok(before.start && before.size == 16 << 20, "its BAR has a place") ||
@@ -63,7 +76,8 @@ MODULE_CASE(lost_false, "")
 	    !is_errno(vfio_map(&vfio, BAR, 0, sysconf(_SC_PAGESIZE), &map), 0, "mapped"))
 		return;
 	ok(peek(map, &value), "read through the mapping");
-	pid = keep_reading(&vfio, reads);
+	reader = keep_reading(&vfio, reads);
+	binder = keep_binding(&elsewhere);
 	for (i = 0; i < 100 && reads->good < 100; i++)
 		sleep_ms(100);
 	ok(reads->good >= 100, "somebody reads it all the time");
@@ -76,8 +90,11 @@ MODULE_CASE(lost_false, "")
 	/* A rescan waits until the PCI core is done. */
 	pci_rescan();
 	sleep_ms(1500);
-	kill(pid, SIGKILL);
-	waitpid(pid, NULL, 0);
+	kill(reader, SIGKILL);
+	kill(binder, SIGKILL);
+	while (wait(NULL) > 0)
+		;
+	pci_bind(&elsewhere, "");
 	log = log_since(mark);
 	ok(strstr(log, "released"), "for which the window was released");
 	is_u64(log_count(log, "access revoked until"), 0, "nothing is said of the device");
