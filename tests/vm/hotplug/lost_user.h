@@ -28,6 +28,7 @@ struct user {
 	volatile uint32_t *reg;	/* through a mapping */
 	uint32_t value;		/* what it says */
 	int event;
+	int dmabuf;			/* negative on a kernel that has none */
 	struct writer writer;
 };
 
@@ -43,6 +44,8 @@ void write_half(struct writer *writer);
 int write_end(struct writer *writer);
 /* Signal the event that writes to a register: a device that has the old address now must not get it. */
 void check_event(int event);
+/* Whoever has the user's dma-buf wants to use it: the error should be this. */
+void check_dmabuf(const struct user *user, int want, const char *text);
 /* Does the function decode its memory? */
 bool decodes(void);
 /* The other functions' mappings are gone, and read() is refused. */

@@ -39,7 +39,15 @@ struct attach_pt {
 	uint32_t argsz, flags, id;
 };
 
+struct ioas_map_file {
+	uint32_t size, flags, id;
+	int32_t fd;
+	uint64_t start, length, iova;
+};
+
 #define IOAS_ALLOC	_IO(';', 0x81)
+#define IOAS_MAP_FILE	_IO(';', 0x8f)
+#define IOAS_MAP_RW	6
 #define BIND_IOMMUFD	_IO(VFIO_TYPE, VFIO_BASE + 18)
 #define BIND_TOKEN	1
 #define ATTACH_PT	_IO(VFIO_TYPE, VFIO_BASE + 19)
@@ -316,6 +324,22 @@ int vfio_dmabuf(const struct vfio *vfio, uint32_t index, uint64_t offset, uint64
 	int fd = ioctl(vfio->device, VFIO_DEVICE_FEATURE, &request);
 
 	return fd < 0 ? -errno : fd;
+}
+
+int vfio_dmabuf_use(int dmabuf, uint64_t len)
+{
+	struct ioas_alloc ioas = { .size = sizeof(ioas) };
+	struct ioas_map_file map = { .size = sizeof(map), .flags = IOAS_MAP_RW, .fd = dmabuf, .length = len };
+	int iommu = open("/dev/iommu", O_RDWR | O_CLOEXEC), err = 0;
+
+	if (iommu < 0)
+		return -errno;
+	if (!ioctl(iommu, IOAS_ALLOC, &ioas)) {
+		map.id = ioas.id;
+		err = ioctl(iommu, IOAS_MAP_FILE, &map) ? -errno : 0;
+	}
+	close(iommu);
+	return err;
 }
 
 int vfio_feature_set(const struct vfio *vfio, uint32_t feature)

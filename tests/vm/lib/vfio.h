@@ -41,6 +41,9 @@ int vfio_map(const struct vfio *vfio, uint32_t index, uint64_t offset, size_t le
 /* A dma-buf of part of a region (6.19 and newer): its file, close() it. */
 int vfio_dmabuf(const struct vfio *vfio, uint32_t index, uint64_t offset, uint64_t len);
 
+/* Give it to iommufd, which may map it for a device, and take it back. -ENOENT: the kernel has no iommufd. */
+int vfio_dmabuf_use(int dmabuf, uint64_t len);
+
 /* A feature without an argument (VFIO_DEVICE_FEATURE_...). */
 int vfio_feature_set(const struct vfio *vfio, uint32_t feature);
 
