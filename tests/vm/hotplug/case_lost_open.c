@@ -178,6 +178,9 @@ static void check_told(void)
 	/* The caller that offers it to a driver may say so. */
 	offered = strstr(log, "device attach failed");
 	ok(!offered || !strstr(offered, "access revoked until"), "before the newcomer was offered to a driver");
+	/* That waits for a second at most. */
+	ok(!offered || log_time("device attach failed") - log_time("access revoked until") < 0.9,
+	   "which happens as soon as it may");
 	free(log);
 	close(mark);
 	if (user.writer.pid) {

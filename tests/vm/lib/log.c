@@ -56,6 +56,22 @@ int log_count(const char *log, const char *text)
 	return count;
 }
 
+double log_time(const char *text)
+{
+	int fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	unsigned long long us = 0;
+	char record[8192];
+	ssize_t n;
+
+	while ((n = read(fd, record, sizeof(record) - 1)) > 0 || (n < 0 && errno == EPIPE)) {
+		record[n < 0 ? 0 : n] = '\0';
+		if (strstr(record, text))
+			sscanf(record, "%*u,%*u,%llu", &us);
+	}
+	close(fd);
+	return us / 1e6;
+}
+
 int log_lines(int mark, const char *text)
 {
 	char *log = log_since(mark);
