@@ -21,19 +21,25 @@
 static int subpage_init_dev(struct vfio_device *core_vdev)
 {
 	struct subpage_device *sdev = to_subpage_device(core_vdev);
+	struct pci_dev *pdev = to_pci_dev(core_vdev->dev);
 	int ret;
 
 	sdev->claims = kcalloc(PCI_STD_NUM_BARS, sizeof(*sdev->claims), GFP_KERNEL);
 	if (!sdev->claims)
 		return -ENOMEM;
 
+	subpage_options_for(pdev, &sdev->options);
+	subpage_msix_init(&sdev->msix, pdev, sdev->options.msix_mmap);
+	/* Before vfio-pci-core notes the bus addresses of the BARs, for dma-bufs (6.19). */
+	subpage_claims_make(sdev->claims, pdev, sdev->options.realign);
+
 	ret = vfio_pci_core_init_dev(core_vdev);
 	if (ret) {
+		subpage_claims_undo(sdev->claims, pdev);
 		kfree(sdev->claims);
 		return ret;
 	}
 
-	subpage_options_for(to_pci_dev(core_vdev->dev), &sdev->options);
 	kcompat_set_intx_vga(&sdev->core, sdev->options.nointxmask, sdev->options.disable_vga);
 	return 0;
 }
@@ -154,8 +160,6 @@ static int subpage_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 		return PTR_ERR(sdev);
 
 	subpage_dmabuf_init(&sdev->core);
-	subpage_msix_init(&sdev->msix, pdev, sdev->options.msix_mmap);
-	subpage_claims_make(sdev->claims, pdev, sdev->options.realign);
 	subpage_relocate_init(sdev);
 
 	subpage_revoke_bound(sdev);
