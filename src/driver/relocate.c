@@ -98,6 +98,7 @@ static const char *obstacle(const struct subpage_device *sdev, const struct msix
 static void show_in_free_bar(struct msix_relocation *to, int bar, u64 needed)
 {
 	to->bar = bar;
+	to->reason = "which the device does not have";
 	to->size = roundup_pow_of_two(max_t(u64, needed, PAGE_SIZE));
 	if (bar + 1 < PCI_STD_NUM_BARS)
 		to->flags = PCI_BASE_ADDRESS_MEM_TYPE_64 | PCI_BASE_ADDRESS_MEM_PREFETCH;
@@ -121,6 +122,7 @@ static void show_in_upper_half(struct subpage_device *sdev, struct msix_relocati
 
 	to->bar = bar;
 	to->doubled = true;
+	to->reason = "which is shown twice as long";
 	to->start = length;
 	to->size = 2 * length;
 	if (flags & IORESOURCE_MEM_64)
@@ -162,9 +164,7 @@ int subpage_relocate_describe(const struct subpage_device *sdev, char *buf, size
 		return scnprintf(buf, size, "where it is, %s", to->reason);
 
 	return scnprintf(buf, size, "in BAR %d [%#llx-%#llx], %s", to->bar, to->start,
-			 to->start + sdev->msix.size - 1,
-			 to->doubled ? "which is shown twice as long" :
-				       "which the device does not have");
+			 to->start + sdev->msix.size - 1, to->reason);
 }
 
 static void tell(struct subpage_device *sdev)

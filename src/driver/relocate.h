@@ -34,7 +34,8 @@ enum relocate_policy {
  * @bar: number of the BAR; -1 where the user sees both where they are
  * @doubled: it is the table's own BAR, shown twice as long, and @start is its upper
  *	half; else the device does not have that BAR
- * @reason: why @bar is -1, as a sentence; NULL where it is not
+ * @reason: why @bar is -1, or what BAR it is: the end of a sentence. Never NULL, as somebody may
+ *	read sysfs while it changes
  * @start: first byte of the table in the BAR; the pending bits follow the table
  * @size: length of the BAR as it is shown, bytes, a power of two
  * @flags: the low bits of its register
