@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <linux/uaccess.h>
-
 #include "config.h"
 #include "device.h"
 #include "relocate.h"

@@ -149,6 +149,7 @@ static void revoke_work(struct work_struct *work)
 
 	subpage_mapping_zap(sdev);
 
+	/* close_doors() does it, too, but that is after the device has woken up. */
 	pdev->saved_config_space[PCI_COMMAND / 4] &= ~(PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
 	pm_runtime_get_sync(&pdev->dev);
 	/*
@@ -492,11 +493,8 @@ void subpage_revoke_closing(struct subpage_device *sdev)
 	revoke(sdev);
 	flush_work(&sdev->revocation.work);
 
-	/* Drop what VFIO saved when the user put the device into D3hot, and would restore now. */
-	kfree(core->pm_save);
-	core->pm_save = NULL;
+	/* In D0 VFIO restores nothing but what it saved as it opened the device. */
 	pci_set_power_state(pdev, PCI_D0);
-	/* Replace what it saved when it opened the device. */
 	pci_load_and_free_saved_state(pdev, &core->pci_saved_state);
 	renew_registers(sdev);
 	if (!subpage_fault(FAULT_STORE))
