@@ -3,6 +3,7 @@
 
 #include "device.h"
 #include "dmabuf.h"
+#include "fault.h"
 #include "kcompat.h"
 #include "region.h"
 
@@ -18,6 +19,7 @@ static int get_dmabuf_phys(struct vfio_pci_core_device *core, struct p2pdma_prov
 		if (!subpage_region_may_leave(core, index, ranges[i].offset, ranges[i].length))
 			return -EINVAL;
 
+	subpage_fault_late();
 	ret = vfio_pci_core_get_dmabuf_phys(core, provider, index, phys, ranges, nr_ranges);
 	/* The PCI core may have had the BAR elsewhere at that moment. */
 	for (i = 0; !ret && i < nr_ranges; i++)

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <linux/bits.h>
+#include <linux/delay.h>
 #include <linux/errno.h>
 #include <linux/module.h>
 #include <linux/pci.h>
+#include <linux/sched/signal.h>
 
 #include "bar.h"
 #include "fault.h"
@@ -29,6 +31,12 @@ void subpage_fault_table(struct msix_table *table, struct pci_dev *pdev)
 {
 	if (subpage_fault(FAULT_TABLE))
 		table->offset = 2 * pci_resource_len(pdev, table->bar);
+}
+
+void subpage_fault_late(void)
+{
+	while (subpage_fault(FAULT_LATE) && !fatal_signal_pending(current))
+		msleep(20);
 }
 
 /* What a native driver does after an error: only so does the copy of config space show. */

@@ -16,6 +16,11 @@
  *	the device says that it lies far behind it
  * @FAULT_STORE: no step of a bind: when a device whose BARs have moved is closed, there is
  *	memory for its state
+ * @FAULT_OPENED: no step of a bind: once a device has been reset for an open, its BARs are still
+ *	where they were
+ * @FAULT_LATE: no step of a bind: a reset or a dma-buf that a user asks for is made at once; made
+ *	to fail, it waits until the mask no longer holds this
+ * @FAULT_TOLD: no step of a bind: the PCI core tells of newcomers
  *
  * In the order in which a bind takes them. The module parameter fault_points, which
  * only a build with SUBPAGE_FAULT_POINTS=y has, is a mask: 1 << value.
@@ -30,6 +35,9 @@ enum fault_point {
 	FAULT_PUT_BACK,
 	FAULT_TABLE,
 	FAULT_STORE,
+	FAULT_OPENED,
+	FAULT_LATE,
+	FAULT_TOLD,
 };
 
 struct msix_table;
@@ -57,6 +65,9 @@ void subpage_fault_readback(struct pci_dev *pdev, int bar);
  * @pdev: the device
  */
 void subpage_fault_table(struct msix_table *table, struct pci_dev *pdev);
+
+/* FAULT_LATE: between the look whether a device is revoked and what relies on that. */
+void subpage_fault_late(void);
 #else
 static inline int subpage_fault(enum fault_point point)
 {
@@ -66,6 +77,8 @@ static inline int subpage_fault(enum fault_point point)
 static inline void subpage_fault_readback(struct pci_dev *pdev, int bar) { }
 
 static inline void subpage_fault_table(struct msix_table *table, struct pci_dev *pdev) { }
+
+static inline void subpage_fault_late(void) { }
 #endif
 
 #endif /* SUBPAGE_FAULT_H */

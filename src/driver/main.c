@@ -62,6 +62,12 @@ static int subpage_open_device(struct vfio_device *core_vdev)
 	ret = vfio_pci_core_enable(core);
 	if (ret)
 		return ret;
+	if (!subpage_revoke_opened(sdev)) {
+		subpage_revoke_closing(sdev);
+		vfio_pci_core_disable(core);
+		subpage_revoke_closed(sdev);
+		return -EIO;
+	}
 
 	/* Where vfio-pci-core lacks these options for each device, this is what they mean. */
 	if (sdev->options.nointxmask)
@@ -70,7 +76,6 @@ static int subpage_open_device(struct vfio_device *core_vdev)
 		core->has_vga = false;
 	vfio_pci_core_finish_enable(core);
 	subpage_region_open(sdev);
-	subpage_revoke_opened(sdev);
 	return 0;
 }
 
@@ -113,6 +118,8 @@ static long subpage_ioctl(struct vfio_device *core_vdev, unsigned int cmd, unsig
 		return -EIO;
 	if (cmd == VFIO_DEVICE_SET_IRQS)
 		return set_irqs(sdev, arg);
+	if (reaches_device)
+		subpage_fault_late();
 
 	return kcompat_ioctl(core_vdev, cmd, arg, subpage_region_info);
 }

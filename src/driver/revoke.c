@@ -458,10 +458,10 @@ int subpage_revoke_opening(struct subpage_device *sdev)
 	return ret;
 }
 
-void subpage_revoke_opened(struct subpage_device *sdev)
+bool subpage_revoke_opened(struct subpage_device *sdev)
 {
 	set_state(sdev, REVOCATION_OPEN);
-	subpage_revoke_intact(sdev);
+	return !subpage_fault(FAULT_OPENED) && subpage_revoke_intact(sdev);
 }
 
 /*
@@ -533,6 +533,8 @@ static int notify(struct notifier_block *nb, unsigned long action, void *data)
 {
 	struct pci_dev *pdev = to_pci_dev((struct device *)data);
 
+	if (subpage_fault(FAULT_TOLD))
+		return NOTIFY_DONE;
 	/* Adding a virtual function moves no BAR. */
 	if (action == BUS_NOTIFY_ADD_DEVICE && !pdev->is_virtfn)
 		queue_work(workqueue, &scan_work);

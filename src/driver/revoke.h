@@ -111,8 +111,16 @@ void subpage_revoke_unbound(struct subpage_device *sdev);
  */
 int subpage_revoke_opening(struct subpage_device *sdev);
 
-/* The device is open. Called after vfio_pci_core_finish_enable(). */
-void subpage_revoke_opened(struct subpage_device *sdev);
+/**
+ * subpage_revoke_opened() - has nothing moved while vfio_pci_core_enable() reset the device
+ * @sdev: the device; from here on it can be revoked
+ *
+ * vfio_pci_core_finish_enable() dereferences the parent of a small BAR, without a look: where
+ * that BAR has none, the kernel oopses.
+ *
+ * Return: false when the device has to be closed again.
+ */
+bool subpage_revoke_opened(struct subpage_device *sdev);
 
 /**
  * subpage_revoke_closing() - the device is about to be closed
