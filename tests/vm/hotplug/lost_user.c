@@ -150,8 +150,7 @@ static void change_config(const struct vfio *vfio)
 	is_u64(pci_config_read(&at.dev, PCI_CACHE_LINE_SIZE, 1), CHANGED_LINE, "the register is what the user wrote");
 }
 
-/* From now on whoever signals this event writes to the first register; -1 if it cannot be had. */
-static int event_to_register(const struct vfio *vfio)
+int event_to_register(const struct vfio *vfio)
 {
 	struct vfio_device_ioeventfd request = {
 		.argsz = sizeof(request),

@@ -42,6 +42,8 @@ bool peek(const volatile uint32_t *reg, uint32_t *value);
 /* Let the write to config space have its first page, then let it end. Returns 0 or its errno. */
 void write_half(struct writer *writer);
 int write_end(struct writer *writer);
+/* An event: whoever signals it writes to the first register. -1 if it cannot be had. */
+int event_to_register(const struct vfio *vfio);
 /* Signal the event that writes to a register: a device that has the old address now must not get it. */
 void check_event(int event);
 /* Whoever has the user's dma-buf wants to use it: the error should be this. */

@@ -68,3 +68,23 @@ scenario_lost_false() {
 	shared 2 8M
 	quiet_ports 1
 }
+
+scenario_lost_saved() {
+	shows='a user has put a device into D3hot, and no copy of its config space brings the old addresses back'
+	cases=lost_saved,lost_next
+	machines=x86_64 wants='monitor faults' parameters='lockdep.prove_locking=0 stock_leak=vfio_pci_core_enable'
+	warns='Trying to free nonexistent resource'
+	options=(-global ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off)
+	quiet_ports 4
+}
+
+scenario_lost_stuck() {
+	shows='a user holds the lock of its own mappings, which neither a revocation nor the PCI bus waits for'
+	# Later kernels take mappings away without that lock.
+	machines=x86_64-6.1 wants='monitor module:fuse'
+	warns='Trying to free nonexistent resource'
+	options=(-global ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off)
+	shared 1
+	devices=(-device ivshmem-plain,memdev=shared1,addr=4)
+	quiet_ports 1
+}

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The PCI core has released a bridge window under a device and told nobody yet: what comes next looks.
+ */
+#include <sys/mman.h>
+
+#include "cases.h"
+#include "lost_user.h"
+
+/* FAULT_TOLD of src/driver/fault.h. */
+#define FAULTS "/sys/module/" OURS "/parameters/fault_points"
+#define UNTOLD "2048"
+
+/* It may lie now where the first one was. */
+static void check_next_opened(void)
+{
+	struct pci_dev port, next;
+	struct vfio vfio, other;
+	uint32_t value;
+	void *map;
+
+	about("another device is opened");
+	if (!window_prepare(LONG, 8, &port))
+		return;
+	next = window_other(2);
+	if (!is_errno(pci_bind(&at.dev, OURS), 0, "one is bound") ||
+	    !is_errno(pci_bind(&next, OURS), 0, "and another one") ||
+	    !is_errno(vfio_open(&at.dev, &vfio), 0, "one is opened") ||
+	    !is_errno(vfio_map(&vfio, at.bar, 0, sysconf(_SC_PAGESIZE), &map), 0, "and mapped"))
+		return;
+	ok(peek(map, &value), "and read");
+	if (!window_release(&port))
+		return;
+	ok(peek(map, &value), "nobody has looked: the mapping is still there");
+	is_errno(vfio_open(&next, &other), 0, "the other one is opened");
+	ok(!peek(map, &value), "before that the mapping has gone");
+	vfio_close(&other);
+	munmap(map, sysconf(_SC_PAGESIZE));
+	vfio_close(&vfio);
+	is_u64(zoo_register(&at), zoo_address(&at), "closed, its BAR says where it is now");
+	is_errno(pci_bind(&next, ""), 0, "the other one is unbound");
+	is_errno(pci_bind(&at.dev, ""), 0, "and the first one");
+}
+
+/* On 6.1 the PCI core writes its BARs, and it wakes up with what it fell asleep with. */
+static void check_unbound(void)
+{
+	struct pci_dev port;
+
+	about("it sleeps and is unbound");
+	if (!window_prepare(LONG, 8, &port) || !is_errno(pci_bind(&at.dev, OURS), 0, "it is bound"))
+		return;
+	check_asleep("nobody has it open,");
+	if (!window_release(&port))
+		return;
+	is_errno(pci_bind(&at.dev, ""), 0, "it is unbound");
+	is_u64(zoo_register(&at), zoo_address(&at), "its BAR says where it is now");
+}
+
+MODULE_CASE(lost_next, "")
+{
+	file_write(FAULTS, UNTOLD);
+	check_next_opened();
+	check_unbound();
+	file_write(FAULTS, "0");
+}
