@@ -241,6 +241,8 @@ static struct worker sum_up(void)
 		all.hand_overs += w->hand_overs;
 		for (reset = 0; reset < SOAK_RESETS; reset++)
 			all.resets.done[reset] += w->resets.done[reset];
+		all.resets.slept += w->resets.slept;
+		all.resets.tenants += w->resets.tenants;
 	}
 	return all;
 }
@@ -253,7 +255,7 @@ static bool all_happened(void)
 	for (reset = 0; reset < SOAK_RESETS; reset++)
 		if (!all.resets.done[reset])
 			return false;
-	return all.visits && all.hand_overs && shared->churn.visits;
+	return all.visits && all.hand_overs && all.resets.slept && all.resets.tenants && shared->churn.visits;
 }
 
 MODULE_CASE(storm, "align_for=" STOCK)
@@ -304,7 +306,10 @@ MODULE_CASE(storm, "align_for=" STOCK)
 	none_wrong(&shared->churn.wrong, "one device comes and goes meanwhile");
 	diag("%d rounds, %u visits, %u BARs moved, %u hand-overs; %s came and went %u times", nth,
 	     all.visits, all.moved, all.hand_overs, guest.bdf, shared->churn.visits);
-	ok(all.visits && all.hand_overs && shared->churn.visits, "all of it happened");
+	diag("%u times a device slept, %u times two processes had a function of a slot each", all.resets.slept,
+	     all.resets.tenants);
+	ok(all.visits && all.hand_overs && all.resets.slept && all.resets.tenants && shared->churn.visits,
+	   "all of it happened");
 	for (reset = 0; reset < SOAK_RESETS; reset++) {
 		diag("%s: %u", soak_reset_name(reset), all.resets.done[reset]);
 		if (!all.resets.done[reset])

@@ -2,10 +2,12 @@
 #include <endian.h>
 #include <errno.h>
 #include <linux/pci_regs.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -201,11 +203,44 @@ static void reset_once(const struct vfio *vfio, const struct pci_dev *dev, struc
 		wrong_add(wrong, "%s: %s: %s", dev->bdf, reset_names[reset], strerror(-err));
 }
 
+/* It is asleep, or about to be, as its user goes on; it is not asked what it reads then. */
+static void sleep_once(const struct vfio *vfio, struct rng *rng, struct wrong *wrong, struct soak_resets *resets)
+{
+	int err = vfio_feature_set(vfio, VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY);
+
+	sleep_ms(rng_below(rng, 150));
+	if (!err)
+		err = vfio_feature_set(vfio, VFIO_DEVICE_FEATURE_LOW_POWER_EXIT);
+	if (err)
+		wrong_add(wrong, "sleep: %s", strerror(-err));
+	resets->slept += !err;
+}
+
+/* Another process with another function of the slot, for as long as its neighbour is used; what it reads is its own. */
+static pid_t second_tenant(const struct vfio *vfio, const struct pci_dev *dev, const struct zoo_bar *bars, int count)
+{
+	pid_t pid = fork();
+	uint32_t value;
+	void *map;
+	int i = 0;
+
+	while (!pid) {
+		const struct zoo_bar *at = &bars[i++ % count];
+
+		if (strcmp(at->dev.bdf, dev->bdf) || vfio_map(vfio, at->bar, 0, sysconf(_SC_PAGESIZE), &map))
+			continue;
+		vfio_read32(vfio, at->bar, at->reg, &value);
+		munmap(map, sysconf(_SC_PAGESIZE));
+	}
+	return pid;
+}
+
 void soak_use(const struct pci_dev *dev, const struct pci_dev *second, const struct zoo_bar *bars, int count,
 	      struct rng *rng, struct wrong *wrong, struct soak_resets *resets)
 {
 	struct vfio vfio, other = { .container = -1, .group = -1, .device = -1 };
 	int err = vfio_open(dev, &vfio);
+	pid_t tenant = 0;
 
 	if (err) {
 		wrong_add(wrong, "%s: open: %s", dev->bdf, strerror(-err));
@@ -216,10 +251,19 @@ void soak_use(const struct pci_dev *dev, const struct pci_dev *second, const str
 		if (other.device < 0)
 			wrong_add(wrong, "%s: open: %s", second->bdf, strerror(-other.device));
 	}
+	if (other.device >= 0 && rng_below(rng, 2))
+		tenant = second_tenant(&other, second, bars, count);
 	compare_all(&vfio, dev, bars, count, wrong);
+	if (resets && !rng_below(rng, 3))
+		sleep_once(&vfio, rng, wrong, resets);
 	if (resets)
 		reset_once(&vfio, dev, rng, wrong, resets);
 	compare_all(&vfio, dev, bars, count, wrong);
+	if (tenant > 0) {
+		kill(tenant, SIGKILL);
+		waitpid(tenant, NULL, 0);
+		resets->tenants++;
+	}
 	if (other.device >= 0) {
 		compare_all(&other, second, bars, count, wrong);
 		close(other.device);

@@ -44,17 +44,18 @@ enum soak_reset {
 
 struct soak_resets {
 	unsigned int tried[SOAK_RESETS], done[SOAK_RESETS];
+	unsigned int slept, tenants;
 };
 
 const char *soak_reset_name(enum soak_reset reset);
 
 /*
  * One visit of a user: open the device through VFIO, map each of its sub-page BARs that has its page and
- * compare what mapping and read() show, reset it in whatever ways there are, close it. Wrong
+ * compare what mapping and read() show, let it sleep, reset it in whatever ways there are, close it. Wrong
  * is what differs.
  *
- * second	a function of the same slot, or NULL; a hot reset takes both
- * resets	those of this device: the next is one of the least tried; NULL: it is not reset
+ * second	a function of the same slot, or NULL, which another process can have meanwhile; a hot reset takes both
+ * resets	those of this device: the next is one of the least tried; NULL: it neither sleeps nor is reset
  */
 void soak_use(const struct pci_dev *dev, const struct pci_dev *second, const struct zoo_bar *bars, int count,
 	      struct rng *rng, struct wrong *wrong, struct soak_resets *resets);
