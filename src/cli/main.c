@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <locale.h>
-#include <string.h>
 
-#include "commands/commands.h"
+#include "commands/options.h"
 #include "print/output.h"
-#include "print/stdfiles.h"
 
 static const struct command * const commands[] = {
 	&list_command,
@@ -33,7 +31,7 @@ int main(int argc, char **argv)
 	const struct command *command = NULL;
 	struct options options;
 
-	stdfiles_open();
+	output_begin();
 	/* A name with letters beyond ASCII is shown as it is where the terminal can. */
 	setlocale(LC_CTYPE, "");
 	/* "help COMMAND" is "COMMAND --help". */

@@ -1,9 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
 #include "bus/bar.h"
 #include "bus/file.h"
 #include "bus/iommu.h"
@@ -21,14 +16,9 @@ bool bar_exists(const struct device *device, int bar)
 	return res->size && (res->flags & RESOURCE_MEMORY);
 }
 
-static bool has_address(const struct resource *res)
-{
-	return res->start && !(res->flags & RESOURCE_UNSET);
-}
-
 bool bar_has_address(const struct device *device, int bar)
 {
-	return has_address(&device->resource[bar]);
+	return device->resource[bar].start && !(device->resource[bar].flags & RESOURCE_UNSET);
 }
 
 static bool overlap(uint64_t start, uint64_t end, uint64_t other_start, uint64_t other_end)
@@ -36,60 +26,46 @@ static bool overlap(uint64_t start, uint64_t end, uint64_t other_start, uint64_t
 	return start <= other_end && other_start <= end;
 }
 
-static void add_neighbour(struct neighbours *to, char *name)
-{
-	*grow(to->name, to->count) = name;
-}
-
 static void find_devices(const struct bus *bus, const struct device *device, int bar,
 			 uint64_t page, uint64_t end, struct neighbours *found)
 {
-	int i, n;
+	const struct device *other;
+	int n;
 
-	for (i = 0; i < bus->count; i++) {
-		const struct device *other = &bus->device[i];
-
+	for_each(other, bus->device, bus->count)
 		for (n = 0; n < RESOURCES; n++) {
 			const struct resource *res = &other->resource[n];
 
-			if ((other == device && n == bar) || !bar_exists(other, n) ||
-			    !has_address(res) ||
+			if ((other == device && n == bar) || !bar_exists(other, n) || !bar_has_address(other, n) ||
 			    !overlap(page, end, res->start, res->start + res->size - 1))
 				continue;
 			if (other != device && (other->group < 0 || other->group != device->group))
 				found->other_group = true;
 			if (n < ROM)
-				add_neighbour(found, format("%s BAR %d", other->address, n));
+				*grow(found->name, found->count) = format("%s BAR %d", other->address, n);
 			else if (n == ROM)
-				add_neighbour(found, format("%s ROM", other->address));
+				*grow(found->name, found->count) = format("%s ROM", other->address);
 			/* The physical function's range holds its virtual functions' BARs. */
 			else if (!device->virtfn)
-				add_neighbour(found, format("%s VF BAR %d", other->address,
-							    n - ROM - 1));
+				*grow(found->name, found->count) = format("%s VF BAR %d", other->address, n - ROM - 1);
 		}
-	}
 }
 
 /* Is that range, of /proc/iomem, part of what a PCI device has there? */
 static bool is_of_a_device(const struct bus *bus, uint64_t start, uint64_t end)
 {
-	int i, n;
+	const struct device *device;
+	const struct resource *res;
 
-	for (i = 0; i < bus->count; i++)
-		for (n = 0; n < RESOURCES; n++) {
-			const struct resource *res = &bus->device[i].resource[n];
-
+	for_each(device, bus->device, bus->count)
+		for_each(res, device->resource, RESOURCES)
 			if (res->size && (res->flags & RESOURCE_MEMORY) &&
 			    start >= res->start && end < res->start + res->size)
 				return true;
-		}
 	return false;
 }
 
-/*
- * What is no PCI device: an interrupt controller, the firmware's own. Only root sees the addresses; for
- * others all are 0.
- */
+/* What is no PCI device: an interrupt controller, the firmware's own. Without root all addresses are 0. */
 static void find_others(const struct bus *bus, uint64_t page, struct neighbours *found)
 {
 	uint64_t page_end = page + page_size() - 1;
@@ -97,24 +73,15 @@ static void find_others(const struct bus *bus, uint64_t page, struct neighbours 
 
 	while (next_line(&iomem, "/proc/iomem")) {
 		unsigned long long start, end;
-		const char *name;
 		int at = 0;
 
-		if (sscanf(iomem.line, " %llx-%llx : %n", &start, &end, &at) < 2 || !at ||
-		    !overlap(page, page_end, start, end) || (start <= page && end >= page_end) ||
-		    is_of_a_device(bus, start, end))
-			continue;
-		name = iomem.line + at;
-		/* What vfio-pci and this driver lay over the rest of a page. */
-		if (strncmp(name, "subpage_vfio_pci ", strlen("subpage_vfio_pci ")) &&
-		    strcmp(name, "vfio sub-page reserved"))
-			add_neighbour(found, format("%s", name));
+		/* The last two are what vfio-pci and this driver lay over the rest of a page. */
+		if (sscanf(iomem.line, " %llx-%llx : %n", &start, &end, &at) == 2 && at &&
+		    overlap(page, page_end, start, end) && (start > page || end < page_end) &&
+		    !is_of_a_device(bus, start, end) && strncmp(iomem.line + at, OURS " ", strlen(OURS " ")) &&
+		    strcmp(iomem.line + at, "vfio sub-page reserved"))
+			*grow(found->name, found->count) = format("%s", iomem.line + at);
 	}
-}
-
-static int page_order(void)
-{
-	return __builtin_ctzll(page_size());
 }
 
 #define PARAMETERS "/sys/module/" OURS "/parameters/"
@@ -147,13 +114,14 @@ static char *option_for(const struct device *device, const char *option, const c
 static char *windows_help(const struct bus *bus)
 {
 	char *list = NULL, *help, state[32];
-	int i, bar;
+	const struct device *device;
+	int bar;
 
-	for (i = 0; i < bus->count; i++)
+	for_each(device, bus->device, bus->count)
 		for (bar = 0; bar < BARS; bar++)
-			if (device_read_bar(&bus->device[i], bar, "state", state, sizeof(state)) > 0 &&
+			if (device_read_bar(device, bar, "state", state, sizeof(state)) > 0 &&
 			    !strcmp(state, "no_space")) {
-				add_text(&list, ";", "%d@%s", page_order(), bus->device[i].address);
+				add_text(&list, ";", "%d@%s", __builtin_ctzll(page_size()), device->address);
 				break;
 			}
 	help = format("boot with \"pci=realloc,resource_alignment=%s\"", list ? list : "");
@@ -189,29 +157,24 @@ static char *bind_help(const struct bus *bus, const struct device *device)
 	return format("subpage-vfio bind %s%s", group_blocker(bus, device, NULL) ? "--group " : "", device->address);
 }
 
-/* The driver knows: it has tried. */
-static void judge_claimed(const struct bus *bus, const struct device *device, int bar, struct part *part)
+/* The driver knows: it has tried. Returns false if this is no BAR for it. */
+static bool judge_claimed(const struct bus *bus, const struct device *device, int bar, struct part *part)
 {
 	char state[32], reason[200];
 
-	device_read_bar(device, bar, "state", state, sizeof(state));
+	if (device_read_bar(device, bar, "state", state, sizeof(state)) < 0)
+		return false;
 	device_read_bar(device, bar, "reason", reason, sizeof(reason));
 	part->why = format("%s", reason);
 	if (!strcmp(state, "in_place") || !strcmp(state, "moved")) {
 		part->reason = REASON_OWN_PAGE;
 		part->mappable = MAPPABLE_NOW;
-		return;
+		return true;
 	}
 	part->reason = reason_of_state(state);
 	part->mappable = MAPPABLE_NO;
 	part->help = state_help(bus, device, part->reason);
-}
-
-static bool is_claim_candidate(const struct device *device, int bar)
-{
-	char state[32];
-
-	return device_read_bar(device, bar, "state", state, sizeof(state)) >= 0;
+	return true;
 }
 
 static void set(struct part *part, enum mappable mappable, enum reason reason, char *why, char *help)
@@ -244,12 +207,12 @@ static void judge_bar(const struct bus *bus, const struct device *device, int ba
 
 	if (device->bridge)
 		set(part, MAPPABLE_NO, REASON_BRIDGE, format("a bridge, which VFIO does not support"), NULL);
-	else if (is_claim_candidate(device, bar))
-		judge_claimed(bus, device, bar, part);
+	else if (judge_claimed(bus, device, bar, part))
+		return;
 	else if (res->held)
 		set(part, MAPPABLE_NOW, REASON_OWN_PAGE,
 		    format("alone on its page, held for %s", device->driver), NULL);
-	else if (!has_address(res))
+	else if (!bar_has_address(device, bar))
 		set(part, MAPPABLE_NO, REASON_UNASSIGNED, format("it has no address"), NULL);
 	else if (res->size >= page_size())
 		set(part, MAPPABLE_NOW, REASON_WHOLE_PAGES, format("a page or more"), NULL);
@@ -277,8 +240,7 @@ int bar_for_msix(const struct device *device)
 		if (!res->size && !(bar && device->resource[bar - 1].size &&
 				    device->resource[bar - 1].flags & RESOURCE_64BIT))
 			return bar;
-		if (bar_exists(device, bar) && (smallest < 0 ||
-						res->size < device->resource[smallest].size))
+		if (bar_exists(device, bar) && (smallest < 0 || res->size < device->resource[smallest].size))
 			smallest = bar;
 	}
 	return smallest;
@@ -304,9 +266,8 @@ static void table_pages(const struct device *device, int bar, uint64_t *offset, 
 #define TABLE_BAR_MAX 65536
 
 /*
- * Has the table these pages for itself? Devices that follow the PCI specification's
- * advice keep 4K around it free of registers, and where it starts a small BAR, registers
- * are in another.
+ * Has the table these pages for itself? Devices that follow the PCI specification's advice keep 4K around it free of
+ * registers, and where it starts a small BAR, registers are in another.
  */
 static bool has_table_alone(const struct device *device, uint64_t offset, uint64_t size)
 {
@@ -349,7 +310,7 @@ static char *join(char *first, char *second)
 /* The driver hides the table: which value of msix_mmap= would show it. */
 static char *msix_option(const struct device *device)
 {
-	char now[1024] = "", *own;
+	char now[1024], *own;
 
 	file_read(now, sizeof(now), PARAMETERS "msix_mmap");
 	own = strstr(now, device->address);
@@ -380,16 +341,15 @@ char *bar_table_help(const struct bus *bus, const struct device *device)
 
 static bool hides_table(const struct device *device)
 {
-	char state[32] = "";
+	char state[32];
 
 	device_read(device, OURS "/msix_state", state, sizeof(state));
 	return !strcmp(state, "hidden");
 }
 
-static void judge_table(const struct bus *bus, const struct device *device, const struct part *bar,
-			struct part *part)
+static void judge_table(const struct bus *bus, const struct device *device, const struct part *bar, struct part *part)
 {
-	char reason[200] = "";
+	char reason[200];
 
 	device_read(device, OURS "/msix_reason", reason, sizeof(reason));
 	if (has_table_alone(device, part->offset, part->size))
@@ -428,15 +388,14 @@ void bar_judge(const struct bus *bus, const struct device *device, int bar, stru
 {
 	const struct resource *res = &device->resource[bar];
 	uint64_t page = res->start & ~(page_size() - 1), table, table_size;
-	struct part whole = { 0 }, pages = { 0 };
+	struct part whole = { 0 }, pages = { 0 }, *part;
 	bool hidden = hides_table(device);
-	int i;
 
 	*verdict = (struct verdict) { 0 };
-	if (has_address(res))
+	if (bar_has_address(device, bar))
 		find_devices(bus, device, bar, page, (res->start + res->size - 1) | (page_size() - 1),
 			     &verdict->neighbours);
-	if (has_address(res) && res->size < page_size())
+	if (bar_has_address(device, bar) && res->size < page_size())
 		find_others(bus, page, &verdict->neighbours);
 	judge_bar(bus, device, bar, &verdict->neighbours, &whole);
 	if (stops_libblkio(device, bar, &whole))
@@ -460,10 +419,9 @@ void bar_judge(const struct bus *bus, const struct device *device, int bar, stru
 		verdict->part[verdict->parts++] = pages;
 		add_part(verdict, &whole, table + table_size, res->size - table - table_size);
 	}
-	for (i = 0; i < verdict->parts; i++)
-		verdict->part[i].mapped = whole.mappable == MAPPABLE_NOW &&
-			!(hidden && verdict->part[i].offset < table + table_size &&
-			  verdict->part[i].offset + verdict->part[i].size > table);
+	for_each(part, verdict->part, verdict->parts)
+		part->mapped = whole.mappable == MAPPABLE_NOW &&
+			!(hidden && part->offset < table + table_size && part->offset + part->size > table);
 	free(whole.why);
 	free(whole.help);
 }

@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 #include "bus/file.h"
 
@@ -48,6 +45,33 @@ int file_write(const char *text, const char *fmt, ...)
 	if (n != (ssize_t)strlen(text))
 		err = n < 0 ? -errno : -EIO;
 	close(fd);
+	return err;
+}
+
+int file_replace(const char *text, const char *fmt, ...)
+{
+	FILE *file = NULL;
+	char *last, *new;
+	int err = 0;
+
+	DECLARE_PATH;
+	last = strrchr(path, '/');
+	new = format("%.*s/.%s.new", (int)(last - path), path, last + 1);
+	*last = '\0';
+	if (mkdir(path, 0755) && errno != EEXIST)
+		err = -errno;
+	*last = '/';
+	if (!err)
+		file = fopen(new, "we");
+	if (!err && (!file || fputs(text, file) < 0 || fflush(file) || fsync(fileno(file))))
+		err = -errno;
+	if (file)
+		fclose(file);
+	if (!err && rename(new, path))
+		err = -errno;
+	if (err)
+		unlink(new);
+	free(new);
 	return err;
 }
 
@@ -96,4 +120,39 @@ bool next_line(struct lines *lines, const char *fmt, ...)
 	}
 	lines_end(lines);
 	return false;
+}
+
+bool file_value(char *text, size_t size, const char *beginning, const char *fmt, ...)
+{
+	size_t length = strlen(beginning);
+	struct lines lines = { 0 };
+	bool found = false;
+
+	DECLARE_PATH;
+	*text = '\0';
+	while (!found && next_line(&lines, "%s", path)) {
+		found = !strncmp(lines.line, beginning, length);
+		if (found)
+			snprintf(text, size, "%s", lines.line + length);
+	}
+	lines_end(&lines);
+	return found;
+}
+
+void matches_end(struct matches *matches)
+{
+	globfree(&matches->found);
+	*matches = (struct matches) { 0 };
+}
+
+const char *next_match(struct matches *matches, const char *fmt, ...)
+{
+	DECLARE_PATH;
+	/* Where nothing matches the list is empty. */
+	if (!matches->next)
+		glob(path, 0, NULL, &matches->found);
+	if (matches->next < matches->found.gl_pathc)
+		return matches->found.gl_pathv[matches->next++];
+	matches_end(matches);
+	return NULL;
 }

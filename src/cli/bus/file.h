@@ -2,8 +2,7 @@
 #ifndef CLI_FILE_H
 #define CLI_FILE_H
 
-#include <stdbool.h>
-#include <stddef.h>
+#include <glob.h>
 
 #include "print/output.h"
 
@@ -13,6 +12,11 @@
 int file_read(char *text, size_t size, const char *path, ...) PRINTF(3, 4);
 /* Returns -errno. */
 int file_write(const char *text, const char *path, ...) PRINTF(2, 3);
+/*
+ * Have the file say that and nothing else, from one moment to the next; its directory is made if there is none.
+ * Until then the text is in a hidden file beside it, which no program takes for one of its own. Returns -errno.
+ */
+int file_replace(const char *text, const char *path, ...) PRINTF(2, 3);
 bool file_exists(const char *path, ...) PRINTF(1, 2);
 /* The last part of what a link points to, "" if there is none or it does not fit. */
 void link_read(char *text, size_t size, const char *path, ...) PRINTF(3, 4);
@@ -26,5 +30,17 @@ struct lines {
 
 bool next_line(struct lines *lines, const char *path, ...) PRINTF(2, 3);	/* in "line", without its end */
 void lines_end(struct lines *lines);
+
+/* What stands behind that beginning of a line, in the first that has it. Returns false, and "", if none has. */
+bool file_value(char *text, size_t size, const char *beginning, const char *path, ...) PRINTF(4, 5);
+
+/* Go through the paths that match a pattern of glob(3), likewise. NULL: there is no other. */
+struct matches {
+	glob_t found;
+	size_t next;
+};
+
+const char *next_match(struct matches *matches, const char *pattern, ...) PRINTF(2, 3);
+void matches_end(struct matches *matches);
 
 #endif

@@ -1,36 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <dirent.h>
-
 #include "bus/file.h"
 #include "bus/iommu.h"
 
 /* Is there one, of whatever kind or of those that group late? */
 static bool has_iommu(bool late)
 {
-	DIR *dir = opendir("/sys/class/iommu");
-	struct dirent *entry;
+	struct matches found = { 0 };
 	bool has = false;
+	const char *path;
 
-	while (dir && !has && (entry = readdir(dir)))
-		has = entry->d_name[0] != '.' &&
-		      !(late && (!strncmp(entry->d_name, "dmar", 4) || !strncmp(entry->d_name, "ivhd", 4)));
-	if (dir)
-		closedir(dir);
+	while (!has && (path = next_match(&found, "/sys/class/iommu/*")))
+		has = !late || !(strstr(path, "/dmar") || strstr(path, "/ivhd"));
+	matches_end(&found);
 	return has;
 }
 
 bool iommu_is_on(void)
 {
-	DIR *dir = opendir("/sys/kernel/iommu_groups");
-	struct dirent *entry;
-	bool has = has_iommu(false);
-
+	struct matches groups = { 0 };
 	/* Those of POWER have no class. */
-	while (dir && !has && (entry = readdir(dir)))
-		has = entry->d_name[0] != '.';
-	if (dir)
-		closedir(dir);
-	return has;
+	bool is = has_iommu(false) || next_match(&groups, "/sys/kernel/iommu_groups/*");
+
+	matches_end(&groups);
+	return is;
 }
 
 bool iommu_is_not_needed(void)
@@ -51,8 +43,7 @@ const struct device *group_blocker(const struct bus *bus, const struct device *d
 	const struct device *other = from ? from + 1 : bus->device;
 
 	for (; other < bus->device + bus->count; other++)
-		if (other != device && other->group >= 0 && other->group == device->group &&
-		    device_blocks_group(other))
+		if (other != device && other->group >= 0 && other->group == device->group && device_blocks_group(other))
 			return other;
 	return NULL;
 }

@@ -1,11 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <errno.h>
-#include <fcntl.h>
 #include <setjmp.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include <pci/pci.h>
 
@@ -30,14 +24,16 @@ int device_write(const struct device *device, const char *name, const char *text
 	return file_write(text, DEVICES "/%s/%s", device->address, name);
 }
 
-void device_link(const struct device *device, const char *name, char *text, size_t size)
-{
-	link_read(text, size, DEVICES "/%s/%s", device->address, name);
-}
-
 bool device_has(const struct device *device, const char *name)
 {
 	return file_exists(DEVICES "/%s/%s", device->address, name);
+}
+
+void device_vfio_group(const struct device *device, char *path, size_t size)
+{
+	snprintf(path, size, "/dev/vfio/noiommu-%d", device->group);
+	if (access(path, F_OK))
+		snprintf(path, size, "/dev/vfio/%d", device->group);
 }
 
 bool device_is_held(const struct device *device)
@@ -127,10 +123,18 @@ void device_refresh(struct device *device)
 {
 	char group[16];
 
-	device_link(device, "driver", device->driver, sizeof(device->driver));
-	device_link(device, "iommu_group", group, sizeof(group));
+	link_read(device->driver, sizeof(device->driver), DEVICES "/%s/driver", device->address);
+	link_read(group, sizeof(group), DEVICES "/%s/iommu_group", device->address);
 	device->group = *group ? atoi(group) : -1;
 	read_resources(device);
+}
+
+void bus_refresh(struct bus *bus)
+{
+	struct device *device;
+
+	for_each(device, bus->device, bus->count)
+		device_refresh(device);
 }
 
 static void find_msix(struct device *device, struct pci_dev *pci)
@@ -159,8 +163,7 @@ static void find_msix(struct device *device, struct pci_dev *pci)
 	device->msix = MSIX_PRESENT;
 	device->msix_bar = location & PCI_MSIX_BIR;
 	device->msix_offset = location & ~PCI_MSIX_BIR;
-	device->msix_size = 16 * ((pci_read_word(pci, cap->addr + PCI_CAP_FLAGS) &
-				   PCI_MSIX_TABSIZE) + 1);
+	device->msix_size = 16 * ((pci_read_word(pci, cap->addr + PCI_CAP_FLAGS) & PCI_MSIX_TABSIZE) + 1);
 }
 
 /* libpci ends the program when a device has lost a file that each has: only by a jump does it go on. */
@@ -172,8 +175,7 @@ static void __attribute__((noreturn)) skip_device(char *fmt, ...)
 	longjmp(gone, 1);
 }
 
-static void add(struct bus *bus, struct pci_access *libpci, struct pci_dev *pci,
-		struct pci_filter *filter)
+static void add(struct bus *bus, struct pci_access *libpci, struct pci_dev *pci, struct pci_filter *filter)
 {
 	struct device *device;
 	char name[256], class_name[128];
@@ -192,8 +194,7 @@ static void add(struct bus *bus, struct pci_access *libpci, struct pci_dev *pci,
 	};
 	snprintf(device->address, sizeof(device->address), "%04x:%02x:%02x.%u",
 		 pci->domain, pci->bus, pci->dev, pci->func);
-	device->name = format("%s", pci_lookup_name(libpci, name, sizeof(name),
-						    PCI_LOOKUP_VENDOR | PCI_LOOKUP_DEVICE,
+	device->name = format("%s", pci_lookup_name(libpci, name, sizeof(name), PCI_LOOKUP_VENDOR | PCI_LOOKUP_DEVICE,
 						    pci->vendor_id, pci->device_id));
 	device->class_name = format("%s", pci_lookup_name(libpci, class_name, sizeof(class_name),
 							  PCI_LOOKUP_CLASS, pci->device_class));
@@ -234,12 +235,7 @@ static void read_filter(char *(*parse)(struct pci_filter *filter, char *text), s
 	free(copy);
 }
 
-void bus_scan(struct bus *bus)
-{
-	bus_scan_filtered(bus, NULL, NULL);
-}
-
-void bus_scan_filtered(struct bus *bus, const char *slot, const char *id)
+void bus_scan(struct bus *bus, const char *slot, const char *id)
 {
 	struct pci_access *libpci;
 	struct pci_filter filter;
@@ -267,11 +263,11 @@ void bus_scan_filtered(struct bus *bus, const char *slot, const char *id)
 
 void bus_free(struct bus *bus)
 {
-	int i;
+	struct device *device;
 
-	for (i = 0; i < bus->count; i++) {
-		free(bus->device[i].name);
-		free(bus->device[i].class_name);
+	for_each(device, bus->device, bus->count) {
+		free(device->name);
+		free(device->class_name);
 	}
 	free(bus->device);
 }
@@ -297,13 +293,13 @@ static bool parse_address(const char *text, char *address, size_t size)
 	return true;
 }
 
-static struct device *find_address(const struct bus *bus, const char *address)
+struct device *bus_device_at(const struct bus *bus, const char *address)
 {
-	int i;
+	struct device *device;
 
-	for (i = 0; i < bus->count; i++)
-		if (!strcmp(bus->device[i].address, address))
-			return &bus->device[i];
+	for_each(device, bus->device, bus->count)
+		if (!strcmp(device->address, address))
+			return device;
 	return NULL;
 }
 
@@ -315,7 +311,7 @@ static struct device *find_named(const struct bus *bus, const char *class, const
 
 	for (last = directory; last && !device; ) {
 		last = strrchr(directory, '/');
-		device = last ? find_address(bus, last + 1) : NULL;
+		device = last ? bus_device_at(bus, last + 1) : NULL;
 		if (last)
 			*last = '\0';
 	}
@@ -330,18 +326,18 @@ struct device *bus_find(const struct bus *bus, const char *text)
 	struct device *device = NULL;
 
 	if (parse_address(text, address, sizeof(address))) {
-		device = find_address(bus, address);
+		device = bus_device_at(bus, address);
 		if (!device)
 			fail(CODE_NO_DEVICE, "\"subpage-vfio list --all\" shows those there are",
 			     "there is no PCI device %s", address);
-		return device;
-	}
-	if (*text && !strchr(text, '/') && *text != '.')
+	} else if (*text && !strchr(text, '/') && *text != '.') {
 		device = find_named(bus, "net", text);
-	if (!device && *text && !strchr(text, '/') && *text != '.')
-		device = find_named(bus, "block", text);
+		if (!device)
+			device = find_named(bus, "block", text);
+	}
 	if (!device)
 		fail(CODE_USAGE, "an address looks like 0000:01:00.0 or 01:00.0; \"lspci -D\" lists them",
 		     "\"%s\" is not a PCI address, nor an interface or disk of a PCI device", text);
+	device->named = true;
 	return device;
 }

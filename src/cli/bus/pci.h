@@ -2,9 +2,7 @@
 #ifndef CLI_PCI_H
 #define CLI_PCI_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "print/output.h"
 
 #define OURS "subpage_vfio_pci"
 
@@ -33,7 +31,8 @@ struct device {
 	char *name;		/* "Vendor Device" */
 	char *class_name;
 	uint16_t vendor, device, class;
-	bool selected;		/* by the filters of bus_scan_filtered() */
+	bool selected;		/* by the filters of bus_scan() */
+	bool named;		/* bus_find() was asked for it */
 	bool bridge;		/* its header is a bridge's */
 	bool virtfn;
 	int group;		/* -1: none */
@@ -49,13 +48,11 @@ struct bus {
 	struct device *device;	/* in the order of addresses */
 };
 
-/* All functions of this machine. None at all is no error. */
-void bus_scan(struct bus *bus);
 /*
- * The same, with "selected" set for what lspci's -s and -d would choose; NULL: all.
- * Ends the program if they cannot be read.
+ * All functions of this machine, with "selected" set for what lspci's -s and -d would choose; NULL: all.
+ * None at all is no error; a filter that cannot be read ends the program.
  */
-void bus_scan_filtered(struct bus *bus, const char *slot, const char *id);
+void bus_scan(struct bus *bus, const char *slot, const char *id);
 void bus_free(struct bus *bus);
 
 /*
@@ -63,6 +60,8 @@ void bus_free(struct bus *bus);
  * interface or disk; ends the program if there is none.
  */
 struct device *bus_find(const struct bus *bus, const char *text);
+/* The one at "0000:01:00.0", or NULL. */
+struct device *bus_device_at(const struct bus *bus, const char *address);
 
 /* A file in the device's directory, as file_read() and file_write() have it. */
 int device_read(const struct device *device, const char *name, char *text, size_t size);
@@ -72,12 +71,14 @@ int device_write(const struct device *device, const char *name, const char *text
  * Returns as device_read().
  */
 int device_read_bar(const struct device *device, int bar, const char *what, char *text, size_t size);
-/* As link_read(). */
-void device_link(const struct device *device, const char *name, char *text, size_t size);
 bool device_has(const struct device *device, const char *name);
+
+/* The file of its IOMMU group; the mode without an IOMMU has another name for it. */
+void device_vfio_group(const struct device *device, char *path, size_t size);
 
 /* Read the driver, the group and the BARs again: all change when a device is bound. */
 void device_refresh(struct device *device);
+void bus_refresh(struct bus *bus);
 
 /* A driver's name for people: "none" if there is none. */
 const char *driver_text(const char *driver);

@@ -1,12 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <errno.h>
 #include <fcntl.h>
-#include <glob.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/ioctl.h>
-#include <unistd.h>
 
 #include "bus/file.h"
 #include "bus/iommu.h"
@@ -33,10 +27,8 @@ static void cannot_open(const char *path)
 	if (errno == EBUSY)
 		fail(CODE_IN_USE, "stop the program that has it open", "%s is in use", path);
 	if (errno == ENOENT)
-		fail(CODE_HOST, "modprobe vfio_iommu_type1 (POWER: vfio_iommu_spapr_tce)",
-		     "there is no %s", path);
-	fail(CODE_FAILED, "\"dmesg | tail\" may say more", "cannot open %s: %s", path,
-	     strerror(errno));
+		fail(CODE_HOST, "modprobe vfio_iommu_type1 (POWER: vfio_iommu_spapr_tce)", "there is no %s", path);
+	fail(CODE_FAILED, "\"dmesg | tail\" may say more", "cannot open %s: %s", path, strerror(errno));
 }
 
 static int open_file(const char *path)
@@ -68,7 +60,7 @@ static void set_iommu(const struct vfio *vfio)
 	};
 	size_t i;
 
-	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+	for (i = 0; i < COUNT(kinds); i++)
 		if (ioctl(vfio->container, VFIO_CHECK_EXTENSION, kinds[i]) > 0 &&
 		    !ioctl(vfio->container, VFIO_SET_IOMMU, kinds[i]))
 			return;
@@ -76,8 +68,7 @@ static void set_iommu(const struct vfio *vfio)
 	     "the IOMMU cannot be used through VFIO: %s", strerror(errno));
 }
 
-static void open_group(const struct bus *bus, const struct device *device, struct vfio *vfio,
-		       const char *path)
+static void open_group(const struct bus *bus, const struct device *device, struct vfio *vfio, const char *path)
 {
 	struct vfio_group_status status = { .argsz = sizeof(status) };
 
@@ -100,15 +91,15 @@ static void open_group(const struct bus *bus, const struct device *device, struc
 static void open_cdev(const struct device *device, struct vfio *vfio, const char *group)
 {
 	struct vfio_device_bind_iommufd bind = { .argsz = sizeof(bind) };
-	char path[64] = "", *pattern = format("/sys/bus/pci/devices/%s/vfio-dev/*vfio*", device->address);
-	glob_t found;
+	struct matches found = { 0 };
+	char path[64] = "";
+	const char *own;
 
 	/* "vfio0"; without an IOMMU, in Linux 7.3, "noiommu-vfio0". */
-	if (!glob(pattern, 0, NULL, &found)) {
-		snprintf(path, sizeof(path), "/dev/vfio/devices/%s", strrchr(found.gl_pathv[0], '/') + 1);
-		globfree(&found);
-	}
-	free(pattern);
+	own = next_match(&found, "/sys/bus/pci/devices/%s/vfio-dev/*vfio*", device->address);
+	if (own)
+		snprintf(path, sizeof(path), "/dev/vfio/devices/%s", strrchr(own, '/') + 1);
+	matches_end(&found);
 	if (!file_exists("%s", path))
 		fail(CODE_HOST, "udev makes one of them; a container has to be given it",
 		     "there is neither %s nor %s", group, path);
@@ -134,10 +125,7 @@ void vfio_open(const struct bus *bus, const struct device *device, struct vfio *
 		fail(CODE_FAILED, next, "%s has the driver %s, which is none of VFIO's",
 		     device->address, driver_text(device->driver));
 	}
-	/* The mode without an IOMMU has another name for it. */
-	snprintf(path, sizeof(path), "/dev/vfio/noiommu-%d", device->group);
-	if (access(path, F_OK))
-		snprintf(path, sizeof(path), "/dev/vfio/%d", device->group);
+	device_vfio_group(device, path, sizeof(path));
 	if (!access(path, F_OK))
 		open_group(bus, device, vfio, path);
 	else
@@ -154,13 +142,6 @@ void vfio_close(struct vfio *vfio)
 		close(vfio->container);
 	if (vfio->iommufd >= 0)
 		close(vfio->iommufd);
-}
-
-void vfio_device_info(const struct vfio *vfio, struct vfio_device_info *info)
-{
-	*info = (struct vfio_device_info) { .argsz = sizeof(*info) };
-	if (ioctl(vfio->device, VFIO_DEVICE_GET_INFO, info))
-		fail(CODE_FAILED, NULL, "VFIO_DEVICE_GET_INFO: %s", strerror(errno));
 }
 
 struct vfio_region_info *vfio_region(const struct vfio *vfio, unsigned int index)
@@ -184,34 +165,22 @@ struct vfio_region_info *vfio_region(const struct vfio *vfio, unsigned int index
 	}
 }
 
-static const struct vfio_info_cap_header *cap_at(const struct vfio_region_info *info,
-						 uint32_t offset)
-{
-	if (!offset || offset + sizeof(struct vfio_info_cap_header) > info->argsz)
-		return NULL;
-	return (const void *)((const char *)info + offset);
-}
-
-const struct vfio_info_cap_header *vfio_first_cap(const struct vfio_region_info *info)
-{
-	return info->flags & VFIO_REGION_INFO_FLAG_CAPS ? cap_at(info, info->cap_offset) : NULL;
-}
-
 const struct vfio_info_cap_header *vfio_next_cap(const struct vfio_region_info *info,
 						 const struct vfio_info_cap_header *cap)
 {
-	return cap_at(info, cap->next);
+	uint32_t at = cap ? cap->next : info->flags & VFIO_REGION_INFO_FLAG_CAPS ? info->cap_offset : 0;
+
+	return at && at + sizeof(*cap) <= info->argsz ? (const void *)((const char *)info + at) : NULL;
 }
 
 bool vfio_may_map(const struct vfio_region_info *info, uint64_t offset, uint64_t size)
 {
-	const struct vfio_info_cap_header *cap;
+	const struct vfio_info_cap_header *cap = NULL;
 	unsigned int i;
 
-	if (!(info->flags & VFIO_REGION_INFO_FLAG_MMAP) || size > info->size ||
-	    offset > info->size - size)
+	if (!(info->flags & VFIO_REGION_INFO_FLAG_MMAP) || size > info->size || offset > info->size - size)
 		return false;
-	for (cap = vfio_first_cap(info); cap; cap = vfio_next_cap(info, cap)) {
+	while ((cap = vfio_next_cap(info, cap))) {
 		const struct vfio_region_info_cap_sparse_mmap *sparse = (const void *)cap;
 
 		if (cap->id != VFIO_REGION_INFO_CAP_SPARSE_MMAP)

@@ -2,8 +2,6 @@
 #ifndef CLI_VFIO_H
 #define CLI_VFIO_H
 
-#include <stddef.h>
-
 #include <linux/vfio.h>
 
 #include "bus/pci.h"
@@ -19,13 +17,10 @@ struct vfio {
 void vfio_open(const struct bus *bus, const struct device *device, struct vfio *vfio);
 void vfio_close(struct vfio *vfio);
 
-void vfio_device_info(const struct vfio *vfio, struct vfio_device_info *info);
-
 /* Region info with its whole capability chain; free() it. NULL if there is no such region. */
 struct vfio_region_info *vfio_region(const struct vfio *vfio, unsigned int index);
 
-/* The first capability of the chain, and the one after another; NULL at the end. */
-const struct vfio_info_cap_header *vfio_first_cap(const struct vfio_region_info *info);
+/* The first capability of the chain, or the one after "cap"; NULL: there is none. */
 const struct vfio_info_cap_header *vfio_next_cap(const struct vfio_region_info *info,
 						 const struct vfio_info_cap_header *cap);
 

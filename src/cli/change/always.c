@@ -1,45 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include "bus/file.h"
 #include "bus/pci.h"
 #include "change/always.h"
 #include "print/output.h"
 
-#define DIRECTORY "/etc/modprobe.d"
-#define CONFIG DIRECTORY "/subpage-vfio-align.conf"
+#define CONFIG "/etc/modprobe.d/subpage-vfio-align.conf"
+#define OPTION "options " OURS " align_for="
 #define OPTION_MAX 255
 #define PARAMETER "/sys/module/" OURS "/parameters/align_for"
 
 /* What was done to devices before stays done. */
-static int cannot(const char *what)
+static int cannot(const char *what, int err)
 {
-	bool permission = errno == EACCES || errno == EPERM;
+	bool permission = err == -EACCES || err == -EPERM;
 
 	complain(permission ? "run it as root: sudo subpage-vfio ..." : NULL,
-		 "cannot %s %s: %s", what, CONFIG, strerror(errno));
+		 "cannot %s " CONFIG ": %s", what, strerror(-err));
 	return permission ? CODE_PERMISSION : CODE_FAILED;
-}
-
-/* The drivers that the file names already, with commas between; to free(). */
-static char *read_drivers(void)
-{
-	static const char start[] = "options " OURS " align_for=";
-	char *drivers = format("%s", "");
-	struct lines file = { 0 };
-
-	while (next_line(&file, CONFIG))
-		if (!strncmp(file.line, start, strlen(start))) {
-			free(drivers);
-			drivers = format("%s", file.line + strlen(start));
-		}
-	return drivers;
 }
 
 static bool has(const char *drivers, const char *driver)
@@ -53,32 +30,19 @@ static bool has(const char *drivers, const char *driver)
 	return false;
 }
 
-/* Replaced all at once, so that modprobe never reads half of it. */
 static int write_config(const char *drivers)
 {
-	char *copy, *driver, *rest;
-	int code = CODE_OK;
-	FILE *file;
+	char *copy = format("%s", drivers), *driver, *rest, *text;
+	int err;
 
-	if (mkdir(DIRECTORY, 0755) && errno != EEXIST)
-		return cannot("make the directory of");
-	file = fopen(CONFIG ".new", "we");
-	if (!file)
-		return cannot("write");
-	copy = format("%s", drivers);
-	fprintf(file, "# Written by \"subpage-vfio align --always\"; \"subpage-vfio align --never\" removes it.\n"
-		"options " OURS " align_for=%s\n", drivers);
+	text = format("# Written by \"subpage-vfio align --always\"; \"subpage-vfio align --never\" removes it.\n"
+		      OPTION "%s\n", drivers);
 	for (driver = strtok_r(copy, ",", &rest); driver; driver = strtok_r(NULL, ",", &rest))
-		fprintf(file, "softdep %s pre: " OURS "\n", driver);
+		add_text(&text, "", "softdep %s pre: " OURS "\n", driver);
+	err = file_replace(text, CONFIG);
 	free(copy);
-	if (fflush(file) || fsync(fileno(file)))
-		code = cannot("write");
-	fclose(file);
-	if (code == CODE_OK && rename(CONFIG ".new", CONFIG))
-		code = cannot("write");
-	if (code != CODE_OK)
-		unlink(CONFIG ".new");
-	return code;
+	free(text);
+	return err ? cannot("write", err) : CODE_OK;
 }
 
 /* The module that is loaded does it from now on, too. */
@@ -118,9 +82,11 @@ bool align_move(struct change *change, const char *driver)
 
 int always_align(const char *driver, FILE *to)
 {
-	char *drivers = read_drivers();
+	char known[1024], *drivers;
 	int code;
 
+	file_value(known, sizeof(known), OPTION, CONFIG);
+	drivers = format("%s", known);
 	if (!has(drivers, driver))
 		add_text(&drivers, ",", "%s", driver);
 	/* The module's option is no longer. */
@@ -132,8 +98,7 @@ int always_align(const char *driver, FILE *to)
 	code = write_config(drivers);
 	if (code == CODE_OK) {
 		tell_module(drivers);
-		fprintf(to, "wrote " CONFIG ": BARs get pages of their own whenever %s takes their device\n",
-			drivers);
+		fprintf(to, "wrote " CONFIG ": BARs get pages of their own whenever %s takes their device\n", drivers);
 		if (!access("/usr/sbin/update-initramfs", X_OK))
 			fprintf(to, "if the initial ramdisk loads %s: update-initramfs -u\n", driver);
 	}
@@ -145,7 +110,7 @@ int never_align(FILE *to)
 {
 	if (unlink(CONFIG)) {
 		if (errno != ENOENT)
-			return cannot("remove");
+			return cannot("remove", -errno);
 		fprintf(to, "there is no " CONFIG ", nothing to do\n");
 		return CODE_OK;
 	}

@@ -2,14 +2,11 @@
 #ifndef CLI_ALWAYS_H
 #define CLI_ALWAYS_H
 
-#include <stdio.h>
-
 #include "change/transaction.h"
 
 /*
- * Have the BARs of devices aligned whenever that driver takes one, now and after each
- * boot (the module's option align_for); or stop that. Both say which file they wrote,
- * or why they could not, and return a code of output.h.
+ * Have the BARs of devices aligned whenever that driver takes one, now and after each boot (the module's option
+ * align_for); or stop that. Both say which file they wrote, or why they could not, and return a code of output.h.
  */
 int always_align(const char *driver, FILE *to);
 int never_align(FILE *to);

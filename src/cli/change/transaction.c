@@ -1,47 +1,39 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/file.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "bus/file.h"
-#include "change/saved.h"
 #include "change/transaction.h"
 #include "print/output.h"
 #include "use/holder.h"
 
+#define SAVED "/etc/driverctl.d/pci-%s"
 #define LOCK "/run/subpage-vfio.lock"
 #define LOCK_SECONDS 10
 #define TRIES_A_SECOND 10
 
-/* Of all others each ends a program. These would stop it half-way, the output of a pipe among them ... */
-static const int stopping[] = { SIGPIPE, SIGTSTP, SIGTTIN, SIGTTOU };
-/* ... and these do it no harm, nor may those that load a module do without them. */
-static const int harmless[] = { SIGCHLD, SIGCONT, SIGURG, SIGWINCH };
-
-static void hold_signals(struct transaction *transaction)
+/* These do a program no harm, nor may those that load a module do without them; of all others each ends it ... */
+static bool is_harmless(int number)
 {
-	sigset_t held;
-	size_t i;
-
-	sigfillset(&held);
-	for (i = 0; i < COUNT(harmless); i++)
-		sigdelset(&held, harmless[i]);
-	sigprocmask(SIG_BLOCK, &held, &transaction->signals);
+	return number == SIGCHLD || number == SIGCONT || number == SIGURG || number == SIGWINCH;
 }
 
-static bool is_one_of(int number, const int *numbers, size_t count)
+/* ... or would stop it half-way, the output of a pipe among them. What is ignored does not wait, either. */
+static void hold_signals(struct transaction *transaction)
 {
-	size_t i;
+	static const int stopping[] = { SIGPIPE, SIGTSTP, SIGTTIN, SIGTTOU };
+	sigset_t held;
+	const int *one;
+	int number;
 
-	for (i = 0; i < count; i++)
-		if (numbers[i] == number)
-			return true;
-	return false;
+	for_each(one, stopping, COUNT(stopping))
+		signal(*one, SIG_IGN);
+	sigfillset(&held);
+	for (number = 1; number <= SIGRTMAX; number++)
+		if (is_harmless(number))
+			sigdelset(&held, number);
+	sigprocmask(SIG_BLOCK, &held, &transaction->signals);
 }
 
 bool transaction_interrupted(const struct transaction *transaction)
@@ -53,8 +45,7 @@ bool transaction_interrupted(const struct transaction *transaction)
 	sigpending(&waiting);
 	for (number = 1; number <= SIGRTMAX; number++)
 		/* nohup has one ignored; a caller may hold one for reasons of its own. */
-		if (sigismember(&waiting, number) > 0 && !is_one_of(number, stopping, COUNT(stopping)) &&
-		    !is_one_of(number, harmless, COUNT(harmless)) &&
+		if (sigismember(&waiting, number) > 0 && !is_harmless(number) &&
 		    !sigismember(&transaction->signals, number) &&
 		    !sigaction(number, NULL, &action) && action.sa_handler != SIG_IGN)
 			return true;
@@ -78,8 +69,7 @@ static void take_lock(struct transaction *transaction)
 	char *who = NULL;
 
 	if (fd < 0)
-		fail(errno == EACCES ? CODE_PERMISSION : CODE_HOST, NULL, "cannot open %s: %s", LOCK,
-		     strerror(errno));
+		fail(errno == EACCES ? CODE_PERMISSION : CODE_HOST, NULL, "cannot open %s: %s", LOCK, strerror(errno));
 	for (tries = 0; flock(fd, LOCK_EX | LOCK_NB); tries++) {
 		if (errno != EWOULDBLOCK && errno != EINTR)
 			fail(CODE_HOST, NULL, "cannot lock %s: %s", LOCK, strerror(errno));
@@ -106,21 +96,33 @@ void transaction_begin(struct transaction *transaction)
 
 void transaction_end(struct transaction *transaction, bool kept)
 {
-	int n, number;
-	size_t i;
+	struct change *change;
+	int number;
 
 	close(transaction->lock);
-	for (n = 0; n < transaction->count; n++)
-		free(transaction->change[n].saved);
+	for_each(change, transaction->change, transaction->count)
+		free(change->saved);
 	free(transaction->change);
 	/* What is ignored no longer waits. */
-	for (i = 0; i < COUNT(stopping); i++)
-		signal(stopping[i], SIG_IGN);
 	for (number = 1; kept && number <= SIGRTMAX; number++)
-		if (!is_one_of(number, harmless, COUNT(harmless)))
+		if (!is_harmless(number))
 			signal(number, SIG_IGN);
 	sigprocmask(SIG_SETMASK, &transaction->signals, NULL);
 	*transaction = (struct transaction) { 0 };
+}
+
+/*
+ * What driverctl(8) has saved for a device, in a file of one line, and does at each boot. The command "driverctl"
+ * itself takes a device from its driver even where it is only to save something. To free(); NULL: nothing.
+ */
+static char *read_saved(const struct device *device)
+{
+	char line[256];
+
+	if (file_read(line, sizeof(line), SAVED, device->address) < 0)
+		return NULL;
+	line[strcspn(line, "\n")] = '\0';
+	return format("%s", line);
 }
 
 static void read_override(const struct device *device, char *text, size_t size)
@@ -129,20 +131,28 @@ static void read_override(const struct device *device, char *text, size_t size)
 		text[0] = '\0';
 }
 
+bool transaction_has(const struct transaction *transaction, const struct device *device)
+{
+	const struct change *change;
+
+	for_each(change, transaction->change, transaction->count)
+		if (change->device == device)
+			return true;
+	return false;
+}
+
 bool transaction_add(struct transaction *transaction, struct device *device, bool wanted)
 {
 	struct change *change;
-	int i;
 
-	for (i = 0; i < transaction->count; i++)
-		if (transaction->change[i].device == device)
-			return false;
+	if (transaction_has(transaction, device))
+		return false;
 	change = grow(transaction->change, transaction->count);
 	*change = (struct change) { .device = device, .wanted = wanted };
 	device_refresh(device);
 	memcpy(change->driver, device->driver, sizeof(change->driver));
 	read_override(device, change->override, sizeof(change->override));
-	change->saved = saved_read(device);
+	change->saved = read_saved(device);
 	return true;
 }
 
@@ -217,19 +227,25 @@ bool transaction_move(struct change *change, const char *driver, const char *ove
 
 bool transaction_save(struct change *change, const char *driver)
 {
-	int err;
+	const char *address = change->device->address;
+	char *path = format(SAVED, address), *line = format("%s\n", driver ? driver : "");
+	int err = 0;
 
 	change->begun = true;
-	err = saved_write(change->device, driver);
+	if (driver)
+		err = file_replace(line, "%s", path);
+	else if (unlink(path) && errno != ENOENT)
+		err = -errno;
+	free(path);
+	free(line);
 	if (err)
-		complain(NULL, "what driverctl is to do with %s cannot be saved: %s",
-			 change->device->address, strerror(-err));
+		complain(NULL, "what driverctl is to do with %s cannot be saved: %s", address, strerror(-err));
 	return !err;
 }
 
 static bool is_saved(const struct change *change)
 {
-	char *saved = saved_read(change->device);
+	char *saved = read_saved(change->device);
 	bool same = saved && change->saved ? !strcmp(saved, change->saved) : saved == change->saved;
 
 	free(saved);
@@ -254,13 +270,11 @@ static void leave_stuck(const struct change *change)
 
 bool transaction_undo(struct transaction *transaction)
 {
-	bool good = true;
-	int i;
+	struct change *change = transaction->change + transaction->count;
+	bool good = true, moved, saved;
 
-	for (i = transaction->count - 1; i >= 0; i--) {
-		struct change *change = &transaction->change[i];
-		bool moved, saved;
-
+	while (change > transaction->change) {
+		change--;
 		if (!change->begun)
 			continue;
 		progress("restoring %s", change->device->address);

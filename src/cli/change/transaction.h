@@ -31,6 +31,8 @@ struct transaction {
 /* Ends the program if another instance does not end in time. */
 void transaction_begin(struct transaction *transaction);
 
+bool transaction_has(const struct transaction *transaction, const struct device *device);
+
 /* Take note of how a device is now. Returns false if it is among them already. */
 bool transaction_add(struct transaction *transaction, struct device *device, bool wanted);
 

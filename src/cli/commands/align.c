@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <stdio.h>
-
 #include "change/always.h"
 #include "commands/run.h"
 
@@ -33,16 +31,6 @@ static int align_run(const struct options *options)
 	return options->devices ? CODE_CHANGED : written;
 }
 
-static const struct option_use align_options[] = {
-	{ 'D', "the driver that gets them; otherwise vfio-pci" },
-	{ 'g', "also all others of their IOMMU groups, but bridges" },
-	{ 'f', "even if something uses one; says what that was" },
-	{ 'A', "from now on, whenever that driver takes a device" },
-	{ 'N', "take --always back" },
-	OUTPUT_OPTIONS,
-	{ 0 }
-};
-
 const struct command align_command = {
 	.name = "align", .run = align_run,
 	.summary = "give BARs pages of their own, and hand their devices to vfio-pci",
@@ -50,7 +38,13 @@ const struct command align_command = {
 	.description =
 		"Give each BAR of the devices that is smaller than a page a page of its own, and\n"
 		"hand the devices to vfio-pci, for software that takes no other name.\n",
-	.option = align_options,
+	.option = {
+		['D'] = "the driver that gets them; otherwise vfio-pci",
+		['g'] = "also all others of their IOMMU groups, but bridges",
+		['f'] = "even if something uses one; says what that was",
+		['A'] = "from now on, whenever that driver takes a device",
+		['N'] = "take --always back",
+	},
 	.columns = run_columns,
 	.first_reason = REASON_DISK_MOUNTED, .last_reason = REASON_UNKNOWN,
 	.examples = "  subpage-vfio align 0000:01:00.0\n"

@@ -1,19 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <endian.h>
-#include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/utsname.h>
 #include <time.h>
-#include <unistd.h>
 
 #include <linux/pci_regs.h>
 
 #include "bus/file.h"
 #include "bus/vfio.h"
-#include "commands/commands.h"
+#include "commands/options.h"
 #include "print/output.h"
 
 enum {
@@ -64,8 +59,7 @@ static uint32_t read_register(const struct register_at *at)
 	if (at->mapped)
 		return le32toh(*at->mapped);
 	if (pread(at->device, &value, sizeof(value), at->position) != sizeof(value))
-		fail(CODE_FAILED, "choose another --offset", "the register cannot be read: %s",
-		     strerror(errno));
+		fail(CODE_FAILED, "choose another --offset", "the register cannot be read: %s", strerror(errno));
 	return le32toh(value);
 }
 
@@ -132,8 +126,7 @@ static int choose_bar(const struct vfio *vfio, const struct device *device)
 /* Of two tables a read tells nothing: VFIO answers all ones, or the device is confused. */
 static void refuse_msix(const struct device *device, int bar, uint64_t offset)
 {
-	if (device->msix == MSIX_PRESENT && bar == device->msix_bar &&
-	    offset >= device->msix_offset &&
+	if (device->msix == MSIX_PRESENT && bar == device->msix_bar && offset >= device->msix_offset &&
 	    offset < device->msix_offset + (uint64_t)device->msix_size)
 		fail(CODE_USAGE, "choose an --offset outside of it",
 		     "the MSI-X table is at that offset, 0x%x to 0x%x", device->msix_offset,
@@ -157,8 +150,7 @@ static void refuse_unsafe(const struct vfio *vfio, const struct device *device,
 		     "offset 0x%llx is not one of BAR %u, which has %llu bytes",
 		     (unsigned long long)offset, info->index, (unsigned long long)size);
 	refuse_msix(device, info->index, offset);
-	if (!config ||
-	    pread(vfio->device, &command, 2, config->offset + PCI_COMMAND) != 2 ||
+	if (!config || pread(vfio->device, &command, 2, config->offset + PCI_COMMAND) != 2 ||
 	    !(le16toh(command) & PCI_COMMAND_MEMORY))
 		fail(CODE_FAILED, "unbind it and bind it again; \"dmesg | tail\" may say more",
 		     "the device does not answer: memory decode is off");
@@ -168,8 +160,7 @@ static void refuse_unsafe(const struct vfio *vfio, const struct device *device,
 static void *map_page(const struct vfio *vfio, const struct vfio_region_info *info, uint64_t offset)
 {
 	size_t page = sysconf(_SC_PAGESIZE);
-	char *map = mmap(NULL, page, PROT_READ, MAP_SHARED, vfio->device,
-			 info->offset + (offset & ~(page - 1)));
+	char *map = mmap(NULL, page, PROT_READ, MAP_SHARED, vfio->device, info->offset + (offset & ~(page - 1)));
 
 	if (map == MAP_FAILED)
 		fail(CODE_FAILED, "\"dmesg | tail\" may say more",
@@ -178,27 +169,17 @@ static void *map_page(const struct vfio *vfio, const struct vfio_region_info *in
 	return map;
 }
 
-/* "model name	: AMD EPYC", of the first processor; arm64 has numbers in place of a name. */
+/* The first processor's name, to free(); arm64 has numbers in place of one. */
 static char *processor(void)
 {
-	struct lines info = { 0 };
-	char *name = NULL, *part = NULL;
+	static const char * const key[] = { "model name\t: ", "cpu\t\t: ", "CPU implementer\t: ", "CPU part\t: " };
+	char value[128], *name = NULL;
+	size_t i;
 
-	while (!name && next_line(&info, "/proc/cpuinfo")) {
-		const char *value = strchr(info.line, ':');
-
-		if (!value || !value[1])
-			continue;
-		if (!strncmp(info.line, "model name", 10) || !strncmp(info.line, "cpu\t", 4))
-			name = format("%s", value + 2);
-		else if (!strncmp(info.line, "CPU implementer", 15) || !strncmp(info.line, "CPU part", 8))
-			add_text(&part, " ", "%s", value + 2);
-	}
-	lines_end(&info);
-	if (!name)
-		return part ? part : format("unknown");
-	free(part);
-	return name;
+	for (i = 0; i < COUNT(key) && !(name && i == 2); i++)
+		if (file_value(value, sizeof(value), key[i], "/proc/cpuinfo"))
+			add_text(&name, " ", "%s", value);
+	return name ? name : format("unknown");
 }
 
 /* What a reader of the figures wants to know, and nothing that identifies this machine. */
@@ -271,7 +252,7 @@ static int bench_run(const struct options *options)
 	struct bus bus;
 	int bar;
 
-	bus_scan(&bus);
+	bus_scan(&bus, NULL, NULL);
 	device = bus_find(&bus, options->device[0]);
 	vfio_open(&bus, device, &vfio);
 	bar = options->bar < 0 ? choose_bar(&vfio, device) : options->bar;
@@ -297,13 +278,6 @@ static int bench_run(const struct options *options)
 	return CODE_OK;
 }
 
-static const struct option_use bench_options[] = {
-	{ 'b', "the BAR; otherwise one below a page, or one that maps" },
-	{ 'x', "the register's offset in it, by 4; otherwise 0" },
-	OUTPUT_OPTIONS,
-	{ 0 }
-};
-
 const struct command bench_command = {
 	.name = "bench", .run = bench_run,
 	.summary = "time a register, trapped and mapped",
@@ -314,7 +288,10 @@ const struct command bench_command = {
 		"Opening a device through VFIO resets it, if it can be reset. Nothing is written,\n"
 		"but a read can have an effect in some registers: choose one that has none. The\n"
 		"device must be bound to a VFIO driver, and not be in use.\n",
-	.option = bench_options,
+	.option = {
+		['b'] = "the BAR; otherwise one below a page, or one that maps",
+		['x'] = "the register's offset in it, by 4; otherwise 0",
+	},
 	.columns = columns,
 	.examples = "  subpage-vfio bench --bar 1 --offset 0x40 01:00.0\n"
 		"  subpage-vfio bench --json -o +KERNEL,PROCESSOR,PAGE_SIZE,NAME 01:00.0\n",

@@ -1,25 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <stdio.h>
-#include <unistd.h>
-
 #include "change/always.h"
 #include "commands/run.h"
 
 bool take(struct change *change)
 {
-	int log = log_end();
+	int log = log_open();
 	bool good;
 
 	progress("binding %s", change->device->address);
 	good = transaction_move(change, OURS, OURS);
-	if (!good) {
-		log_print(log, change->device->address);
-		if (lacks_iommu(change->device))
-			complain("switch the IOMMU on in the firmware's set-up and boot with intel_iommu=on (Intel)",
-				 "%s has no IOMMU group", change->device->address);
-	}
-	if (log >= 0)
-		close(log);
+	log_close(log, good ? NULL : change->device->address);
+	if (!good && lacks_iommu(change->device))
+		complain("switch the IOMMU on in the firmware's set-up and boot with intel_iommu=on (Intel)",
+			 "%s has no IOMMU group", change->device->address);
 	return good;
 }
 
@@ -27,14 +20,12 @@ static int bind_one(struct run *run, struct change *change)
 {
 	struct device *device = change->device;
 	bool late = run->options->group && group_is_late(run, device);
-	int i;
 
 	if (!is_ours(device) && !take(change))
 		return lacks_iommu(device) ? CODE_HOST : CODE_FAILED;
 	if (!late)
 		return CODE_OK;
-	for (i = 0; i < run->bus.count; i++)
-		device_refresh(&run->bus.device[i]);
+	bus_refresh(&run->bus);
 	group_add(run, device, true);
 	return run_is_idle(run) ? group_take_late(run, device) : CODE_IN_USE;
 }
@@ -101,7 +92,7 @@ int run_bind(const struct options *options, const char *driver)
 	bool usable;
 	int code;
 
-	bus_scan(&run.bus);
+	bus_scan(&run.bus, NULL, NULL);
 	need_root(bus_find(&run.bus, options->device[0]));
 	if (options->persist)
 		need_driverctl();
@@ -126,22 +117,18 @@ static int bind_run(const struct options *options)
 	return run_bind(options, NULL);
 }
 
-static const struct option_use bind_options[] = {
-	{ 'g', "also all others of their IOMMU groups, but bridges" },
-	{ 'f', "even if something uses one; says what that was" },
-	{ 'p', "at each boot from now on (with driverctl)" },
-	{ 'Q', "print QEMU's option for each device" },
-	{ 'L', "print libvirt's XML for each device" },
-	OUTPUT_OPTIONS,
-	{ 0 }
-};
-
 const struct command bind_command = {
 	.name = "bind", .run = bind_run,
 	.summary = "give devices to " OURS,
 	.arguments = "DEVICE...", .min_arguments = 1, .max_arguments = ANY_NUMBER,
 	.description = "Give devices to " OURS ": all of them or, if one fails, none.\n",
-	.option = bind_options,
+	.option = {
+		['g'] = "also all others of their IOMMU groups, but bridges",
+		['f'] = "even if something uses one; says what that was",
+		['p'] = "at each boot from now on (with driverctl)",
+		['Q'] = "print QEMU's option for each device",
+		['L'] = "print libvirt's XML for each device",
+	},
 	.columns = run_columns,
 	.first_reason = REASON_DISK_MOUNTED, .last_reason = REASON_UNKNOWN,
 	.examples = "  subpage-vfio bind 0000:01:00.0\n"

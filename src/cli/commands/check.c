@@ -1,14 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <ctype.h>
-#include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
 #include "bus/bar.h"
 #include "bus/file.h"
-#include "commands/commands.h"
+#include "commands/options.h"
 #include "guest/qmp.h"
 #include "guest/vfio_user.h"
 #include "print/output.h"
@@ -51,13 +44,8 @@ struct answer {
 	char *why, *help;
 };
 
-static const char * const answer_text[] = {
-	[MAPPED_NO] = "no", [MAPPED_UNSURE] = "unsure", [MAPPED_YES] = "yes",
-};
-
-static const enum colour answer_colour[] = {
-	[MAPPED_NO] = BAD, [MAPPED_UNSURE] = BETTER, [MAPPED_YES] = GOOD,
-};
+static const char * const answer_text[] = { [MAPPED_NO] = "no", [MAPPED_UNSURE] = "unsure", [MAPPED_YES] = "yes" };
+static const enum colour answer_colour[] = { [MAPPED_NO] = BAD, [MAPPED_UNSURE] = BETTER, [MAPPED_YES] = GOOD };
 
 /* What is known of one process. */
 struct look {
@@ -244,8 +232,7 @@ static void add_row(struct table *table, const struct look *look, const struct h
 		table_hex(table, COL_GUEST_START, start);
 	table_text(table, COL_MAPPED, answer_text[answer->mapped]);
 	table_text(table, COL_DIRECT, answer_text[answer->direct]);
-	table_colour(table, COL_DIRECT, part->mappable == MAPPABLE_NOT_NEEDED ? PLAIN :
-		     answer_colour[answer->direct]);
+	table_colour(table, COL_DIRECT, part->mappable == MAPPABLE_NOT_NEEDED ? PLAIN : answer_colour[answer->direct]);
 	table_text(table, COL_CODE, reason_code(answer->reason));
 	table_text(table, COL_REASON, answer->why);
 	table_text(table, COL_HELP, answer->help);
@@ -268,28 +255,26 @@ static void print_heading(const struct look *look)
 		       "KVM shows no counter for it");
 }
 
-static void show(const struct bus *bus, const struct look *look, struct table *all,
-		 const struct options *options)
+static void show(const struct bus *bus, const struct look *look, struct table *all, const struct options *options)
 {
 	struct table *table = all ? all : table_new("checks", columns, &options->format);
-	char *helps = format("%s", "");
-	int i, bar, n;
+	const struct part *part;
+	const struct held *held;
+	char *helps = NULL;
+	int bar;
 
-	for (i = 0; i < look->user.devices; i++)
+	for_each(held, look->user.held, look->user.devices)
 		for (bar = 0; bar < BARS; bar++) {
-			const struct held *held = &look->user.held[i];
-			struct verdict verdict;
+			struct verdict verdict = { 0 };
 
-			if (!bar_exists(held->device, bar))
-				continue;
-			bar_judge(bus, held->device, bar, &verdict);
-			for (n = 0; n < verdict.parts; n++) {
+			if (bar_exists(held->device, bar))
+				bar_judge(bus, held->device, bar, &verdict);
+			for_each(part, verdict.part, verdict.parts) {
 				struct answer answer;
 
-				find_answer(bus, look, held->device, bar, &verdict.part[n], &answer);
-				add_row(table, look, held, bar, &verdict.part[n], &answer);
-				if (answer.help && !strstr(helps, answer.help))
-					add_text(&helps, "", "  helps: %s\n", answer.help);
+				find_answer(bus, look, held->device, bar, part, &answer);
+				add_row(table, look, held, bar, part, &answer);
+				add_help(&helps, "  ", answer.help);
 				free(answer.why);
 				free(answer.help);
 			}
@@ -298,7 +283,7 @@ static void show(const struct bus *bus, const struct look *look, struct table *a
 	if (!all) {
 		print_heading(look);
 		table_end(table, "  ");
-		printf("%s\n", helps);
+		printf("%s\n", helps ? helps : "");
 	}
 	free(helps);
 }
@@ -334,47 +319,26 @@ static void ask_monitors(const struct bus *bus, struct look *look, struct monito
 	}
 }
 
-static bool look_at(const struct bus *bus, const struct holders *holders, pid_t pid, struct look **looks,
-		    int *count)
+/* Look at that process, or at all (0). Returns how many could not be looked at. */
+static int look_at(const struct bus *bus, pid_t pid, struct look **looks, int *count)
 {
-	struct vfio_user user;
-	bool holds = vfio_user_read(bus, holders, pid, &user);
-
-	if (holds)
-		grow(*looks, *count)->user = user;
-	else
-		vfio_user_free(&user);
-	return holds;
-}
-
-static int look_at_all(const struct bus *bus, struct look **looks, int *hidden)
-{
+	const struct holder *holder;
 	struct holders holders;
-	int i, count = 0;
+	struct vfio_user user;
+	pid_t last = 0;
 
-	holders_scan(&holders, 0);
-	for (i = 0; i < holders.count; i++)
-		if (!i || holders.holder[i].pid != holders.holder[i - 1].pid)
-			look_at(bus, &holders, holders.holder[i].pid, looks, &count);
-	*hidden = holders.hidden;
-	if (*hidden)
-		complain("run it as root to see all", "%d process%s of other users not looked at", *hidden,
-			 *hidden == 1 ? "" : "es");
+	holders_scan(&holders, pid);
+	for_each(holder, holders.holder, holders.count) {
+		if (holder->pid == last)
+			continue;
+		last = holder->pid;
+		if (vfio_user_read(bus, &holders, last, &user))
+			grow(*looks, *count)->user = user;
+		else
+			vfio_user_free(&user);
+	}
 	holders_free(&holders);
-	return count;
-}
-
-static pid_t read_pid(const char *text)
-{
-	unsigned long pid;
-	char *end;
-
-	errno = 0;
-	pid = strtoul(text, &end, 10);
-	if (errno || *end || !isdigit((unsigned char)*text) || !pid || pid > INT32_MAX)
-		fail(CODE_USAGE, "\"subpage-vfio check\" without any looks at all processes",
-		     "\"%s\" is no process id", text);
-	return pid;
+	return holders.hidden;
 }
 
 static int look_at_named(const struct bus *bus, const struct options *options, struct look **looks)
@@ -382,22 +346,20 @@ static int look_at_named(const struct bus *bus, const struct options *options, s
 	int count = 0, i;
 
 	for (i = 0; i < options->devices; i++) {
-		pid_t pid = read_pid(options->device[i]);
-		struct holders holders;
-		char *name;
+		int64_t pid = read_number(options->device[i], INT32_MAX);
+		int before = count;
 
-		holders_scan(&holders, pid);
-		if (!file_exists("/proc/%d", pid))
-			fail(CODE_NO_DEVICE, NULL, "there is no process %d", pid);
-		if (holders.hidden)
+		if (pid <= 0)
+			fail(CODE_USAGE, "\"subpage-vfio check\" without any looks at all processes",
+			     "\"%s\" is no process id", options->device[i]);
+		if (look_at(bus, pid, looks, &count))
 			fail(CODE_PERMISSION, "run it as root, or as the owner of the process",
-			     "no permission to look at process %d", pid);
-		if (!look_at(bus, &holders, pid, looks, &count)) {
-			name = process_name(pid);
+			     "no permission to look at process %d", (int)pid);
+		if (!file_exists("/proc/%d", (int)pid))
+			fail(CODE_NO_DEVICE, NULL, "there is no process %d", (int)pid);
+		if (count == before)
 			fail(CODE_NO_DEVICE, "\"subpage-vfio check\" without any finds those that do",
-			     "%s holds no VFIO device", name);
-		}
-		holders_free(&holders);
+			     "%s holds no VFIO device", process_name(pid));
 	}
 	return count;
 }
@@ -405,36 +367,42 @@ static int look_at_named(const struct bus *bus, const struct options *options, s
 /* Exits of each guest in one second, all guests in the same. */
 static void count_exits(struct look *looks, int count)
 {
-	int64_t *before = allocate(NULL, (count + 1) * sizeof(*before)), after;
+	struct look *look;
 	bool any = false;
-	int i;
+	int64_t after;
 
-	for (i = 0; i < count; i++) {
-		before[i] = vfio_user_mmio_exits(&looks[i].user);
-		any |= before[i] >= 0;
+	for_each(look, looks, count) {
+		look->exits = vfio_user_mmio_exits(&look->user);
+		any |= look->exits >= 0;
 	}
 	if (any) {
 		progress("counting exits for a second");
 		sleep(1);
 		progress(NULL);
 	}
-	for (i = 0; i < count; i++) {
-		after = vfio_user_mmio_exits(&looks[i].user);
-		looks[i].exits = before[i] < 0 ? before[i] : after < 0 ? after : after - before[i];
+	for_each(look, looks, count) {
+		after = vfio_user_mmio_exits(&look->user);
+		if (look->exits >= 0)
+			look->exits = after < 0 ? after : after - look->exits;
 	}
-	free(before);
 }
 
 static int check_once(const struct options *options)
 {
 	struct monitor *monitors;
 	struct look *looks = NULL;
-	int count, i, hidden = 0;
+	int count = 0, i, hidden = 0;
 	struct table *table;
 	struct bus bus;
 
-	bus_scan(&bus);
-	count = options->devices ? look_at_named(&bus, options, &looks) : look_at_all(&bus, &looks, &hidden);
+	bus_scan(&bus, NULL, NULL);
+	if (options->devices)
+		count = look_at_named(&bus, options, &looks);
+	else
+		hidden = look_at(&bus, 0, &looks, &count);
+	if (hidden)
+		complain("run it as root to see all", "%d process%s of other users not looked at", hidden,
+			 hidden == 1 ? "" : "es");
 	monitors = allocate(NULL, (count + 1) * sizeof(*monitors));
 	memset(monitors, 0, (count + 1) * sizeof(*monitors));
 	ask_monitors(&bus, looks, monitors, count, options);
@@ -473,13 +441,6 @@ static int check_run(const struct options *options)
 	return code;
 }
 
-static const struct option_use check_options[] = {
-	{ 'q', "ask QEMU's monitor (QMP) at this socket" },
-	{ 'w', "look again every other second" },
-	OUTPUT_OPTIONS,
-	{ 0 }
-};
-
 const struct command check_command = {
 	.name = "check", .run = check_run,
 	.summary = "say which registers of running guests are slow, why, and what helps",
@@ -489,7 +450,10 @@ const struct command check_command = {
 		"which BAR each has mapped, whether its guest reaches them without an exit, how\n"
 		"many MMIO exits the guest has in a second, and what helps. It reads /proc, sysfs\n"
 		"and debugfs, and asks the monitor that QEMU's command line names.\n",
-	.option = check_options,
+	.option = {
+		['q'] = "ask QEMU's monitor (QMP) at this socket",
+		['w'] = "look again every other second",
+	},
 	.columns = columns,
 	.first_reason = REASON_WHOLE_PAGES, .last_reason = REASON_VMM_DOES_NOT_MAP,
 	.examples = "  subpage-vfio check --watch 4711\n"

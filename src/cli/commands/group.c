@@ -1,21 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <stdio.h>
-
 #include "bus/iommu.h"
 #include "commands/run.h"
 
-/* The other devices that have to be together with it; on some machines they show once it is bound. */
 void group_add(struct run *run, const struct device *device, bool to_bind)
 {
-	int i;
+	struct device *other;
 
-	for (i = 0; i < run->bus.count && run->options->group && device->group >= 0; i++) {
-		struct device *other = &run->bus.device[i];
-
-		if (other != device && other->group == device->group && !other->bridge &&
-		    other->class >> 8 != 6 && (to_bind || is_given(other)))
+	for_each(other, run->bus.device, run->bus.count)
+		if (run->options->group && device->group >= 0 && other != device && other->group == device->group &&
+		    !other->bridge && other->class >> 8 != 6 && (to_bind || is_given(other)))
 			transaction_add(&run->transaction, other, to_bind ? !is_ours(other) : true);
-	}
 }
 
 /* Where groups show late, functions of its slot that no driver has had may be in its group. */
@@ -29,23 +23,21 @@ static bool may_be_of_group(const struct device *device, const struct device *ot
 
 bool group_is_late(const struct run *run, const struct device *device)
 {
+	const struct device *other;
 	bool late = device->group < 0;
-	int i;
 
-	for (i = 0; i < run->bus.count && !late; i++)
-		late = may_be_of_group(device, &run->bus.device[i]);
+	for_each(other, run->bus.device, run->bus.count)
+		late |= may_be_of_group(device, other);
 	return late;
 }
 
 int group_take_late(struct run *run, const struct device *device)
 {
 	struct transaction *transaction = &run->transaction;
-	int i;
+	struct change *change;
+	struct device *other;
 
-	for (i = 0; i < run->bus.count; i++) {
-		struct device *other = &run->bus.device[i];
-		struct change *change;
-
+	for_each(other, run->bus.device, run->bus.count) {
 		if (!may_be_of_group(device, other) || !transaction_add(transaction, other, true))
 			continue;
 		change = &transaction->change[transaction->count - 1];
@@ -63,23 +55,18 @@ int group_take_late(struct run *run, const struct device *device)
 	return CODE_OK;
 }
 
-/* The others of its group, whose drivers keep the device from user space. */
 bool group_is_usable(struct run *run)
 {
+	const struct change *change;
 	const struct device *other;
 	bool usable = true;
-	int i;
 
-	for (i = 0; i < run->bus.count; i++)
-		device_refresh(&run->bus.device[i]);
-	for (i = 0; i < run->transaction.count; i++) {
-		const struct device *device = run->transaction.change[i].device;
-
-		for (other = NULL; (other = group_blocker(&run->bus, device, other)); usable = false)
+	bus_refresh(&run->bus);
+	for_each(change, run->transaction.change, run->transaction.count)
+		for (other = NULL; (other = group_blocker(&run->bus, change->device, other)); usable = false)
 			complain(other->bridge ? "unbind the bridge from that driver" :
 				 "bind it too (--group takes all), or unbind it",
 				 "%s cannot be used yet: %s, of the same IOMMU group %d, has the driver %s",
-				 device->address, other->address, other->group, other->driver);
-	}
+				 change->device->address, other->address, other->group, other->driver);
 	return usable;
 }

@@ -1,15 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/utsname.h>
-#include <unistd.h>
 
 #include "bus/file.h"
 #include "bus/iommu.h"
 #include "change/module.h"
-#include "commands/commands.h"
+#include "commands/options.h"
 
 enum { COL_RESULT, COL_CHECK, COL_HELP, COL_DETAIL };
 
@@ -41,18 +36,9 @@ static struct answer check_iommu(void)
 		   "switch it on in the firmware's set-up (VT-d, AMD-Vi, SMMU); on Intel, boot with intel_iommu=on");
 }
 
-static bool is_there(const char *module)
-{
-	char *signer;
-	bool there = module_exists(module, &signer);
-
-	free(signer);
-	return there;
-}
-
 static struct answer check_vfio(void)
 {
-	if (file_exists("/sys/bus/pci/drivers/vfio-pci") || is_there("vfio_pci_core"))
+	if (file_exists("/sys/bus/pci/drivers/vfio-pci") || module_exists("vfio_pci_core", NULL, 0))
 		return say(PASS, "this kernel has vfio-pci-core", NULL);
 	return say(FAIL, "this kernel has no vfio-pci-core", "boot one of 6.1 or newer, built with CONFIG_VFIO_PCI");
 }
@@ -69,7 +55,7 @@ static struct answer check_module(void)
 	uname(&kernel);
 	if (is_loaded())
 		return say(PASS, "the driver is loaded", NULL);
-	if (is_there(OURS))
+	if (module_exists(OURS, NULL, 0))
 		return say(PASS, "the driver is there for this kernel, and is loaded when it is needed", NULL);
 	return say(FAIL, "there is no driver " OURS " for this kernel", module_cure(kernel.release));
 }
@@ -87,16 +73,15 @@ static bool wants_signature(void)
 static struct answer check_signature(void)
 {
 	struct lines keys = { 0 };
+	char signer[128] = "";
 	bool known = false;
-	char *signer;
 
 	if (!wants_signature())
 		return say(PASS, "the kernel takes modules without a signature that it knows", NULL);
-	module_exists(OURS, &signer);
+	module_exists(OURS, signer, sizeof(signer));
 	while (*signer && !known && next_line(&keys, "/proc/keys"))
 		known = strstr(keys.line, signer);
 	lines_end(&keys);
-	free(signer);
 	if (known || is_loaded())
 		return say(PASS, "the kernel takes the driver's signature", NULL);
 	return say(FAIL, "Secure Boot is on, and the kernel does not know the key that signed the driver",
@@ -158,7 +143,7 @@ static int host_run(const struct options *options)
 	static const char * const result[] = { [PASS] = "pass", [WARN] = "warn", [FAIL] = "fail" };
 	static const enum colour colour[] = { [PASS] = GOOD, [WARN] = BETTER, [FAIL] = BAD };
 	struct table *table = table_new("host", columns, &options->format);
-	char *helps = format("%s", "");
+	char *helps = NULL;
 	int code = CODE_OK;
 	size_t i;
 
@@ -177,16 +162,11 @@ static int host_run(const struct options *options)
 			code = CODE_HOST;
 	}
 	table_end(table, "");
-	if (table_is_for_people(&options->format))
+	if (helps && table_is_for_people(&options->format))
 		fputs(helps, stdout);
 	free(helps);
 	return code;
 }
-
-static const struct option_use host_options[] = {
-	OUTPUT_OPTIONS,
-	{ 0 }
-};
 
 const struct command host_command = {
 	.name = "host", .run = host_run,
@@ -195,7 +175,6 @@ const struct command host_command = {
 	.description =
 		"Look at what this machine has, and say of each thing whether it will do or what\n"
 		"helps. Ends with 6 if no device can be bound here.\n",
-	.option = host_options,
 	.columns = columns,
 	.examples = "  subpage-vfio host\n",
 };

@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/ioctl.h>
 
 #include <linux/subpage_vfio_pci.h>
 
 #include "bus/vfio.h"
-#include "commands/commands.h"
+#include "commands/options.h"
 #include "print/output.h"
 
 enum {
@@ -59,33 +56,21 @@ static const char * const msix_state[] = {
 };
 
 /* A newer driver may know states that this program does not. */
-static const char *name_of(const char * const *names, size_t count, unsigned int i)
+#define NAME(names, i) ((i) < COUNT(names) ? (names)[i] : "unknown")
+
+static const char * const regions[] = {
+	"BAR 0", "BAR 1", "BAR 2", "BAR 3", "BAR 4", "BAR 5", "ROM", "config", "VGA",
+};
+
+static const char * const irqs[] = { "INTx", "MSI", "MSI-X", "error", "request" };
+
+static void add_name(struct table *table, const char *const *names, size_t count, const char *kind, unsigned int i)
 {
-	return i < count ? names[i] : "unknown";
-}
+	char *name = i < count ? format("%s", names[i]) : format("%s %u", kind, i);
 
-#define NAME(names, i) name_of(names, sizeof(names) / sizeof((names)[0]), i)
-
-static const char *region_name(unsigned int index, char *text, size_t size)
-{
-	if (index < VFIO_PCI_ROM_REGION_INDEX)
-		snprintf(text, size, "BAR %u", index);
-	else if (index < VFIO_PCI_NUM_REGIONS)
-		snprintf(text, size, "%s", index == VFIO_PCI_ROM_REGION_INDEX ? "ROM" :
-			 index == VFIO_PCI_CONFIG_REGION_INDEX ? "config" : "VGA");
-	else
-		snprintf(text, size, "region %u", index);
-	return text;
-}
-
-static const char *irq_name(unsigned int index, char *text, size_t size)
-{
-	static const char * const name[] = { "INTx", "MSI", "MSI-X", "error", "request" };
-
-	if (index < sizeof(name) / sizeof(name[0]))
-		return name[index];
-	snprintf(text, size, "irq %u", index);
-	return text;
+	table_text(table, COL_NAME, name);
+	table_number(table, COL_INDEX, i);
+	free(name);
 }
 
 /* What the driver itself says of a BAR: where there is nothing to explain VFIO tells nothing. */
@@ -159,11 +144,10 @@ static void add_device(struct table *table, const struct device *device, const s
 static void add_region(struct table *table, const struct device *device, const struct vfio_region_info *info)
 {
 	bool mmap = info->flags & VFIO_REGION_INFO_FLAG_MMAP;
-	const struct vfio_info_cap_header *cap;
-	char name[32], *more = NULL;
+	const struct vfio_info_cap_header *cap = NULL;
+	char *more = NULL;
 
-	table_text(table, COL_NAME, region_name(info->index, name, sizeof(name)));
-	table_number(table, COL_INDEX, info->index);
+	add_name(table, regions, COUNT(regions), "region", info->index);
 	table_number(table, COL_SIZE, info->size);
 	table_hex(table, COL_OFFSET, info->offset);
 	table_bool(table, COL_READ, info->flags & VFIO_REGION_INFO_FLAG_READ);
@@ -172,7 +156,7 @@ static void add_region(struct table *table, const struct device *device, const s
 	table_colour(table, COL_MMAP, mmap ? GOOD : PLAIN);
 	if (info->index < BARS)
 		add_driver(table, device, info, &more);
-	for (cap = vfio_first_cap(info); cap; cap = vfio_next_cap(info, cap))
+	while ((cap = vfio_next_cap(info, cap)))
 		add_cap(table, cap, &more);
 	table_text(table, COL_MORE, more);
 	free(more);
@@ -181,17 +165,17 @@ static void add_region(struct table *table, const struct device *device, const s
 static int info_run(const struct options *options)
 {
 	struct table *table = table_new("info", columns, &options->format);
-	struct vfio_device_info info;
+	struct vfio_device_info info = { .argsz = sizeof(info) };
 	const struct device *device;
 	struct vfio vfio;
 	struct bus bus;
 	unsigned int i;
-	char name[32];
 
-	bus_scan(&bus);
+	bus_scan(&bus, NULL, NULL);
 	device = bus_find(&bus, options->device[0]);
 	vfio_open(&bus, device, &vfio);
-	vfio_device_info(&vfio, &info);
+	if (ioctl(vfio.device, VFIO_DEVICE_GET_INFO, &info))
+		fail(CODE_FAILED, NULL, "VFIO_DEVICE_GET_INFO: %s", strerror(errno));
 	if (table_is_for_people(&options->format))
 		printf("%s%s%s  driver %s, opened through its %s, %s be reset\n", colour_on(STRONG),
 		       device->address, colour_off(), device->driver,
@@ -213,8 +197,7 @@ static int info_run(const struct options *options)
 		if (ioctl(vfio.device, VFIO_DEVICE_GET_IRQ_INFO, &irq) || !irq.count)
 			continue;
 		add_device(table, device, &vfio, &info);
-		table_text(table, COL_NAME, irq_name(i, name, sizeof(name)));
-		table_number(table, COL_INDEX, i);
+		add_name(table, irqs, COUNT(irqs), "irq", i);
 		table_number(table, COL_COUNT, irq.count);
 	}
 	vfio_close(&vfio);
@@ -222,11 +205,6 @@ static int info_run(const struct options *options)
 	bus_free(&bus);
 	return CODE_OK;
 }
-
-static const struct option_use info_options[] = {
-	OUTPUT_OPTIONS,
-	{ 0 }
-};
 
 const struct command info_command = {
 	.name = "info", .run = info_run,
@@ -237,7 +215,6 @@ const struct command info_command = {
 		"regions, which of them can be mapped, their capabilities, the interrupts. The\n"
 		"device must be bound to a VFIO driver and not be in use; opening it resets it,\n"
 		"if it can be reset.\n",
-	.option = info_options,
 	.columns = columns,
 	.examples = "  subpage-vfio info 0000:01:00.0\n"
 		"  subpage-vfio info -o NAME,MMAP,BAR_STATE 01:00.0\n",

@@ -1,17 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <ctype.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <strings.h>
-#include <unistd.h>
 
 #include "bus/bar.h"
 #include "bus/iommu.h"
 #include "bus/pci.h"
-#include "commands/commands.h"
+#include "commands/options.h"
 #include "print/output.h"
-#include "use/uses.h"
+#include "use/in_use.h"
 
 enum {
 	COL_ADDRESS, COL_NAME, COL_CLASS_NAME, COL_VENDOR, COL_DEVICE, COL_CLASS, COL_DRIVER, COL_GROUP,
@@ -61,24 +56,19 @@ static const struct column columns[] = {
 	{ 0 }
 };
 
-static const char * const mappable_key[] = {
-	[MAPPABLE_NO] = "no",
-	[MAPPABLE_WITH_OURS] = ("with_" OURS),
-	[MAPPABLE_WITH_OPTION] = "with_option",
-	[MAPPABLE_NOT_NEEDED] = "not_needed",
-	[MAPPABLE_NOW] = "now",
-};
-
-static const enum colour mappable_colour[] = {
-	[MAPPABLE_NO] = BAD,
-	[MAPPABLE_WITH_OURS] = BETTER,
-	[MAPPABLE_WITH_OPTION] = BETTER,
-	[MAPPABLE_NOT_NEEDED] = PLAIN,
-	[MAPPABLE_NOW] = GOOD,
+static const struct {
+	const char *key;
+	enum colour colour;
+} mappables[] = {
+	[MAPPABLE_NO] = { "no", BAD },
+	[MAPPABLE_WITH_OURS] = { "with_" OURS, BETTER },
+	[MAPPABLE_WITH_OPTION] = { "with_option", BETTER },
+	[MAPPABLE_NOT_NEEDED] = { "not_needed", PLAIN },
+	[MAPPABLE_NOW] = { "now", GOOD },
 };
 
 struct summary {
-	int bars, now, with_ours, with_option;
+	int bars[MAPPABLE_NOW + 1];	/* by what is the worst of each */
 	int listed, others;	/* devices that were listed, and those that people were spared */
 	bool groups;		/* one of the candidates needs others of its group */
 	char *candidates;	/* devices to bind, with blanks between */
@@ -114,8 +104,7 @@ static char *msix_text(const struct device *device)
 		return format("unknown (needs root)");
 	if (device->msix == MSIX_NONE)
 		return format("none");
-	if (device_read(device, OURS "/msix_reason", reason, sizeof(reason)) < 0)
-		reason[0] = '\0';
+	device_read(device, OURS "/msix_reason", reason, sizeof(reason));
 	if (!device->msix_size)
 		return format("BAR %d, offset unknown (needs root)%s%s", device->msix_bar,
 			      *reason ? "; " : "", reason);
@@ -131,7 +120,8 @@ static bool is_complete(const struct device *device)
 /* A device, what it has, its users, and its BARs. */
 struct subject {
 	const struct device *device;
-	char *uses, *in_use;
+	char *uses, *in_use;	/* "interface eth0, disk nvme0n1"; "its interface eth0 is up; process 12 (x) has ..." */
+	struct obstacles users;
 	struct verdict verdicts[BARS];
 };
 
@@ -161,29 +151,42 @@ static void add_device(struct table *table, const struct subject *subject)
 	table_bool(table, COL_COMPLETE, is_complete(device));
 }
 
+/* The same as "bind" refuses, but that without root what cannot be found out is left out. */
+static void find_users(const struct machine *machine, struct subject *subject)
+{
+	const struct obstacle *user;
+
+	if (!device_is_bridge(subject->device))
+		in_use(machine, subject->device, &subject->users);
+	subject->in_use = format("%s", "");
+	for_each(user, subject->users.obstacle, subject->users.count)
+		if (user->reason != REASON_UNKNOWN || !geteuid())
+			add_text(&subject->in_use, "; ", "%s", user->text);
+}
+
 /* A process that has it open has to release it first. */
 static char *help_now(const struct subject *subject, const struct part *part)
 {
-	const char *open = strstr(subject->in_use, " has it open through VFIO");
-	const char *name = open;
+	static const char bind[] = "subpage-vfio bind", open[] = " has it open through VFIO";
+	const struct obstacle *user;
 
-	if (!part->help || !open || strncmp(part->help, "subpage-vfio bind", strlen("subpage-vfio bind")))
-		return part->help ? format("%s", part->help) : NULL;
-	while (name > subject->in_use && strncmp(name - 2, "; ", 2))
-		name--;
-	return format("stop %.*s first; %s", (int)(open - name), name, part->help);
+	for_each(user, subject->users.obstacle, subject->users.count)
+		if (part->help && !strncmp(part->help, bind, strlen(bind)) && strstr(user->text, open))
+			return format("stop %.*s first; %s", (int)(strstr(user->text, open) - user->text), user->text,
+				      part->help);
+	return part->help ? format("%s", part->help) : NULL;
 }
 
-static void add_part(struct table *table, const struct subject *subject, int bar,
-		     const struct verdict *verdict, const struct part *part, bool for_people)
+static void add_part(struct table *table, const struct subject *subject, const struct verdict *verdict,
+		     const struct part *part, bool for_people)
 {
+	int bar = verdict - subject->verdicts;
 	const struct device *device = subject->device;
 	const struct resource *res = &device->resource[bar];
 	char *beside = neighbours_text(&verdict->neighbours, for_people ? 3 : verdict->neighbours.count);
 	char *why, *help;
 
-	why = format("%s%s%s%s", part->why, for_people && *beside ? "; beside it: " : "",
-		     for_people ? beside : "",
+	why = format("%s%s%s%s", part->why, for_people && *beside ? "; beside it: " : "", for_people ? beside : "",
 		     is_complete(device) ? "" : "; not all is known without root");
 	add_device(table, subject);
 	table_number(table, COL_BAR, bar);
@@ -199,8 +202,8 @@ static void add_part(struct table *table, const struct subject *subject, int bar
 	}
 	table_text(table, COL_BESIDE, beside);
 	table_bool(table, COL_OTHER_GROUP, verdict->neighbours.other_group);
-	table_text(table, COL_MAPPABLE, mappable_key[part->mappable]);
-	table_colour(table, COL_MAPPABLE, mappable_colour[part->mappable]);
+	table_text(table, COL_MAPPABLE, mappables[part->mappable].key);
+	table_colour(table, COL_MAPPABLE, mappables[part->mappable].colour);
 	table_text(table, COL_CODE, reason_code(part->reason));
 	table_text(table, COL_REASON, why);
 	help = help_now(subject, part);
@@ -219,16 +222,12 @@ static bool may_propose(const struct options *options, const struct device *devi
 static void count(struct run *run, const struct subject *subject, const struct verdict *verdict, bool *candidate)
 {
 	enum mappable worst = MAPPABLE_NOW;
-	struct summary *summary = &run->summary;
-	int i;
+	const struct part *part;
 
-	for (i = 0; i < verdict->parts; i++)
-		if (verdict->part[i].mappable < worst)
-			worst = verdict->part[i].mappable;
-	summary->bars++;
-	summary->now += worst >= MAPPABLE_NOT_NEEDED;
-	summary->with_ours += worst == MAPPABLE_WITH_OURS;
-	summary->with_option += worst == MAPPABLE_WITH_OPTION;
+	for_each(part, verdict->part, verdict->parts)
+		if (part->mappable < worst)
+			worst = part->mappable;
+	run->summary.bars[worst]++;
 	*candidate |= worst == MAPPABLE_WITH_OURS && may_propose(run->options, subject->device);
 }
 
@@ -257,41 +256,41 @@ static void print_heading(const struct subject *subject)
 /* Each help once: all parts of a BAR tend to need the same. */
 static void print_help(const struct subject *subject)
 {
-	char *said = format("%s", "");
-	int bar, i;
+	const struct verdict *verdict;
+	const struct part *part;
+	char *said = NULL;
 
-	for (bar = 0; bar < BARS; bar++)
-		for (i = 0; i < subject->verdicts[bar].parts; i++) {
-			char *help = help_now(subject, &subject->verdicts[bar].part[i]), *line;
+	for_each(verdict, subject->verdicts, BARS)
+		for_each(part, verdict->part, verdict->parts) {
+			char *help = help_now(subject, part);
 
-			line = format("  helps: %s\n", help ? help : "");
-			if (help && !strstr(said, line))
-				add_text(&said, "", "%s", line);
-			free(line);
+			add_help(&said, "  ", help);
 			free(help);
 		}
-	fputs(said, stdout);
+	fputs(said ? said : "", stdout);
 	free(said);
-	for (bar = 0; bar < BARS; bar++)
-		if (subject->verdicts[bar].libblkio_realign)
+	for_each(verdict, subject->verdicts, BARS)
+		if (verdict->libblkio_realign)
 			printf("  libblkio (QEMU's virtio-blk-vfio-pci) does not start if BAR %d can be mapped; "
-			       "set realign=%s before the bind\n", bar, subject->verdicts[bar].libblkio_realign);
+			       "set realign=%s before the bind\n", (int)(verdict - subject->verdicts),
+			       verdict->libblkio_realign);
 }
 
 /* Is it worth showing to a person who has not asked for it? */
 static bool is_of_interest(const struct run *run, const struct subject *subject)
 {
 	const struct options *options = run->options;
-	int bar, i;
+	const struct verdict *verdict;
+	const struct part *part;
 
 	if (run->all || options->all || options->devices || options->slot || options->id || options->class ||
 	    options->driver || options->iommu_group >= 0 || options->shared)
 		return true;
-	for (bar = 0; bar < BARS; bar++) {
-		if (subject->verdicts[bar].libblkio_realign)
+	for_each(verdict, subject->verdicts, BARS) {
+		if (verdict->libblkio_realign)
 			return true;
-		for (i = 0; i < subject->verdicts[bar].parts; i++)
-			if (is_candidate(&subject->verdicts[bar].part[i]))
+		for_each(part, verdict->part, verdict->parts)
+			if (is_candidate(part))
 				return true;
 	}
 	return false;
@@ -300,16 +299,15 @@ static bool is_of_interest(const struct run *run, const struct subject *subject)
 static void add_rows(const struct run *run, const struct subject *subject, struct table *table)
 {
 	const struct options *options = run->options;
-	int bar, i, rows = table_rows(table);
+	const struct verdict *verdict;
+	const struct part *part;
+	int rows = table_rows(table);
 
-	for (bar = 0; bar < BARS; bar++) {
-		const struct verdict *verdict = &subject->verdicts[bar];
-
-		for (i = 0; i < verdict->parts; i++)
-			if ((!options->candidates || is_candidate(&verdict->part[i])) &&
+	for_each(verdict, subject->verdicts, BARS)
+		for_each(part, verdict->part, verdict->parts)
+			if ((!options->candidates || is_candidate(part)) &&
 			    (!options->shared || verdict->neighbours.other_group))
-				add_part(table, subject, bar, verdict, &verdict->part[i], !run->all);
-	}
+				add_part(table, subject, verdict, part, !run->all);
 	if (table_rows(table) == rows && !options->candidates && !options->shared && options->devices)
 		add_device(table, subject);
 }
@@ -329,7 +327,7 @@ static void show_device(struct run *run, const struct device *device)
 		}
 	if (is_of_interest(run, &subject)) {
 		subject.uses = uses_text(&run->machine, device);
-		subject.in_use = uses_now_text(&run->machine, device);
+		find_users(&run->machine, &subject);
 		add_rows(run, &subject, table);
 		run->summary.listed += table_rows(table) > rows;
 	} else {
@@ -351,6 +349,7 @@ static void show_device(struct run *run, const struct device *device)
 		bar_verdict_free(&subject.verdicts[bar]);
 	free(subject.uses);
 	free(subject.in_use);
+	obstacles_free(&subject.users);
 }
 
 /* "01", "0108", or part of its name. */
@@ -364,8 +363,7 @@ static bool is_of_class(const struct device *device, const char *class)
 	return strcasestr(device->class_name, class);
 }
 
-static bool is_wanted(const struct options *options, const struct device *device, const bool *chosen,
-		      int i)
+static bool is_wanted(const struct options *options, const struct device *device)
 {
 	int bar;
 
@@ -374,7 +372,7 @@ static bool is_wanted(const struct options *options, const struct device *device
 	    (options->driver && strcmp(driver_text(device->driver), options->driver)))
 		return false;
 	if (options->devices)
-		return chosen[i];
+		return device->named;
 	for (bar = 0; bar < BARS; bar++)
 		if (bar_exists(device, bar))
 			return true;
@@ -383,40 +381,42 @@ static bool is_wanted(const struct options *options, const struct device *device
 
 static void print_summary(const struct summary *summary)
 {
+	int i, all = 0;
+
 	if (summary->others)
 		printf("%d other device%s gain%s nothing from this driver; --all shows them.\n", summary->others,
 		       summary->others == 1 ? "" : "s", summary->others == 1 ? "s" : "");
-	printf("%d memory BAR%s, %ldK pages: %d mappable now, %d with an option, %d with " OURS
-	       ", %d not\n",
-	       summary->bars, summary->bars == 1 ? "" : "s", sysconf(_SC_PAGESIZE) / 1024, summary->now,
-	       summary->with_option, summary->with_ours,
-	       summary->bars - summary->now - summary->with_option - summary->with_ours);
+	for (i = 0; i <= MAPPABLE_NOW; i++)
+		all += summary->bars[i];
+	printf("%d memory BAR%s, %ldK pages: %d mappable now, %d with an option, %d with " OURS ", %d not\n", all,
+	       all == 1 ? "" : "s", sysconf(_SC_PAGESIZE) / 1024,
+	       summary->bars[MAPPABLE_NOW] + summary->bars[MAPPABLE_NOT_NEEDED], summary->bars[MAPPABLE_WITH_OPTION],
+	       summary->bars[MAPPABLE_WITH_OURS], summary->bars[MAPPABLE_NO]);
 	if (summary->candidates)
 		printf("To have them mapped: subpage-vfio bind%s %s\n", summary->groups ? " --group" : "",
 		       summary->candidates);
-	else if (summary->with_ours)
+	else if (summary->bars[MAPPABLE_WITH_OURS])
 		printf("\"subpage-vfio list DEVICE\" says what to do for a device\n");
 }
 
 static int list_run(const struct options *options)
 {
-	bool people = table_is_for_people(&options->format), *chosen;
+	bool people = table_is_for_people(&options->format);
 	struct run run = { .options = options };
+	const struct device *device;
 	int i;
 
-	bus_scan_filtered(&run.bus, options->slot, options->id);
-	chosen = allocate(NULL, run.bus.count + 1);
-	memset(chosen, 0, run.bus.count + 1);
+	bus_scan(&run.bus, options->slot, options->id);
 	for (i = 0; i < options->devices; i++)
-		chosen[bus_find(&run.bus, options->device[i]) - run.bus.device] = true;
+		bus_find(&run.bus, options->device[i]);
 	if (people && run.bus.count && !iommu_is_on() && !iommu_is_not_needed())
 		printf("No IOMMU is in use, and VFIO needs one: \"subpage-vfio host\" says more.\n\n");
 	machine_look(&run.machine, false);
 	if (!people)
 		run.all = table_new("bars", columns, &options->format);
-	for (i = 0; i < run.bus.count; i++)
-		if (is_wanted(options, &run.bus.device[i], chosen, i))
-			show_device(&run, &run.bus.device[i]);
+	for_each(device, run.bus.device, run.bus.count)
+		if (is_wanted(options, device))
+			show_device(&run, device);
 	if (run.all)
 		table_end(run.all, "");
 	else
@@ -425,23 +425,9 @@ static int list_run(const struct options *options)
 		complain(NULL, "no device matches");
 	machine_free(&run.machine);
 	free(run.summary.candidates);
-	free(chosen);
 	bus_free(&run.bus);
 	return CODE_OK;
 }
-
-static const struct option_use list_options[] = {
-	{ 'a', "also devices that gain nothing from this driver" },
-	{ 's', "only devices at such an address, as with lspci" },
-	{ 'd', "only devices with such ids: VENDOR:DEVICE[:CLASS]" },
-	{ 'c', "only of that class: 01, 0108, or part of its name" },
-	{ 'D', "only devices that this driver has; \"none\": no driver" },
-	{ 'G', "only devices of that IOMMU group" },
-	{ 'C', "only what a command or an option would have mapped" },
-	{ 'S', "only BARs on pages with those of other IOMMU groups" },
-	OUTPUT_OPTIONS,
-	{ 0 }
-};
 
 const struct command list_command = {
 	.name = "list", .run = list_run,
@@ -450,7 +436,16 @@ const struct command list_command = {
 	.description =
 		"Show the memory BARs of devices that could gain, or of those given: can a guest\n"
 		"use them without exits, why not, and what helps. Root sees more.\n",
-	.option = list_options,
+	.option = {
+		['a'] = "also devices that gain nothing from this driver",
+		['s'] = "only devices at such an address, as with lspci",
+		['d'] = "only devices with such ids: VENDOR:DEVICE[:CLASS]",
+		['c'] = "only of that class: 01, 0108, or part of its name",
+		['D'] = "only devices that this driver has; \"none\": no driver",
+		['G'] = "only devices of that IOMMU group",
+		['C'] = "only what a command or an option would have mapped",
+		['S'] = "only BARs on pages with those of other IOMMU groups",
+	},
 	.columns = columns,
 	.first_reason = REASON_WHOLE_PAGES, .last_reason = REASON_BRIDGE,
 	.examples = "  subpage-vfio list --raw -o ADDRESS,BAR,MAPPABLE,REASON_CODE 01:00.0\n"

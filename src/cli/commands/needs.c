@@ -1,10 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <errno.h>
-#include <glob.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/utsname.h>
-#include <unistd.h>
 
 #include "bus/file.h"
 #include "bus/iommu.h"
@@ -72,28 +67,20 @@ void need_other_driver(const char *driver)
 
 void need_driverctl(void)
 {
-	const char *path = getenv("PATH");
-	char *all = format("%s:/usr/sbin:/sbin", path ? path : ""), *rest, *directory;
-	bool found = false;
-
-	for (directory = strtok_r(all, ":", &rest); directory && !found;
-	     directory = strtok_r(NULL, ":", &rest))
-		found = file_exists("%s/driverctl", directory);
-	free(all);
-	if (!found)
+	if (!file_exists("/usr/sbin/driverctl") && !file_exists("/usr/bin/driverctl") &&
+	    !file_exists("/usr/local/sbin/driverctl"))
 		fail(CODE_HOST, "apt-get install driverctl, or leave --persist out",
 		     "--persist needs driverctl, which is not installed");
 }
 
 void need_no_bridges(const struct transaction *transaction)
 {
-	int i;
+	const struct change *change;
 
-	for (i = 0; i < transaction->count; i++)
-		if (device_is_bridge(transaction->change[i].device))
+	for_each(change, transaction->change, transaction->count)
+		if (device_is_bridge(change->device))
 			fail(CODE_USAGE, "name the devices behind it; \"lspci -tv\" shows them",
-			     "%s is a bridge, which VFIO does not support",
-			     transaction->change[i].device->address);
+			     "%s is a bridge, which VFIO does not support", change->device->address);
 }
 
 bool lacks_iommu(const struct device *device)
@@ -105,39 +92,27 @@ bool lacks_iommu(const struct device *device)
 
 void need_iommu(const struct transaction *transaction)
 {
-	int i;
+	const struct change *change;
 
-	for (i = 0; i < transaction->count; i++)
-		if (transaction->change[i].wanted && lacks_iommu(transaction->change[i].device))
+	for_each(change, transaction->change, transaction->count)
+		if (change->wanted && lacks_iommu(change->device))
 			fail(CODE_HOST,
 			     "switch the IOMMU on in the firmware's set-up and boot with intel_iommu=on (Intel); \"subpage-vfio host\" says more",
 			     "%s has no IOMMU group, which VFIO needs; nothing was changed",
-			     transaction->change[i].device->address);
-}
-
-static bool is_in(const struct transaction *transaction, const struct device *device)
-{
-	int i;
-
-	for (i = 0; i < transaction->count; i++)
-		if (transaction->change[i].device == device)
-			return true;
-	return false;
+			     change->device->address);
 }
 
 void need_groups(const struct run *run)
 {
 	const struct transaction *transaction = &run->transaction;
-	int i;
+	const struct device *other;
+	const struct change *change;
 
-	for (i = 0; i < transaction->count; i++) {
-		const struct device *device = transaction->change[i].device, *other = NULL;
-
-		while (transaction->change[i].wanted && (other = group_blocker(&run->bus, device, other)))
-			if (!is_in(transaction, other))
+	for_each(change, transaction->change, transaction->count)
+		for (other = NULL; change->wanted && (other = group_blocker(&run->bus, change->device, other)); )
+			if (!transaction_has(transaction, other))
 				fail(CODE_HOST, device_is_bridge(other) ? "unbind the bridge from that driver" :
 				     "--group takes it, too; or unbind it",
 				     "%s could not be used: %s, of the same IOMMU group %d, has the driver %s; nothing was changed",
-				     device->address, other->address, other->group, other->driver);
-	}
+				     change->device->address, other->address, other->group, other->driver);
 }

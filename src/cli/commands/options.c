@@ -1,12 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <ctype.h>
-#include <errno.h>
 #include <getopt.h>
 #include <limits.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "commands/options.h"
 #include "print/output.h"
@@ -14,7 +9,7 @@
 /* Each option once. The letter is its short form, too, if it is one of these: */
 #define SHORT "hVoJrPnsd"
 
-enum kind { FLAG, TEXT, INT, LONG };
+enum kind { FLAG, TEXT, NUMBER };
 
 #define AT(member) offsetof(struct options, member)
 
@@ -23,22 +18,15 @@ static const struct known {
 	const char *name, *value;
 	enum kind kind;
 	size_t at;
-	uint64_t max;		/* of a number */
-	const char *help;	/* where it means the same to all commands */
+	int64_t max;		/* of a number */
+	const char *help;	/* of what all commands take */
 } known[] = {
-	{ 'h', "help", "[=columns]", FLAG, 0, 0, "explain the command, or its columns and reason codes" },
-	{ 'V', "version", NULL, FLAG, 0, 0, NULL },
-	{ 'o', "output", "LIST", TEXT, AT(format.columns), 0, "print these columns (A,B), or these as well (+A,B)" },
-	{ 'J', "json", NULL, FLAG, AT(format.json), 0, "print JSON, with all columns unless -o names some" },
-	{ 'r', "raw", NULL, FLAG, AT(format.raw), 0, "print columns without padding, numbers in full" },
-	{ 'P', "pairs", NULL, FLAG, AT(format.pairs), 0, "print COLUMN=\"value\", numbers in full" },
-	{ 'n', "noheadings", NULL, FLAG, AT(format.noheadings), 0, "print no heading above the columns" },
+	{ 'a', "all", NULL, FLAG, AT(all), 0, NULL },
 	{ 's', "slot", "SLOT", TEXT, AT(slot), 0, NULL },
 	{ 'd', "id", "ID", TEXT, AT(id), 0, NULL },
 	{ 'c', "class", "CLASS", TEXT, AT(class), 0, NULL },
 	{ 'D', "driver", "NAME", TEXT, AT(driver), 0, NULL },
-	{ 'G', "iommu-group", "N", INT, AT(iommu_group), INT_MAX, NULL },
-	{ 'a', "all", NULL, FLAG, AT(all), 0, NULL },
+	{ 'G', "iommu-group", "N", NUMBER, AT(iommu_group), INT_MAX, NULL },
 	{ 'C', "candidates", NULL, FLAG, AT(candidates), 0, NULL },
 	{ 'S', "shared", NULL, FLAG, AT(shared), 0, NULL },
 	{ 'g', "group", NULL, FLAG, AT(group), 0, NULL },
@@ -50,8 +38,15 @@ static const struct known {
 	{ 'L', "libvirt", NULL, FLAG, AT(libvirt), 0, NULL },
 	{ 'q', "qmp", "SOCKET", TEXT, AT(qmp), 0, NULL },
 	{ 'w', "watch", NULL, FLAG, AT(watch), 0, NULL },
-	{ 'b', "bar", "N", INT, AT(bar), 5, NULL },
-	{ 'x', "offset", "X", LONG, AT(offset), UINT64_MAX, NULL },
+	{ 'b', "bar", "N", NUMBER, AT(bar), 5, NULL },
+	{ 'x', "offset", "X", NUMBER, AT(offset), INT64_MAX, NULL },
+	{ 'o', "output", "LIST", TEXT, AT(format.columns), 0, "print these columns (A,B), or these as well (+A,B)" },
+	{ 'J', "json", NULL, FLAG, AT(format.json), 0, "print JSON, with all columns unless -o names some" },
+	{ 'r', "raw", NULL, FLAG, AT(format.raw), 0, "print columns without padding, numbers in full" },
+	{ 'P', "pairs", NULL, FLAG, AT(format.pairs), 0, "print COLUMN=\"value\", numbers in full" },
+	{ 'n', "noheadings", NULL, FLAG, AT(format.noheadings), 0, "print no heading above the columns" },
+	{ 'h', "help", "[=columns]", FLAG, 0, 0, "explain the command, or its columns and reason codes" },
+	{ 'V', "version", NULL, FLAG, 0, 0, NULL },
 };
 
 static const struct known *known_as(int letter)
@@ -63,46 +58,50 @@ static const struct known *known_as(int letter)
 	return &known[i];
 }
 
-/* Tell getopt() what the command takes, and no more. */
-static void taken(const struct command *command, struct option *options, char *letters)
+/* What the option does for the command (NULL: none was given); NULL: it does not take it. */
+static const char *help_of(const struct command *command, const struct known *is)
 {
-	static const struct option_use none[] = { { 'V', NULL }, { 0 } };
-	const struct option_use *use = command ? command->option : none;
+	if (!command)
+		return is->letter == 'h' || is->letter == 'V' ? "" : NULL;
+	return is->help ? is->help : command->option[(int)is->letter];
+}
 
-	*options++ = (struct option) { "help", optional_argument, NULL, 'h' };
+/* Tell getopt() what the command takes, and no more. */
+static void tell_getopt(const struct command *command, struct option *options, char *letters)
+{
+	const struct known *is;
+
 	/* With a colon first getopt() tells a missing value from an unknown option. */
-	letters += sprintf(letters, ":h");
-	for (; use->letter; use++) {
-		const struct known *is = known_as(use->letter);
-
-		*options++ = (struct option) { is->name, is->kind != FLAG, NULL, is->letter };
+	*letters++ = ':';
+	for_each(is, known, COUNT(known)) {
+		if (!help_of(command, is))
+			continue;
+		*options++ = (struct option) {
+			is->name, is->kind != FLAG ? required_argument : is->value ? optional_argument : no_argument,
+			NULL, is->letter
+		};
 		if (strchr(SHORT, is->letter))
 			letters += sprintf(letters, is->kind == FLAG ? "%c" : "%c:", is->letter);
 	}
+	*letters = '\0';
 	*options = (struct option) { 0 };
-}
-
-static void print_option(const struct option_use *use)
-{
-	const struct known *is = known_as(use->letter);
-	char text[40], first[8] = "";
-
-	if (strchr(SHORT, is->letter))
-		snprintf(first, sizeof(first), "-%c, ", is->letter);
-	snprintf(text, sizeof(text), "%s--%s%s%s", first, is->name, is->value && *is->value != '[' ? " " : "",
-		 is->value ? is->value : "");
-	printf("  %-20s %s\n", text, use->help ? use->help : is->help);
 }
 
 static void print_command_help(const struct command *command)
 {
-	const struct option_use *use;
+	const struct known *is;
+	char text[40], first[8];
 
 	printf("Usage: subpage-vfio %s [OPTION]...%s%s\n\n%s\n", command->name, *command->arguments ? " " : "",
 	       command->arguments, command->description);
-	for (use = command->option; use->letter; use++)
-		print_option(use);
-	print_option(&(struct option_use) { 'h', NULL });
+	for_each(is, known, COUNT(known)) {
+		if (!help_of(command, is))
+			continue;
+		snprintf(first, sizeof(first), "-%c, ", is->letter);
+		snprintf(text, sizeof(text), "%s--%s%s%s", strchr(SHORT, is->letter) ? first : "", is->name,
+			 is->value && *is->value != '[' ? " " : "", is->value ? is->value : "");
+		printf("  %-20s %s\n", text, help_of(command, is));
+	}
 	printf("\n%s", command->examples);
 }
 
@@ -155,39 +154,30 @@ static void refuse_option(const struct command *command, int found, int letter, 
 	fail(CODE_USAGE, next, "\"-%c\" is no option of %s", letter, command->name);
 }
 
-static uint64_t number(const char *option, const char *text, uint64_t max)
+int64_t read_number(const char *text, int64_t max)
 {
-	unsigned long long value;
+	long long value;
 	char *end;
 
 	errno = 0;
-	value = strtoull(text, &end, 0);
-	if (errno || *end || !isdigit((unsigned char)*text) || value > max)
-		fail(CODE_USAGE, NULL, "%s wants a number from 0 to 0x%llx, not \"%s\"", option,
-		     (unsigned long long)max, text);
-	return value;
+	value = strtoll(text, &end, 0);
+	return errno || *end || !isdigit((unsigned char)*text) || value > max ? -1 : value;
 }
 
 static void set(struct options *options, const struct known *is)
 {
+	int64_t number = is->kind == NUMBER ? read_number(optarg, is->max) : 0;
 	void *at = (char *)options + is->at;
-	char *option = format("--%s", is->name);
 
-	switch (is->kind) {
-	case FLAG:
+	if (is->kind == FLAG)
 		*(bool *)at = true;
-		break;
-	case TEXT:
+	else if (is->kind == TEXT)
 		*(const char **)at = optarg;
-		break;
-	case INT:
-		*(int *)at = number(option, optarg, is->max);
-		break;
-	case LONG:
-		*(uint64_t *)at = number(option, optarg, is->max);
-		break;
-	}
-	free(option);
+	else
+		*(int64_t *)at = number;
+	if (number < 0)
+		fail(CODE_USAGE, NULL, "--%s wants a number from 0 to 0x%llx, not \"%s\"", is->name,
+		     (unsigned long long)is->max, optarg);
 }
 
 static void help(const struct command *command, const struct command *const *commands)
@@ -225,11 +215,11 @@ void options_read(int argc, char **argv, const struct command *command,
 		  const struct command *const *commands, struct options *options)
 {
 	struct option takes[COUNT(known) + 1];
-	char letters[3 * COUNT(known)];
+	char letters[2 * COUNT(known) + 2];
 	int letter;
 
 	*options = (struct options) { .bar = -1, .iommu_group = -1 };
-	taken(command, takes, letters);
+	tell_getopt(command, takes, letters);
 	/* getopt's own messages would not say what to do. */
 	opterr = 0;
 	while ((letter = getopt_long(argc, argv, letters, takes, NULL)) != -1)

@@ -2,9 +2,6 @@
 #ifndef CLI_OPTIONS_H
 #define CLI_OPTIONS_H
 
-#include <stdbool.h>
-#include <stdint.h>
-
 #include "print/reason.h"
 #include "print/table.h"
 
@@ -13,26 +10,16 @@ struct options {
 	struct format format;
 	bool force, group, persist;
 	const char *slot, *id, *class, *driver;		/* NULL: not given; so with all texts */
-	int iommu_group;	/* -1: not given; so with all numbers */
+	int64_t iommu_group;	/* -1: not given; so with all numbers */
 	bool all, candidates, shared;
 	const char *qmp;
 	bool watch;
 	bool always, never;
 	bool qemu, libvirt;
-	int bar;
-	uint64_t offset;
+	int64_t bar, offset;
 	int devices;
 	char **device;
 };
-
-/* An option as one command takes it. */
-struct option_use {
-	char letter;		/* that of options.c */
-	const char *help;	/* one line; NULL: what options.c says of it */
-};
-
-/* Those of each command that prints a table. */
-#define OUTPUT_OPTIONS { 'o', NULL }, { 'J', NULL }, { 'r', NULL }, { 'P', NULL }, { 'n', NULL }
 
 /* A command. Its --help is made of this, so it has all that the command takes. */
 struct command {
@@ -42,11 +29,14 @@ struct command {
 	const char *arguments;		/* "DEVICE...", for the usage */
 	int min_arguments, max_arguments;
 	const char *description;	/* whole lines */
-	const struct option_use *option;	/* the last one's letter is 0 */
+	const char *option[128];	/* what its options do, one line each, by their letters in options.c */
 	const struct column *columns;	/* of its table */
 	enum reason first_reason, last_reason;	/* of its column REASON_CODE; none if the same */
 	const char *examples;		/* whole lines */
 };
+
+extern const struct command list_command, bind_command, unbind_command, align_command, info_command, bench_command,
+	check_command, host_command;
 
 #define ANY_NUMBER 1000000
 
@@ -56,5 +46,8 @@ struct command {
  */
 void options_read(int argc, char **argv, const struct command *command,
 		  const struct command *const *commands, struct options *options);
+
+/* What "text" says, as C writes numbers; -1: it is none, or one above "max". */
+int64_t read_number(const char *text, int64_t max);
 
 #endif

@@ -1,13 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
 
 #include "bus/bar.h"
 #include "commands/run.h"
-#include "guest/hints.h"
 
 enum { COL_ADDRESS, COL_BEFORE, COL_DRIVER, COL_GROUP, COL_CHANGED, COL_CODE, COL_REASON, COL_QEMU, COL_LIBVIRT };
 
@@ -57,12 +52,11 @@ void run_begin(struct run *run, const struct options *options, bool to_bind)
 		group_add(run, transaction->change[i].device, to_bind);
 }
 
-/* Look at those that were not looked at before. Returns false, and says why, if one is in use. */
 bool run_is_idle(struct run *run)
 {
 	const struct transaction *transaction = &run->transaction;
+	const struct obstacle *one;
 	bool idle = true;
-	int n;
 
 	while (run->checked < transaction->count) {
 		const struct change *change = &transaction->change[run->checked];
@@ -70,16 +64,15 @@ bool run_is_idle(struct run *run)
 
 		if (change->wanted || run->hand_over)
 			in_use(&run->machine, change->device, obstacles);
-		for (n = 0; n < obstacles->count; n++)
+		for_each(one, obstacles->obstacle, obstacles->count)
 			complain(NULL, run->options->force ? "--force overrides that %s is in use: %s" :
-				 "%s is in use: %s", change->device->address,
-				 obstacles->obstacle[n].text);
+				 "%s is in use: %s", change->device->address, one->text);
 		idle &= !obstacles->count;
 	}
 	return idle || run->options->force;
 }
 
-int log_end(void)
+int log_open(void)
 {
 	int fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 
@@ -88,40 +81,41 @@ int log_end(void)
 	return fd;
 }
 
-/* What the kernel has said of the device since then. */
-void log_print(int fd, const char *address)
+void log_close(int fd, const char *address)
 {
 	char record[2048], *text;
 	ssize_t n;
 
-	while (fd >= 0 && (n = read(fd, record, sizeof(record) - 1)) != 0) {
-		if (n < 0 && errno == EPIPE)
-			continue;
-		if (n < 0)
-			break;
-		record[n] = '\0';
+	/* A record that the log has lost meanwhile is EPIPE. */
+	while (address && ((n = read(fd, record, sizeof(record) - 1)) > 0 || (n < 0 && errno == EPIPE))) {
+		record[n > 0 ? n : 0] = '\0';
 		text = strchr(record, ';');
 		if (!text || !strstr(text, address))
 			continue;
 		text[strcspn(text, "\n")] = '\0';
 		fprintf(stderr, "  kernel: %s\n", text + 1);
 	}
+	if (fd >= 0)
+		close(fd);
 }
 
-static void print_bars(const struct device *device)
+/* What has become of the BARs that are smaller than a page. */
+static void print_bars(const struct bus *bus, const struct device *device)
 {
+	uint64_t page = sysconf(_SC_PAGESIZE);
 	char reason[200], original[32];
+	struct verdict verdict;
 	int bar;
 
 	for (bar = 0; bar < BARS; bar++) {
-		if (device_read_bar(device, bar, "reason", reason, sizeof(reason)) < 0)
+		if (!bar_exists(device, bar) || device->resource[bar].size >= page)
 			continue;
-		printf("  BAR %d at 0x%llx: %s", bar, (unsigned long long)device->resource[bar].start,
-		       reason);
-		/* Of a BAR that has moved alone. */
-		if (device_read_bar(device, bar, "original", original, sizeof(original)) > 0)
-			printf(" (was at %s)", original);
-		putchar('\n');
+		bar_judge(bus, device, bar, &verdict);
+		/* The latter of a BAR that our driver has moved alone. */
+		device_read_bar(device, bar, "original", original, sizeof(original));
+		printf("  BAR %d at 0x%llx: %s%s%s%s\n", bar, (unsigned long long)device->resource[bar].start,
+		       verdict.part[0].why, *original ? " (was at " : "", original, *original ? ")" : "");
+		bar_verdict_free(&verdict);
 	}
 	if (device_read(device, OURS "/msix_reason", reason, sizeof(reason)) > 0)
 		printf("  MSI-X table: %s\n", reason);
@@ -130,48 +124,69 @@ static void print_bars(const struct device *device)
 		printf("  MSI-X table: users see it %s\n", reason);
 }
 
-/* What another driver does not say of itself. */
-static void print_places(const struct bus *bus, const struct device *device)
+/* What a VMM has to be told so that its guest reaches the device's registers; both to free(). */
+static char *hint_qemu(const struct device *device)
 {
-	uint64_t page = sysconf(_SC_PAGESIZE);
-	struct verdict verdict;
-	int bar;
+	char *elsewhere = bar_needs_relocation(device) ? bar_relocation(device) : NULL;
 
-	for (bar = 0; bar < BARS; bar++) {
-		if (!bar_exists(device, bar) || device->resource[bar].size >= page)
-			continue;
-		bar_judge(bus, device, bar, &verdict);
-		printf("  BAR %d at 0x%llx: %s\n", bar, (unsigned long long)device->resource[bar].start,
-		       verdict.part[0].why);
-		bar_verdict_free(&verdict);
-	}
+	return elsewhere ? elsewhere : format("-device vfio-pci,host=%s", device->address);
 }
 
-/* What a VMM is to be told, as asked for; NULL: nothing. */
-struct hints {
-	char *qemu, *libvirt;
-};
-
-static struct hints hints_for(const struct options *options, const struct device *device)
+/* libvirt has no word for the relocation: QEMU's own is set behind its back, by the alias. */
+static char *relocation_for_libvirt(const char *alias, int bar)
 {
-	return (struct hints) {
-		.qemu = options->qemu ? hint_qemu(device) : NULL,
-		.libvirt = options->libvirt ? hint_libvirt(device) : NULL,
-	};
+	if (bar < 0)
+		return format("%s", "");
+	return format("\n<!-- and at the end of <domain xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'> -->\n"
+		      "<qemu:override>\n"
+		      "  <qemu:device alias='%s'>\n"
+		      "    <qemu:frontend>\n"
+		      "      <qemu:property name='x-msix-relocation' type='string' value='bar%d'/>\n"
+		      "    </qemu:frontend>\n"
+		      "  </qemu:device>\n"
+		      "</qemu:override>", alias, bar);
 }
 
-static void hints_free(struct hints *hints)
+static char *hint_libvirt(const struct device *device)
 {
-	free(hints->qemu);
-	free(hints->libvirt);
+	unsigned int domain = 0, bus = 0, slot = 0, function = 0;
+	char alias[32], *behind, *text;
+
+	sscanf(device->address, "%x:%x:%x.%x", &domain, &bus, &slot, &function);
+	snprintf(alias, sizeof(alias), "ua-%04x-%02x-%02x-%x", domain, bus, slot, function);
+	behind = relocation_for_libvirt(alias, bar_needs_relocation(device) ? bar_for_msix(device) : -1);
+	/*
+	 * It is bound already: nothing to manage. Older versions know no driver but vfio-pci, and hand it over to that.
+	 */
+	text = format("<hostdev mode='subsystem' type='pci' managed='no'>\n"
+		      "  <!-- libvirt before 10.0 wants managed='yes' -->\n"
+		      "  <source>\n"
+		      "    <address domain='0x%04x' bus='0x%02x' slot='0x%02x' function='0x%x'/>\n"
+		      "  </source>\n"
+		      "  <alias name='%s'/>\n"
+		      "</hostdev>%s", domain, bus, slot, function, alias, behind);
+	free(behind);
+	return text;
+}
+
+/* As asked for; NULL: nothing. */
+static void find_hints(const struct run *run, const struct device *device, char **qemu, char **libvirt)
+{
+	*qemu = run->options->qemu ? hint_qemu(device) : NULL;
+	*libvirt = run->options->libvirt ? hint_libvirt(device) : NULL;
 }
 
 /* A row for each use of the device, or one if there is none. */
-static void add_rows(struct table *table, const struct change *change, bool done,
-		     const struct obstacles *obstacles, const struct hints *hints)
+static void add_rows(const struct run *run, struct table *table, int which, bool done)
 {
+	static const struct obstacles none;
+	const struct obstacles *obstacles = which < run->checked ? &run->obstacles[which] : &none;
+	const struct change *change = &run->transaction.change[which];
 	const struct device *device = change->device;
+	char *qemu, *libvirt;
 	int i = 0;
+
+	find_hints(run, device, &qemu, &libvirt);
 
 	do {
 		table_row(table, device->address, device->driver, device->group);
@@ -181,14 +196,17 @@ static void add_rows(struct table *table, const struct change *change, bool done
 			table_text(table, COL_CODE, reason_code(obstacles->obstacle[i].reason));
 			table_text(table, COL_REASON, obstacles->obstacle[i].text);
 		}
-		table_text(table, COL_QEMU, hints->qemu);
-		table_lines(table, COL_LIBVIRT, hints->libvirt);
+		table_text(table, COL_QEMU, qemu);
+		table_lines(table, COL_LIBVIRT, libvirt);
 	} while (++i < obstacles->count);
+	free(qemu);
+	free(libvirt);
 }
 
-static void tell(const struct run *run, const struct change *change, const struct hints *hints)
+static void tell(const struct run *run, const struct change *change)
 {
 	const struct device *device = change->device;
+	char *qemu, *libvirt;
 
 	if (strcmp(device->driver, change->driver))
 		printf("%s: driver %s, was %s\n", device->address, driver_text(device->driver),
@@ -196,14 +214,15 @@ static void tell(const struct run *run, const struct change *change, const struc
 	else
 		printf("%s: driver %s, %s\n", device->address, driver_text(device->driver),
 		       change->begun ? "as before" : "nothing to do");
-	if (is_ours(device))
-		print_bars(device);
-	else if (run->hand_over)
-		print_places(&run->bus, device);
-	if (hints->qemu)
-		printf("%s\n", hints->qemu);
-	if (hints->libvirt)
-		printf("%s\n", hints->libvirt);
+	if (is_ours(device) || run->hand_over)
+		print_bars(&run->bus, device);
+	find_hints(run, device, &qemu, &libvirt);
+	if (qemu)
+		puts(qemu);
+	if (libvirt)
+		puts(libvirt);
+	free(qemu);
+	free(libvirt);
 }
 
 /* People are told of what was done only; what was not, and why, was said already. */
@@ -214,30 +233,23 @@ static void report(const struct run *run, bool done)
 	int i;
 
 	progress(NULL);
-	for (i = 0; i < run->transaction.count; i++) {
-		static const struct obstacles none;
-		const struct change *change = &run->transaction.change[i];
-		struct hints hints = hints_for(run->options, change->device);
-
+	for (i = 0; i < run->transaction.count; i++)
 		if (table)
-			add_rows(table, change, done, i < run->checked ? &run->obstacles[i] : &none, &hints);
+			add_rows(run, table, i, done);
 		else if (done)
-			tell(run, change, &hints);
-		hints_free(&hints);
-	}
+			tell(run, &run->transaction.change[i]);
 	if (table)
 		table_end(table, "");
 }
 
-/* All or nothing: after a failure nothing. */
 int run_finish(struct run *run, int code)
 {
 	bool interrupted = transaction_interrupted(&run->transaction);
 	bool done = code == CODE_OK && !interrupted, begun = false;
-	int i;
+	const struct change *change;
 
-	for (i = 0; i < run->transaction.count; i++)
-		begun |= run->transaction.change[i].begun;
+	for_each(change, run->transaction.change, run->transaction.count)
+		begun |= change->begun;
 	if (interrupted) {
 		complain(NULL, "interrupted");
 		code = CODE_FAILED;
@@ -249,8 +261,7 @@ int run_finish(struct run *run, int code)
 			 "nothing was changed: each device has the driver it had");
 	report(run, done);
 	if (done && fflush(stdout)) {
-		complain(NULL, "all was done, but the output could not be written: %s",
-			 strerror(errno));
+		complain(NULL, "all was done, but the output could not be written: %s", strerror(errno));
 		code = CODE_CHANGED;
 	}
 	/* An interrupt ends the program here, as whoever has sent it expects. */
@@ -260,10 +271,10 @@ int run_finish(struct run *run, int code)
 
 void run_free(struct run *run)
 {
-	int i;
+	struct obstacles *obstacles;
 
-	for (i = 0; i < run->checked; i++)
-		obstacles_free(&run->obstacles[i]);
+	for_each(obstacles, run->obstacles, run->checked)
+		obstacles_free(obstacles);
 	free(run->obstacles);
 	machine_free(&run->machine);
 	bus_free(&run->bus);

@@ -3,7 +3,7 @@
 #define CLI_RUN_H
 
 #include "change/transaction.h"
-#include "commands/commands.h"
+#include "commands/options.h"
 #include "use/in_use.h"
 
 /* What bind, unbind and align have in common. */
@@ -37,9 +37,9 @@ void run_free(struct run *run);
 /* Give all devices to our driver, and from there to another one (NULL: none). Returns a code. */
 int run_bind(const struct options *options, const char *driver);
 
-/* What the kernel says of a device between the two goes to stderr. */
-int log_end(void);
-void log_print(int fd, const char *address);
+/* What the kernel says of a device between the two goes to stderr; NULL: of none. */
+int log_open(void);
+void log_close(int log, const char *address);
 
 /* What a change of drivers needs. Each ends the program, with nothing changed, where it is missing. */
 

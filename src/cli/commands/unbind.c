@@ -1,10 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <errno.h>
-#include <glob.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
-
 #include "bus/file.h"
 #include "change/module.h"
 #include "commands/run.h"
@@ -13,32 +7,26 @@
 static bool offer(struct device *device, char *modules)
 {
 	char *module, *rest;
-	glob_t found;
-	size_t i;
-	int err = 0;
+	bool failed = false;
 
-	for (module = strtok_r(modules, " ", &rest); module && !*device->driver;
-	     module = strtok_r(NULL, " ", &rest)) {
-		char *pattern = format("/sys/module/%s/drivers/pci:*", module);
+	for (module = strtok_r(modules, " ", &rest); module; module = strtok_r(NULL, " ", &rest)) {
+		struct matches drivers = { 0 };
+		const char *path;
 
-		if (!glob(pattern, 0, NULL, &found)) {
-			for (i = 0; i < found.gl_pathc && !*device->driver; i++) {
-				const char *driver = strrchr(found.gl_pathv[i], ':') + 1;
-				int said = file_write(device->address, "/sys/bus/pci/drivers/%s/bind", driver);
+		while (!*device->driver && (path = next_match(&drivers, "/sys/module/%s/drivers/pci:*", module))) {
+			const char *driver = strrchr(path, ':') + 1;
+			int err = file_write(device->address, "/sys/bus/pci/drivers/%s/bind", driver);
 
-				device_refresh(device);
-				if (said && said != -ENODEV && said != -ENXIO) {
-					complain("\"dmesg | tail\" may say why",
-						 "%s could not be bound to its native driver %s: %s",
-						 device->address, driver, strerror(-said));
-					err = said;
-				}
-			}
-			globfree(&found);
+			device_refresh(device);
+			if (!err || err == -ENODEV || err == -ENXIO)
+				continue;
+			complain("\"dmesg | tail\" may say why", "%s could not be bound to its native driver %s: %s",
+				 device->address, driver, strerror(-err));
+			failed = true;
 		}
-		free(pattern);
+		matches_end(&drivers);
 	}
-	return *device->driver || !err;
+	return *device->driver || !failed;
 }
 
 static bool native_comes(struct device *device)
@@ -68,36 +56,30 @@ static bool native_comes(struct device *device)
 static bool give_back(struct change *change, const struct options *options)
 {
 	struct device *device = change->device;
-	int log = log_end();
-	bool good;
+	int log = log_open();
+	bool good, native;
 
 	progress("unbinding %s", device->address);
 	/* A driver that is not ours keeps it; a leftover override goes. */
 	good = transaction_move(change, is_given(device) ? "" : device->driver, "");
-	if (good && !*device->driver && !native_comes(device)) {
-		log_print(log, device->address);
-		if (options->force)
-			complain(NULL, "--force leaves %s without a driver", device->address);
-		good = options->force;
-	}
+	native = !good || *device->driver || native_comes(device);
+	log_close(log, native ? NULL : device->address);
+	if (!native && options->force)
+		complain(NULL, "--force leaves %s without a driver", device->address);
 	if (good && is_ours(device)) {
 		complain(NULL, "%s is still bound to " OURS, device->address);
-		good = false;
+		return false;
 	}
-	if (log >= 0)
-		close(log);
-	return good;
+	return good && (native || options->force);
 }
 
 static int unbind_all(struct run *run)
 {
 	struct transaction *transaction = &run->transaction;
 	const struct options *options = run->options;
-	int i;
+	struct change *change;
 
-	for (i = 0; i < transaction->count; i++) {
-		struct change *change = &transaction->change[i];
-
+	for_each(change, transaction->change, transaction->count) {
 		if (transaction_interrupted(transaction))
 			return CODE_FAILED;
 		/* What has no driver may be what an instance that was killed has left. */
@@ -105,9 +87,7 @@ static int unbind_all(struct run *run)
 		    !give_back(change, options))
 			return CODE_FAILED;
 	}
-	for (i = 0; i < transaction->count; i++) {
-		struct change *change = &transaction->change[i];
-
+	for_each(change, transaction->change, transaction->count) {
 		if (!change->saved)
 			continue;
 		if (options->persist && !saved_is_ours(change))
@@ -127,7 +107,7 @@ static int unbind_run(const struct options *options)
 	struct run run = { .options = options };
 	int code;
 
-	bus_scan(&run.bus);
+	bus_scan(&run.bus, NULL, NULL);
 	need_root(bus_find(&run.bus, options->device[0]));
 	run_begin(&run, options, false);
 	machine_look(&run.machine, true);
@@ -137,20 +117,16 @@ static int unbind_run(const struct options *options)
 	return code;
 }
 
-static const struct option_use unbind_options[] = {
-	{ 'g', "also those of their IOMMU groups that our driver has" },
-	{ 'f', "even if one is in use, or no native driver comes" },
-	{ 'p', "also forget what \"bind --persist\" has set" },
-	OUTPUT_OPTIONS,
-	{ 0 }
-};
-
 const struct command unbind_command = {
 	.name = "unbind", .run = unbind_run,
 	.summary = "give devices back to their native drivers",
 	.arguments = "DEVICE...", .min_arguments = 1, .max_arguments = ANY_NUMBER,
 	.description = "Give devices back to their native drivers.\n",
-	.option = unbind_options,
+	.option = {
+		['g'] = "also those of their IOMMU groups that our driver has",
+		['f'] = "even if one is in use, or no native driver comes",
+		['p'] = "also forget what \"bind --persist\" has set",
+	},
 	.columns = run_columns,
 	.first_reason = REASON_DISK_MOUNTED, .last_reason = REASON_UNKNOWN,
 	.examples = "  subpage-vfio unbind 0000:01:00.0\n",

@@ -1,16 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <poll.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <time.h>
-#include <unistd.h>
 
 #include <json-c/json.h>
 
@@ -288,12 +283,10 @@ static bool is_of(const struct guest_range *range, const char *address, int bar)
 
 bool guest_bar_address(const struct guest_map *map, const char *address, int bar, uint64_t *start)
 {
+	const struct guest_range *range;
 	bool found = false;
-	int i;
 
-	for (i = 0; i < map->count; i++) {
-		const struct guest_range *range = &map->range[i];
-
+	for_each(range, map->range, map->count) {
 		if (!is_of(range, address, bar))
 			continue;
 		if (!found || range->start - range->offset < *start)
@@ -307,14 +300,13 @@ uint64_t guest_bar_covered(const struct guest_map *map, const char *address, int
 			   uint64_t size, bool direct)
 {
 	uint64_t start = 0, first, last, covered = 0;
-	int i;
+	const struct guest_range *range;
 
 	if (!guest_bar_address(map, address, bar, &start))
 		return 0;
 	first = start + offset;
 	last = first + size;
-	for (i = 0; i < map->count; i++) {
-		const struct guest_range *range = &map->range[i];
+	for_each(range, map->range, map->count) {
 		uint64_t from = range->start, to = range->start + range->size;
 
 		if (!is_of(range, address, bar) || !(direct ? range->direct : range->mapped))

@@ -2,9 +2,6 @@
 #ifndef CLI_QMP_H
 #define CLI_QMP_H
 
-#include <stdbool.h>
-#include <stdint.h>
-
 #include "guest/vfio_user.h"
 
 struct json_tokener;
@@ -48,8 +45,7 @@ void monitor_free(struct monitor *monitor);
 bool guest_bar_address(const struct guest_map *map, const char *address, int bar, uint64_t *start);
 
 /*
- * How many of these bytes of the BAR does the guest reach by itself? direct: through KVM;
- * else through QEMU's mapping.
+ * How many of these bytes of the BAR does the guest reach by itself? direct: through KVM; else through QEMU's mapping.
  */
 uint64_t guest_bar_covered(const struct guest_map *map, const char *address, int bar, uint64_t offset,
 			   uint64_t size, bool direct);

@@ -1,14 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <errno.h>
-#include <fcntl.h>
-#include <glob.h>
 #include <limits.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <unistd.h>
 
 #include "bus/bar.h"
 #include "bus/file.h"
@@ -31,23 +24,13 @@ struct files {
 	int *group;
 };
 
-static struct device *find_device(const struct bus *bus, const char *address)
-{
-	int i;
-
-	for (i = 0; i < bus->count; i++)
-		if (!strcmp(bus->device[i].address, address))
-			return &bus->device[i];
-	return NULL;
-}
-
 static void add_device(struct vfio_user *user, const struct device *device, bool sure)
 {
-	int i;
+	struct held *held;
 
-	for (i = 0; i < user->devices; i++)
-		if (user->held[i].device == device) {
-			user->held[i].sure |= sure;
+	for_each(held, user->held, user->devices)
+		if (held->device == device) {
+			held->sure |= sure;
 			return;
 		}
 	*grow(user->held, user->devices) = (struct held) { device, sure };
@@ -65,37 +48,31 @@ static void add_node(const struct bus *bus, dev_t number, struct vfio_user *user
 	end = strstr(target, "/vfio-dev/");
 	if (end) {
 		*end = '\0';
-		device = find_device(bus, strrchr(target, '/') + 1);
+		device = bus_device_at(bus, strrchr(target, '/') + 1);
 		if (device)
 			add_device(user, device, true);
-		return;
 	}
+	/* "virtual/vfio/12", or "noiommu-12". */
 	end = strstr(target, "/virtual/vfio/");
-	if (!end)
-		return;
-	end += strlen("/virtual/vfio/");
-	if (!strncmp(end, "noiommu-", strlen("noiommu-")))
-		end += strlen("noiommu-");
-	*grow(files->group, files->groups) = atoi(end);
+	if (end)
+		*grow(files->group, files->groups) = atoi(end + strcspn(end, "0123456789"));
 }
 
 /* Kernels since 6.18 say which device an open file is, though not of a mapping. */
 static void add_file(const struct bus *bus, struct vfio_user *user, const struct holder *file, struct files *files)
 {
 	const struct device *device;
-	const char *slash;
-	struct lines info = { 0 };
+	char path[PATH_MAX], *name;
 
 	files->devices++;
-	while (next_line(&info, "/proc/%d/task/%d/fdinfo/%d", file->pid, file->thread, file->fd)) {
-		if (strncmp(info.line, "vfio-device-syspath:", strlen("vfio-device-syspath:")))
-			continue;
-		slash = strrchr(info.line, '/');
-		device = slash ? find_device(bus, slash + 1) : NULL;
-		if (device) {
-			add_device(user, device, true);
-			files->named++;
-		}
+	if (!file_value(path, sizeof(path), "vfio-device-syspath:", "/proc/%d/task/%d/fdinfo/%d", file->pid,
+			file->thread, file->fd))
+		return;
+	name = strrchr(path, '/');
+	device = name ? bus_device_at(bus, name + 1) : NULL;
+	if (device) {
+		add_device(user, device, true);
+		files->named++;
 	}
 }
 
@@ -121,14 +98,13 @@ static void read_files(const struct bus *bus, const struct holders *holders, str
  */
 static void add_group_devices(const struct bus *bus, struct vfio_user *user, const struct files *files)
 {
-	int i, n, before = user->devices, found = 0;
+	int i, before = user->devices, found = 0;
+	const struct device *device;
 
 	if (files->named == files->devices)
 		return;
 	for (i = 0; i < files->groups; i++)
-		for (n = 0; n < bus->count; n++) {
-			const struct device *device = &bus->device[n];
-
+		for_each(device, bus->device, bus->count) {
 			if (device->group != files->group[i] || !device_is_vfio(device))
 				continue;
 			add_device(user, device, vfio_user_word_of(user, device));
@@ -139,25 +115,14 @@ static void add_group_devices(const struct bus *bus, struct vfio_user *user, con
 }
 
 /*
- * Its command line, two 0 behind it. A process can make its own as long as it likes, of memory that
- * reading makes real.
+ * Its command line, two 0 behind it. A process can make its own as long as it likes, of memory that reading makes real.
  */
 static char *read_command_line(pid_t pid)
 {
-	char *path = format("/proc/%d/cmdline", pid), *text = NULL;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	size_t length = 0;
-	ssize_t n;
+	char *text = allocate(NULL, COMMAND_LINE_MAX + 2);
+	int length = file_read(text, COMMAND_LINE_MAX, "/proc/%d/cmdline", pid);
 
-	free(path);
-	do {
-		text = allocate(text, length + 4098);
-		n = fd < 0 ? 0 : read(fd, text + length, 4096);
-		length += n > 0 ? n : 0;
-	} while (n > 0 && length < COMMAND_LINE_MAX);
-	memcpy(text + length, "\0", 2);
-	if (fd >= 0)
-		close(fd);
+	memcpy(text + (length > 0 ? length : 0), "\0", 2);
 	return text;
 }
 
@@ -186,92 +151,40 @@ const char *vfio_user_next_word(const struct vfio_user *user, const char *after)
 static const struct device *find_cdev(const struct vfio_user *user, const char *path)
 {
 	const char *name = strrchr(path, '/');
+	const struct held *held;
 	char attribute[64];
-	int i;
 
-	if (!name)
-		return NULL;
-	snprintf(attribute, sizeof(attribute), "vfio-dev/%.40s", name + 1);
-	for (i = 0; i < user->devices; i++)
-		if (device_has(user->held[i].device, attribute))
-			return user->held[i].device;
+	snprintf(attribute, sizeof(attribute), "vfio-dev/%.40s", name ? name + 1 : "-");
+	for_each(held, user->held, user->devices)
+		if (device_has(held->device, attribute))
+			return held->device;
 	return NULL;
-}
-
-/* The held device whose BAR lies there on the host, with its number and the offset in it. */
-static const struct device *find_address(const struct vfio_user *user, uint64_t address,
-					 unsigned int *bar, uint64_t *offset)
-{
-	uint64_t mask = sysconf(_SC_PAGESIZE) - 1;
-	int i, n;
-
-	for (i = 0; i < user->devices; i++)
-		for (n = 0; n < BARS; n++) {
-			const struct resource *res = &user->held[i].device->resource[n];
-			uint64_t start = res->start & ~mask;
-
-			if (!bar_exists(user->held[i].device, n) || address < start ||
-			    address >= ((res->start + res->size + mask) & ~mask))
-				continue;
-			*bar = n;
-			*offset = address - start;
-			return user->held[i].device;
-		}
-	return NULL;
-}
-
-/* Does any held device have so long a BAR of that number? */
-static bool is_in_region(const struct vfio_user *user, uint64_t position)
-{
-	uint64_t page = sysconf(_SC_PAGESIZE), offset = position & ((1ull << REGION_SHIFT) - 1), size;
-	unsigned int bar = position >> REGION_SHIFT;
-	int i;
-
-	for (i = 0; i < user->devices && bar < BARS; i++) {
-		size = bar_exists(user->held[i].device, bar) ? user->held[i].device->resource[bar].size : 0;
-		if (size && offset < (size < page ? page : size))
-			return true;
-	}
-	return false;
 }
 
 /*
- * Before Linux 6.10 vfio-pci made a mapping's offset the BAR's address on the host, which
- * tells the device, too. Numbers of regions can look like addresses of two terabytes and
- * more, and the other way round; all mappings together leave little doubt.
+ * Since Linux 6.10 the offset of a mapping is the region's number and the offset in it. Before, it was the BAR's
+ * address on the host, which tells the device, too.
  */
-static bool are_addresses(const struct vfio_user *user)
+static void find_region(const struct vfio_user *user, struct mapping *mapping)
 {
-	int i, addresses = 0, regions = 0;
-	unsigned int bar;
-	uint64_t offset;
+	uint64_t mask = sysconf(_SC_PAGESIZE) - 1;
+	const struct held *held;
+	int bar;
 
-	for (i = 0; i < user->mappings; i++) {
-		regions += is_in_region(user, user->mapping[i].offset);
-		addresses += !!find_address(user, user->mapping[i].offset, &bar, &offset);
-	}
-	return addresses > regions;
-}
+	for_each(held, user->held, user->devices)
+		for (bar = 0; bar < BARS; bar++) {
+			const struct device *device = held->device;
+			const struct resource *res = &device->resource[bar];
+			uint64_t start = res->start & ~mask, end = (res->start + res->size + mask) & ~mask;
 
-/* Until now the offset of each is what the kernel shows. */
-static void find_regions(struct vfio_user *user)
-{
-	bool addresses = are_addresses(user);
-	int i;
-
-	for (i = 0; i < user->mappings; i++) {
-		struct mapping *mapping = &user->mapping[i];
-		const struct device *device = NULL;
-
-		if (addresses)
-			device = find_address(user, mapping->offset, &mapping->region, &mapping->offset);
-		if (device) {
-			mapping->device = device;
-			continue;
+			if ((mapping->device && mapping->device != device) || !bar_exists(device, bar) ||
+			    !bar_has_address(device, bar) || mapping->offset < start || mapping->offset >= end)
+				continue;
+			*mapping = (struct mapping) { bar, mapping->offset - start, mapping->size, device };
+			return;
 		}
-		mapping->region = mapping->offset >> REGION_SHIFT;
-		mapping->offset &= (1ull << REGION_SHIFT) - 1;
-	}
+	mapping->region = mapping->offset >> REGION_SHIFT;
+	mapping->offset &= (1ull << REGION_SHIFT) - 1;
 }
 
 static void read_mappings(struct vfio_user *user)
@@ -281,6 +194,7 @@ static void read_mappings(struct vfio_user *user)
 	while (next_line(&maps, "/proc/%d/maps", user->pid) && user->mappings < MAPPINGS_MAX) {
 		unsigned long long start, end, offset;
 		const struct device *device = NULL;
+		struct mapping *mapping;
 		int name = 0;
 
 		if (sscanf(maps.line, "%llx-%llx %*s %llx %*s %*s %n", &start, &end, &offset, &name) < 3 || !name)
@@ -289,79 +203,58 @@ static void read_mappings(struct vfio_user *user)
 			device = find_cdev(user, maps.line + name);
 		else if (strcmp(maps.line + name, VFIO_FILE))
 			continue;
-		*grow(user->mapping, user->mappings) = (struct mapping) {
-			.offset = offset, .size = end - start, .device = device,
-		};
+		mapping = grow(user->mapping, user->mappings);
+		*mapping = (struct mapping) { .offset = offset, .size = end - start, .device = device };
+		find_region(user, mapping);
 	}
 	lines_end(&maps);
 }
 
-/* Does VFIO let all of it be mapped? What shares its page or is hidden, it does not. */
-static bool may_be_mapped(const struct bus *bus, const struct device *device,
-			  const struct mapping *mapping)
-{
-	struct verdict verdict;
-	bool may = true;
-	int i;
-
-	bar_judge(bus, device, mapping->region, &verdict);
-	for (i = 0; i < verdict.parts; i++) {
-		const struct part *part = &verdict.part[i];
-
-		if (part->offset < mapping->offset + mapping->size &&
-		    part->offset + part->size > mapping->offset)
-			may &= part->mapped;
-	}
-	bar_verdict_free(&verdict);
-	return may;
-}
-
-/* As long as the device's own mapping of that BAR would be, with a hole for the MSI-X table or without? */
+/*
+ * Would a program map just that of the device? It maps a BAR whole, or all before and behind the pages of the
+ * MSI-X table; and nothing that VFIO does not let be mapped.
+ */
 static bool fits(const struct bus *bus, const struct device *device, const struct mapping *mapping)
 {
-	uint64_t page = sysconf(_SC_PAGESIZE), size, end = mapping->offset + mapping->size;
-	const struct resource *res;
-	bool starts, ends;
+	uint64_t mask = sysconf(_SC_PAGESIZE) - 1, end = mapping->offset + mapping->size;
+	bool starts = false, ends = false, may = true;
+	const struct part *part;
+	struct verdict verdict;
 
-	if (mapping->region >= BARS || !bar_exists(device, mapping->region) ||
-	    !may_be_mapped(bus, device, mapping))
+	if (mapping->region >= BARS || !bar_exists(device, mapping->region))
 		return false;
-	res = &device->resource[mapping->region];
-	size = (res->size + page - 1) & ~(page - 1);
-	starts = !mapping->offset;
-	ends = end == size;
-	if (device->msix_size && device->msix_bar == (int)mapping->region) {
-		uint64_t table_end = (device->msix_offset + device->msix_size + page - 1) & ~(page - 1);
+	bar_judge(bus, device, mapping->region, &verdict);
+	for_each(part, verdict.part, verdict.parts) {
+		uint64_t part_end = (part->offset + part->size + mask) & ~mask;
 
-		starts |= mapping->offset == table_end;
-		ends |= end == (device->msix_offset & ~(page - 1));
+		starts |= part->offset == mapping->offset;
+		ends |= part_end == end;
+		may &= part->mapped || part->offset >= end || part_end <= mapping->offset;
 	}
-	return starts && ends;
-}
-
-static bool is_same_part(const struct mapping *one, const struct mapping *other)
-{
-	return one->region == other->region && one->offset == other->offset && one->size == other->size;
+	bar_verdict_free(&verdict);
+	return starts && ends && may;
 }
 
 /*
- * A mapping of a file that came from a group does not tell the device. It is known
- * where one alone has a BAR of that length, and where there are as many such
- * mappings as devices: then each has one.
+ * A mapping of a file that came from a group does not tell the device. It is known where one alone has a BAR of that
+ * length, and where there are as many such mappings as devices: then each has one.
  */
 static void assign_mapping(const struct bus *bus, struct vfio_user *user, struct mapping *mapping)
 {
 	const struct device *fitting = NULL, *nth = NULL;
-	int same = 0, before = 0, fit = 0, i;
+	int same = 0, before = 0, fit = 0;
+	const struct mapping *other;
+	const struct held *held;
 
-	for (i = 0; i < user->mappings; i++)
-		if (is_same_part(mapping, &user->mapping[i])) {
+	for_each(other, user->mapping, user->mappings)
+		if (other->region == mapping->region && other->offset == mapping->offset &&
+		    other->size == mapping->size) {
 			same++;
-			before += &user->mapping[i] < mapping;
+			before += other < mapping;
 		}
-	for (i = 0; i < user->devices; i++)
-		if (fits(bus, user->held[i].device, mapping)) {
-			fitting = user->held[i].device;
+	for_each(held, user->held, user->devices)
+		if (fits(bus, held->device, mapping)) {
+			fitting = held->device;
 			if (fit++ == before)
 				nth = fitting;
 		}
@@ -376,8 +269,8 @@ static void assign_mapping(const struct bus *bus, struct vfio_user *user, struct
 bool vfio_user_read(const struct bus *bus, const struct holders *holders, pid_t pid, struct vfio_user *user)
 {
 	struct files files = { 0 };
+	struct mapping *mapping;
 	char *valid, name[64];
-	int i;
 
 	*user = (struct vfio_user) { .pid = pid, .vm = -1 };
 	file_read(name, sizeof(name), "/proc/%d/comm", pid);
@@ -390,10 +283,9 @@ bool vfio_user_read(const struct bus *bus, const struct holders *holders, pid_t 
 	add_group_devices(bus, user, &files);
 	if (user->devices)
 		read_mappings(user);
-	find_regions(user);
-	for (i = 0; i < user->mappings; i++)
-		if (!user->mapping[i].device)
-			assign_mapping(bus, user, &user->mapping[i]);
+	for_each(mapping, user->mapping, user->mappings)
+		if (!mapping->device)
+			assign_mapping(bus, user, mapping);
 	free(files.group);
 	return user->devices;
 }
@@ -410,11 +302,9 @@ enum mapped vfio_user_has_mapped(const struct bus *bus, const struct vfio_user *
 				 uint64_t size)
 {
 	enum mapped found = MAPPED_NO;
-	int i;
+	const struct mapping *mapping;
 
-	for (i = 0; i < user->mappings; i++) {
-		const struct mapping *mapping = &user->mapping[i];
-
+	for_each(mapping, user->mapping, user->mappings) {
 		if ((int)mapping->region != bar || offset < mapping->offset ||
 		    offset + size > mapping->offset + mapping->size)
 			continue;
@@ -432,25 +322,21 @@ enum mapped vfio_user_has_mapped(const struct bus *bus, const struct vfio_user *
  */
 static char *find_counters(const struct vfio_user *user)
 {
-	char *pattern = format(KVM_DEBUG "/*-%d", user->vm), *found = NULL;
-	glob_t all;
-	size_t i;
+	struct matches all = { 0 };
+	char *found = NULL;
+	const char *path;
+	bool own = false;
 
-	if (!glob(pattern, 0, NULL, &all)) {
-		for (i = 0; i < all.gl_pathc; i++) {
-			int thread = atoi(all.gl_pathv[i] + strlen(KVM_DEBUG "/"));
-			bool own = file_exists("/proc/%d/task/%d", user->pid, thread);
+	while (!own && (path = next_match(&all, KVM_DEBUG "/*-%d", user->vm))) {
+		int thread = atoi(path + strlen(KVM_DEBUG "/"));
 
-			if (!own && (found || file_exists("/proc/%d", thread)))
-				continue;
-			free(found);
-			found = format("%s", all.gl_pathv[i]);
-			if (own)
-				break;
-		}
-		globfree(&all);
+		own = file_exists("/proc/%d/task/%d", user->pid, thread);
+		if (!own && (found || file_exists("/proc/%d", thread)))
+			continue;
+		free(found);
+		found = format("%s", path);
 	}
-	free(pattern);
+	matches_end(&all);
 	return found;
 }
 

@@ -32,10 +32,7 @@ struct vfio_user {
 	struct mapping *mapping;
 };
 
-/*
- * Look at a process that the walk has seen. Returns false if it holds no VFIO device.
- * vfio_user_free() in any case.
- */
+/* Look at a process that the walk has seen. Returns false if it holds no VFIO device. vfio_user_free() in any case. */
 bool vfio_user_read(const struct bus *bus, const struct holders *holders, pid_t pid, struct vfio_user *user);
 void vfio_user_free(struct vfio_user *user);
 

@@ -1,11 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "print/output.h"
 
@@ -56,6 +51,35 @@ void fail(enum exit_code code, const char *next, const char *fmt, ...)
 	vcomplain(next, fmt, args);
 	va_end(args);
 	exit(code);
+}
+
+static void check_output(int code, void *unused)
+{
+	bool failed = ferror(stdout);
+
+	(void)unused;
+	errno = 0;
+	/* Once more, to know why. */
+	if (failed)
+		putchar('\n');
+	if ((!fclose(stdout) && !failed) || code != CODE_OK)
+		return;
+	complain(NULL, "the output could not be written%s%s", errno ? ": " : "", errno ? strerror(errno) : "");
+	_exit(CODE_FAILED);
+}
+
+void output_begin(void)
+{
+	int fd;
+
+	for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+		if (fcntl(fd, F_GETFD) >= 0 || errno != EBADF)
+			continue;
+		/* Opened the wrong way round, so that using it fails as on a closed file. */
+		if (open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
+			_exit(CODE_HOST);
+	}
+	on_exit(check_output, NULL);
 }
 
 void progress(const char *fmt, ...)
@@ -117,6 +141,15 @@ void add_text(char **list, const char *between, const char *fmt, ...)
 	*list = format("%s%s%s", old ? old : "", old && *old ? between : "", more);
 	free(more);
 	free(old);
+}
+
+void add_help(char **lines, const char *before, const char *help)
+{
+	char *line = format("%shelps: %s\n", before, help ? help : "");
+
+	if (help && !(*lines && strstr(*lines, line)))
+		add_text(lines, "", "%s", line);
+	free(line);
 }
 
 bool colours_wanted(void)

@@ -2,8 +2,15 @@
 #ifndef CLI_OUTPUT_H
 #define CLI_OUTPUT_H
 
+/* What nearly each file needs of the C library comes with this one. */
+#include <errno.h>
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
@@ -24,6 +31,13 @@ enum exit_code {
 
 enum colour { PLAIN, GOOD, BETTER, BAD, STRONG };
 
+/*
+ * Before anything else is opened: no file of a device may become number 0, 1 or 2, or
+ * a message would be written into its registers. From then on a program that has not
+ * been able to print all ends with CODE_FAILED, unless with another error.
+ */
+void output_begin(void);
+
 /* Say on stderr what is wrong and, unless NULL, what to do next. */
 void complain(const char *next, const char *fmt, ...) PRINTF(2, 3);
 /* The same, and end the program. */
@@ -36,9 +50,13 @@ void progress(const char *fmt, ...) PRINTF(1, 2);
 /* Memory or the end of the program. */
 void *allocate(void *old, size_t size);
 char *format(const char *fmt, ...) PRINTF(1, 2);
+/* Go through an array with a pointer. */
+#define for_each(item, array, count) for ((item) = (array); (item) < (array) + (count); (item)++)
 /* Room for one more behind the others, all 0: a pointer to it. */
 #define grow(array, count) ((typeof(array))one_more(&(array), &(count), sizeof((array)[0])))
 void *one_more(void *array, int *count, size_t size);
+/* Put "helps: " and that (NULL: nothing) on a line of its own behind the others, unless it is there already. */
+void add_help(char **lines, const char *before, const char *help);
 /* Put one more text behind a list of texts (NULL: none yet), and that between them. */
 void add_text(char **list, const char *between, const char *fmt, ...) PRINTF(3, 4);
 

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <stdio.h>
-#include <string.h>
-
+#include "print/output.h"
 #include "print/reason.h"
 
 static const struct {

@@ -1,10 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <ctype.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <strings.h>
-#include <unistd.h>
 
 #include <json-c/json.h>
 #include <libsmartcols/libsmartcols.h>
@@ -17,7 +13,8 @@ struct table {
 	struct libscols_table *scols;
 	const struct column *columns;
 	struct libscols_line *line;	/* the row that is being filled */
-	int place[COLUMNS_MAX];		/* of our column in the table, -1: not printed */
+	int place[COLUMNS_MAX];		/* of our column in the table, -1: not printed ... */
+	int column[COLUMNS_MAX];	/* ... and our column that is at a place of it */
 	const char *name;
 	const struct format *format;
 	bool people;
@@ -26,6 +23,13 @@ struct table {
 	char **sentences;		/* ... and it in each row */
 	int rows;
 };
+
+/* What the library has made, or the end of the program. */
+static void need(const void *made)
+{
+	if (!made)
+		fail(CODE_FAILED, NULL, "out of memory");
+}
 
 static int find(const struct column *columns, const char *name, size_t length)
 {
@@ -81,9 +85,9 @@ static void add_column(struct table *table, int column)
 
 	if (table->place[column] >= 0)
 		return;
-	if (!scols_table_new_column(table->scols, what->name, 0, right ? SCOLS_FL_RIGHT : 0))
-		fail(CODE_FAILED, NULL, "out of memory");
+	need(scols_table_new_column(table->scols, what->name, 0, right ? SCOLS_FL_RIGHT : 0));
 	table->place[column] = scols_table_get_ncols(table->scols) - 1;
+	table->column[table->place[column]] = column;
 	/* The last one of a person's columns is a sentence: it goes on below itself. */
 	if (table->people && (!what[1].name || !what[1].shown) && what->type == COLUMN_TEXT)
 		table->sentence = column;
@@ -103,8 +107,7 @@ struct table *table_new(const char *name, const struct column *columns, const st
 		.plain = format->json || format->raw || format->pairs,
 		.scols = scols_new_table(),
 	};
-	if (!table->scols)
-		fail(CODE_FAILED, NULL, "out of memory");
+	need(table->scols);
 	scols_table_enable_raw(table->scols, format->raw);
 	scols_table_enable_export(table->scols, format->pairs);
 	scols_table_enable_noheadings(table->scols, format->noheadings && !table->people);
@@ -114,8 +117,7 @@ struct table *table_new(const char *name, const struct column *columns, const st
 		table->place[i] = -1;
 	for (i = 0; columns[i].name; i++)
 		if ((!list && format->json) ||
-		    ((!list || more) && columns[i].shown &&
-		     (columns[i].shown == SHOWN || !table->people)))
+		    ((!list || more) && columns[i].shown && (columns[i].shown == SHOWN || !table->people)))
 			add_column(table, i);
 	list += more;
 	while (format->columns && (column = next_name(&list, &length)))
@@ -168,6 +170,20 @@ void table_hex(struct table *table, int column, uint64_t value)
 	put(table, column, format("0x%llx", (unsigned long long)value));
 }
 
+/* "16K", to free(). */
+static char *size_text(uint64_t size)
+{
+	static const char unit[] = " KMGTPE";
+	int i = 0;
+
+	while (size >= 1024 && size % 1024 == 0 && unit[i + 1]) {
+		size /= 1024;
+		i++;
+	}
+	return i ? format("%llu%c", (unsigned long long)size, unit[i]) :
+		   format("%llu", (unsigned long long)size);
+}
+
 void table_number(struct table *table, int column, int64_t value)
 {
 	put(table, column, table->columns[column].type == COLUMN_BYTES && !table->plain ?
@@ -200,8 +216,7 @@ void table_row(struct table *table, const char *address, const char *driver, int
 	int column;
 
 	table->line = scols_table_new_line(table->scols, NULL);
-	if (!table->line)
-		fail(CODE_FAILED, NULL, "out of memory");
+	need(table->line);
 	*grow(table->sentences, table->rows) = NULL;
 	for (column = 0; table->columns[column].name; column++) {
 		const char *name = table->columns[column].name;
@@ -236,27 +251,22 @@ static struct json_object *value(enum column_type type, const char *text)
 static void print_json(const struct table *table)
 {
 	struct json_object *all = json_object_new_object(), *rows = json_object_new_array(), *row;
-	int i, column, place;
+	int i, place;
 
 	for (i = 0; i < table->rows; i++) {
 		struct libscols_line *line = scols_table_get_line(table->scols, i);
 
 		row = json_object_new_object();
-		/* In the order of the table. */
-		for (place = 0; place < (int)scols_table_get_ncols(table->scols); place++)
-			for (column = 0; table->columns[column].name; column++) {
-				char name[32];
-				size_t n;
+		for (place = 0; place < (int)scols_table_get_ncols(table->scols); place++) {
+			const struct column *what = &table->columns[table->column[place]];
+			const char *text = scols_cell_get_data(scols_line_get_cell(line, place));
+			char *name = format("%s", what->name), *c;
 
-				if (table->place[column] != place)
-					continue;
-				for (n = 0; table->columns[column].name[n]; n++)
-					name[n] = tolower((unsigned char)table->columns[column].name[n]);
-				name[n] = '\0';
-				json_object_object_add(row, name,
-						       value(table->columns[column].type,
-							     scols_cell_get_data(scols_line_get_cell(line, place))));
-			}
+			for (c = name; *c; c++)
+				*c = tolower((unsigned char)*c);
+			json_object_object_add(row, name, value(what->type, text));
+			free(name);
+		}
 		json_object_array_add(rows, row);
 	}
 	json_object_object_add(all, table->name, rows);
@@ -326,17 +336,4 @@ void table_end(struct table *table, const char *indent)
 	else
 		scols_print_table(table->scols);
 	table_free(table);
-}
-
-char *size_text(uint64_t size)
-{
-	static const char unit[] = " KMGTPE";
-	int i = 0;
-
-	while (size >= 1024 && size % 1024 == 0 && unit[i + 1]) {
-		size /= 1024;
-		i++;
-	}
-	return i ? format("%llu%c", (unsigned long long)size, unit[i]) :
-		   format("%llu", (unsigned long long)size);
 }

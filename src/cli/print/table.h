@@ -2,16 +2,11 @@
 #ifndef CLI_TABLE_H
 #define CLI_TABLE_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
 #include "print/output.h"
 
 /*
- * What a command answers, as rows of named columns. Text for people, --raw, --pairs, --json
- * and -o all print the same rows. In JSON a key is its column's name in lower case,
- * and each value is of its column's type or null.
+ * What a command answers, as rows of named columns. Text for people, --raw, --pairs, --json and -o all print the same
+ * rows. In JSON a key is its column's name in lower case, and each value is of its column's type or null.
  */
 
 enum column_type {
@@ -59,9 +54,8 @@ struct table *table_new(const char *name, const struct column *columns, const st
 void table_free(struct table *table);
 
 /*
- * Start a row about a device: those of the columns ADDRESS, DRIVER and IOMMU_GROUP that
- * there are have their values (a group of -1: none). The other cells are empty, which is
- * null in JSON, until one of these sets them.
+ * Start a row about a device: those of the columns ADDRESS, DRIVER and IOMMU_GROUP that there are have their values (a
+ * group of -1: none). The other cells are empty, which is null in JSON, until one of these sets them.
  */
 void table_row(struct table *table, const char *address, const char *driver, int group);
 void table_text(struct table *table, int column, const char *text);	/* NULL or "": leave it empty */
@@ -84,8 +78,5 @@ bool table_is_for_people(const struct format *format);
 /* End the program if the list of -o (NULL: none) names a column that there is not. */
 void table_check_columns(const struct column *columns, const char *list);
 void table_print_help(const struct column *columns);
-
-/* "16K", to free(). */
-char *size_text(uint64_t size);
 
 #endif

@@ -1,16 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
-#include <glob.h>
 #include <linux/loop.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <unistd.h>
 
 #include "bus/file.h"
 #include "use/disk.h"
@@ -29,42 +22,28 @@ struct nodes {
 	struct node *node;
 };
 
-static bool has_node(const struct nodes *nodes, dev_t device)
+/* That of them with the number; NULL: it is none of them. */
+static const struct node *node_of(const struct nodes *nodes, dev_t device)
 {
-	int i;
+	const struct node *node;
 
-	for (i = 0; i < nodes->count; i++)
-		if (nodes->node[i].device == device)
-			return true;
-	return false;
-}
-
-static void add_node(struct nodes *nodes, const char *name);
-
-/* Directories of its partitions, or links to its holders. */
-static void add_nodes_in(struct nodes *nodes, const char *name, const char *below,
-			 const char *needs)
-{
-	char *path = format(CLASS "/%s%s", name, below);
-	DIR *dir = opendir(path);
-	struct dirent *entry;
-
-	while (dir && (entry = readdir(dir)))
-		if (entry->d_name[0] != '.' && file_exists("%s/%s/%s", path, entry->d_name, needs))
-			add_node(nodes, entry->d_name);
-	if (dir)
-		closedir(dir);
-	free(path);
+	for_each(node, nodes->node, nodes->count)
+		if (node->device == device)
+			return node;
+	return NULL;
 }
 
 static void add_node(struct nodes *nodes, const char *name)
 {
-	char text[32], *c;
+	/* Directories of its partitions, and links to its holders. */
+	static const char * const upon[] = { CLASS "/%s/*/partition", CLASS "/%s/holders/*/dev" };
 	unsigned int major, minor;
+	char text[32], *c;
 	struct node *node;
+	size_t i;
 
 	file_read(text, sizeof(text), CLASS "/%s/dev", name);
-	if (sscanf(text, "%u:%u", &major, &minor) != 2 || has_node(nodes, makedev(major, minor)))
+	if (sscanf(text, "%u:%u", &major, &minor) != 2 || node_of(nodes, makedev(major, minor)))
 		return;
 	node = grow(nodes->node, nodes->count);
 	node->name = format("%s", name);
@@ -74,30 +53,41 @@ static void add_node(struct nodes *nodes, const char *name)
 	for (c = node->path; *c; c++)
 		if (*c == '!')
 			*c = '/';
-	add_nodes_in(nodes, name, "", "partition");
-	add_nodes_in(nodes, name, "/holders", "dev");
+	for (i = 0; i < COUNT(upon); i++) {
+		struct matches found = { 0 };
+		const char *path;
+
+		while ((path = next_match(&found, upon[i], name))) {
+			char *other = format("%.*s", (int)(strrchr(path, '/') - path), path);
+
+			add_node(nodes, strrchr(other, '/') + 1);
+			free(other);
+		}
+	}
 }
 
 static void free_nodes(struct nodes *nodes)
 {
-	int i;
+	struct node *node;
 
-	for (i = 0; i < nodes->count; i++) {
-		free(nodes->node[i].name);
-		free(nodes->node[i].path);
+	for_each(node, nodes->node, nodes->count) {
+		free(node->name);
+		free(node->path);
 	}
 	free(nodes->node);
 }
 
 static void find_mounts(const struct nodes *nodes, const struct mounts *mounts, struct obstacles *obstacles)
 {
-	int i, n;
+	const struct mount *mount;
+	const struct node *node;
 
-	for (n = 0; n < mounts->count; n++)
-		for (i = 0; i < nodes->count; i++)
-			if (mounts->mount[n].device == nodes->node[i].device)
-				obstacle_add(obstacles, REASON_DISK_MOUNTED, "its disk %s is mounted on %s%s",
-					     nodes->node[i].path, mounts->mount[n].target, mounts->mount[n].whose);
+	for_each(mount, mounts->mount, mounts->count) {
+		node = node_of(nodes, mount->device);
+		if (node)
+			obstacle_add(obstacles, REASON_DISK_MOUNTED, "its disk %s is mounted on %s%s", node->path,
+				     mount->target, mount->whose);
+	}
 	if (mounts->unknown)
 		obstacle_add(obstacles, REASON_UNKNOWN, "%s", mounts->unknown);
 }
@@ -105,50 +95,42 @@ static void find_mounts(const struct nodes *nodes, const struct mounts *mounts, 
 static void find_swap(const struct nodes *nodes, struct obstacles *obstacles)
 {
 	struct lines swaps = { 0 };
-	dev_t device;
-	int i;
+	const struct node *node;
 
 	if (file_exists("/proc/swaps") && access("/proc/swaps", R_OK))
 		obstacle_add(obstacles, REASON_UNKNOWN, "the swap spaces cannot be read");
 	while (next_line(&swaps, "/proc/swaps")) {
 		swaps.line[strcspn(swaps.line, " \t")] = '\0';
 		unescape(swaps.line);
-		device = disk_number(swaps.line);
-		for (i = 0; i < nodes->count; i++)
-			if (device && device == nodes->node[i].device)
-				obstacle_add(obstacles, REASON_DISK_SWAP, "its disk %s is swap space",
-					     nodes->node[i].path);
+		node = node_of(nodes, disk_number(swaps.line));
+		if (node)
+			obstacle_add(obstacles, REASON_DISK_SWAP, "its disk %s is swap space", node->path);
 	}
 }
 
 /* The disk behind a loop device is open in the kernel alone, and not exclusively. */
 static void find_loops(const struct nodes *nodes, struct obstacles *obstacles)
 {
-	glob_t found;
-	size_t n;
-	int i;
+	struct matches found = { 0 };
+	const struct node *node;
+	const char *file;
+	int fd;
 
-	if (glob("/sys/block/loop*/loop/backing_file", 0, NULL, &found))
-		return;
-	for (n = 0; n < found.gl_pathc; n++) {
+	while ((file = next_match(&found, "/sys/block/loop*/loop/backing_file"))) {
 		struct loop_info64 info = { 0 };
 		char path[64];
-		int fd;
 
-		snprintf(path, sizeof(path), "/dev/%.*s",
-			 (int)strcspn(found.gl_pathv[n] + strlen("/sys/block/"), "/"),
-			 found.gl_pathv[n] + strlen("/sys/block/"));
+		file += strlen("/sys/block/");
+		snprintf(path, sizeof(path), "/dev/%.*s", (int)strcspn(file, "/"), file);
 		fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 		if (fd < 0 || (ioctl(fd, LOOP_GET_STATUS64, &info) && errno != ENXIO))
 			obstacle_add(obstacles, REASON_UNKNOWN, "what is behind %s cannot be read", path);
 		if (fd >= 0)
 			close(fd);
-		for (i = 0; i < nodes->count; i++)
-			if (info.lo_rdevice && info.lo_rdevice == nodes->node[i].device)
-				obstacle_add(obstacles, REASON_DISK_LOOP, "its disk %s is behind %s",
-					     nodes->node[i].path, path);
+		node = node_of(nodes, info.lo_rdevice);
+		if (node)
+			obstacle_add(obstacles, REASON_DISK_LOOP, "its disk %s is behind %s", node->path, path);
 	}
-	globfree(&found);
 }
 
 /* So is what the kernel offers to other machines, as an NVMe or a SCSI target. */
@@ -158,53 +140,48 @@ static void find_targets(const struct nodes *nodes, struct obstacles *obstacles)
 		"/sys/kernel/config/nvmet/subsystems/*/namespaces/*/device_path",
 		"/sys/kernel/config/target/core/*/*/udev_path",
 	};
-	glob_t found;
-	size_t p, n;
-	int i;
+	const struct node *node;
+	size_t p;
 
-	for (p = 0; p < sizeof(pattern) / sizeof(pattern[0]); p++) {
-		if (glob(pattern[p], 0, NULL, &found))
-			continue;
-		for (n = 0; n < found.gl_pathc; n++) {
-			char path[512];
+	for (p = 0; p < COUNT(pattern); p++) {
+		struct matches found = { 0 };
+		const char *target;
+		char path[512];
 
-			file_read(path, sizeof(path), "%s", found.gl_pathv[n]);
-			for (i = 0; i < nodes->count; i++)
-				if (disk_number(path) == nodes->node[i].device)
-					obstacle_add(obstacles, REASON_DISK_TARGET, "its disk %s is offered by %s",
-						     nodes->node[i].path, found.gl_pathv[n]);
+		while ((target = next_match(&found, "%s", pattern[p]))) {
+			file_read(path, sizeof(path), "%s", target);
+			node = node_of(nodes, disk_number(path));
+			if (node)
+				obstacle_add(obstacles, REASON_DISK_TARGET, "its disk %s is offered by %s",
+					     node->path, target);
 		}
-		globfree(&found);
 	}
 }
 
 static void find_built_upon(const struct nodes *nodes, struct obstacles *obstacles)
 {
-	int i;
+	const struct node *node;
+	char name[128];
 
-	for (i = 1; i < nodes->count; i++) {
-		char name[128];
-
-		file_read(name, sizeof(name), CLASS "/%s/dm/name", nodes->node[i].name);
+	for_each(node, nodes->node, nodes->count) {
+		file_read(name, sizeof(name), CLASS "/%s/dm/name", node->name);
 		/* A partition has none, nor anything that is built upon nothing. */
-		if (file_exists(CLASS "/%s/slaves", nodes->node[i].name))
+		if (node != nodes->node && file_exists(CLASS "/%s/slaves", node->name))
 			obstacle_add(obstacles, REASON_DISK_PART, "its disk %s is part of %s%s%s%s",
-				     nodes->node[0].path, nodes->node[i].path, *name ? " (" : "", name,
-				     *name ? ")" : "");
+				     nodes->node->path, node->path, *name ? " (" : "", name, *name ? ")" : "");
 	}
 }
 
-static void find_processes(const struct nodes *nodes, const struct holders *holders,
-			   struct obstacles *obstacles)
+static void find_processes(const struct nodes *nodes, const struct holders *holders, struct obstacles *obstacles)
 {
 	const struct holder *holder;
-	int i;
+	const struct node *node;
 
-	for (i = 0; i < nodes->count; i++)
-		for (holder = holder_of(holders, S_IFBLK, nodes->node[i].device, NULL); holder;
-		     holder = holder_of(holders, S_IFBLK, nodes->node[i].device, holder))
-			obstacle_add(obstacles, REASON_DISK_OPEN, "%s has its disk %s open", holder->name,
-				     nodes->node[i].path);
+	for_each(holder, holders->holder, holders->count) {
+		node = S_ISBLK(holder->type) ? node_of(nodes, holder->device) : NULL;
+		if (node)
+			obstacle_add(obstacles, REASON_DISK_OPEN, "%s has its disk %s open", holder->name, node->path);
+	}
 }
 
 /*
@@ -240,7 +217,8 @@ void disk_find_obstacles(const struct holders *holders, const struct mounts *mou
 	struct nodes nodes = { 0 };
 	char head[64];
 	unsigned int n;
-	int controller, space, i;
+	int controller, space;
+	struct obstacle *one;
 
 	/* With NVMe multipath the controller shows a path, "nvme0c1n1", of the disk "nvme0n1". */
 	if (sscanf(name, "nvme%uc%dn%d", &n, &controller, &space) == 3) {
@@ -258,8 +236,8 @@ void disk_find_obstacles(const struct holders *holders, const struct mounts *mou
 		if (may_try)
 			find_exclusive(&nodes.node[0], &found);
 	}
-	for (i = 0; i < found.count; i++)
-		obstacle_add(obstacles, found.obstacle[i].reason, "%s", found.obstacle[i].text);
+	for_each(one, found.obstacle, found.count)
+		obstacle_add(obstacles, one->reason, "%s", one->text);
 	obstacles_free(&found);
 	free_nodes(&nodes);
 }

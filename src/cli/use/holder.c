@@ -1,14 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <linux/kcmp.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
-#include <unistd.h>
 
 #include "bus/file.h"
 #include "use/holder.h"
@@ -38,10 +34,10 @@ static void dont_know(struct holders *holders, char *why)
 void holders_add_namespace(struct holders *holders, bool network, ino_t number, char *path, char *whose)
 {
 	bool known = number == holders->own[network];
-	int i;
+	const struct namespace *other;
 
-	for (i = 0; i < holders->namespaces && !known; i++)
-		known = holders->namespace[i].number == number && holders->namespace[i].network == network;
+	for_each(other, holders->namespace, holders->namespaces)
+		known |= other->number == number && other->network == network;
 	if (!known) {
 		*grow(holders->namespace, holders->namespaces) =
 			(struct namespace) { network, number, path, whose };
@@ -94,10 +90,9 @@ static void look(struct holders *holders, struct holder *new, const char *direct
 	/* Not to hang where a network file system does. */
 	if (statx(AT_FDCWD, path, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, STATX_TYPE, &stat))
 		return;
-	if (S_ISBLK(stat.stx_mode) || S_ISCHR(stat.stx_mode) || S_ISREG(stat.stx_mode) || !(stat.stx_mode & S_IFMT))
-		n = readlink(path, target, sizeof(target) - 1);
-	else
+	if (S_ISSOCK(stat.stx_mode) || S_ISFIFO(stat.stx_mode) || S_ISDIR(stat.stx_mode))
 		return;
+	n = readlink(path, target, sizeof(target) - 1);
 	if (n < 0)
 		return;
 	target[n] = '\0';
@@ -250,23 +245,23 @@ void holders_scan(struct holders *holders, pid_t only)
 
 void holders_free(struct holders *holders)
 {
-	int i;
+	struct namespace *namespace;
+	struct holder *holder;
 
-	for (i = 0; i < holders->count; i++) {
-		free(holders->holder[i].name);
-		free(holders->holder[i].path);
+	for_each(holder, holders->holder, holders->count) {
+		free(holder->name);
+		free(holder->path);
 	}
-	for (i = 0; i < holders->namespaces; i++) {
-		free(holders->namespace[i].path);
-		free(holders->namespace[i].whose);
+	for_each(namespace, holders->namespace, holders->namespaces) {
+		free(namespace->path);
+		free(namespace->whose);
 	}
 	free(holders->holder);
 	free(holders->namespace);
 	free(holders->unknown);
 }
 
-const struct holder *holder_of(const struct holders *holders, mode_t type, dev_t device,
-			       const struct holder *from)
+const struct holder *holder_of(const struct holders *holders, mode_t type, dev_t device, const struct holder *from)
 {
 	const struct holder *holder = from ? from + 1 : holders->holder;
 
@@ -276,8 +271,7 @@ const struct holder *holder_of(const struct holders *holders, mode_t type, dev_t
 	return NULL;
 }
 
-const struct holder *holder_of_file(const struct holders *holders, const char *beginning,
-				    const struct holder *from)
+const struct holder *holder_of_file(const struct holders *holders, const char *beginning, const struct holder *from)
 {
 	const struct holder *holder = from ? from + 1 : holders->holder;
 

@@ -2,8 +2,9 @@
 #ifndef CLI_HOLDER_H
 #define CLI_HOLDER_H
 
-#include <stdbool.h>
 #include <sys/types.h>
+
+#include "print/output.h"
 
 /* What the processes of this machine have open or mapped, and which namespaces they are in: one walk over /proc. */
 
@@ -47,11 +48,9 @@ void holders_free(struct holders *holders);
 void holders_add_namespace(struct holders *holders, bool network, ino_t number, char *path, char *whose);
 
 /* The first process that has that node open, or the next one after "from". NULL: no other has. */
-const struct holder *holder_of(const struct holders *holders, mode_t type, dev_t device,
-			       const struct holder *from);
+const struct holder *holder_of(const struct holders *holders, mode_t type, dev_t device, const struct holder *from);
 /* The same for a file whose path begins so. */
-const struct holder *holder_of_file(const struct holders *holders, const char *beginning,
-				    const struct holder *from);
+const struct holder *holder_of_file(const struct holders *holders, const char *beginning, const struct holder *from);
 
 /* "process 812 (qemu-system-x86)"; free() it. */
 char *process_name(pid_t pid);

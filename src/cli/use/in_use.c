@@ -1,18 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <ctype.h>
 #include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
-#include <glob.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <unistd.h>
 
 #include "bus/file.h"
 #include "use/disk.h"
 #include "use/in_use.h"
+
+/* Where it lies in sysfs, without links, to free(); NULL: it is gone. */
+static char *directory_of(const struct device *device)
+{
+	char *link = format("/sys/bus/pci/devices/%s", device->address), *directory = realpath(link, NULL);
+
+	free(link);
+	return directory;
+}
 
 /* Is it among the consoles, "tty0 ttyS0"? */
 static bool is_console(const char *name)
@@ -29,20 +33,17 @@ static bool is_console(const char *name)
 /* A console that draws, with letters, on whatever framebuffer there is. */
 static bool console_draws(void)
 {
+	struct matches consoles = { 0 };
+	char name[64], bound[8];
 	bool draws = false;
-	glob_t found;
-	size_t i;
+	const char *path;
 
-	if (glob("/sys/class/vtconsole/*", 0, NULL, &found))
-		return false;
-	for (i = 0; i < found.gl_pathc && !draws; i++) {
-		char name[64], bound[8];
-
-		file_read(name, sizeof(name), "%s/name", found.gl_pathv[i]);
-		file_read(bound, sizeof(bound), "%s/bind", found.gl_pathv[i]);
+	while (!draws && (path = next_match(&consoles, "/sys/class/vtconsole/*"))) {
+		file_read(name, sizeof(name), "%s/name", path);
+		file_read(bound, sizeof(bound), "%s/bind", path);
 		draws = strstr(name, "frame buffer") && *bound == '1';
 	}
-	globfree(&found);
+	matches_end(&consoles);
 	return draws;
 }
 
@@ -65,33 +66,31 @@ static bool is_keyboard(const char *directory)
 /* "/dev/snd/controlC0", or the name in sysfs. */
 static void node_name(const char *directory, char *text, size_t size)
 {
-	struct lines uevent = { 0 };
+	char node[120];
 
-	snprintf(text, size, "%s", strrchr(directory, '/') + 1);
-	while (next_line(&uevent, "%s/uevent", directory))
-		if (!strncmp(uevent.line, "DEVNAME=", 8))
-			snprintf(text, size, "/dev/%.*s", (int)size - 6, uevent.line + 8);
+	if (file_value(node, sizeof(node), "DEVNAME=", "%s/uevent", directory))
+		snprintf(text, size, "/dev/%s", node);
+	else
+		snprintf(text, size, "%s", strrchr(directory, '/') + 1);
 }
 
 static void check_node(const struct machine *machine, const char *directory,
 		       const char *subsystem, struct obstacles *obstacles)
 {
+	const struct holder *holder = NULL;
 	unsigned int major, minor;
-	const struct holder *holder;
 	char text[32], name[128];
 
 	file_read(text, sizeof(text), "%s/dev", directory);
 	if (sscanf(text, "%u:%u", &major, &minor) != 2)
 		return;
 	node_name(directory, name, sizeof(name));
-	for (holder = holder_of(&machine->holders, S_IFCHR, makedev(major, minor), NULL); holder;
-	     holder = holder_of(&machine->holders, S_IFCHR, makedev(major, minor), holder))
+	while ((holder = holder_of(&machine->holders, S_IFCHR, makedev(major, minor), holder)))
 		if (!strcmp(subsystem, "vfio-dev"))
 			obstacle_add(obstacles, REASON_VFIO_OPEN, "%s has it open through VFIO (%s)",
 				     holder->name, name);
 		else
-			obstacle_add(obstacles, REASON_PROCESS_OPEN, "%s has %s open", holder->name,
-				     name);
+			obstacle_add(obstacles, REASON_PROCESS_OPEN, "%s has %s open", holder->name, name);
 }
 
 static void check_screen(const char *directory, const char *name, struct obstacles *obstacles)
@@ -105,22 +104,18 @@ static void check_screen(const char *directory, const char *name, struct obstacl
 
 static void check_rdma(const char *directory, const char *name, struct obstacles *obstacles)
 {
-	char *pattern = format("%s/ports/*", directory), state[32], layer[32];
-	glob_t found;
-	size_t i;
+	struct matches ports = { 0 };
+	char state[32], layer[32];
+	const char *path;
 
-	if (!glob(pattern, 0, NULL, &found)) {
-		for (i = 0; i < found.gl_pathc; i++) {
-			file_read(state, sizeof(state), "%s/state", found.gl_pathv[i]);
-			file_read(layer, sizeof(layer), "%s/link_layer", found.gl_pathv[i]);
-			/* With Ethernet below, the interface's own state tells. */
-			if (strstr(state, "ACTIVE") && strcmp(layer, "Ethernet"))
-				obstacle_add(obstacles, REASON_RDMA_ACTIVE, "port %s of its RDMA device %s is active",
-					     strrchr(found.gl_pathv[i], '/') + 1, name);
-		}
-		globfree(&found);
+	while ((path = next_match(&ports, "%s/ports/*", directory))) {
+		file_read(state, sizeof(state), "%s/state", path);
+		file_read(layer, sizeof(layer), "%s/link_layer", path);
+		/* With Ethernet below, the interface's own state tells. */
+		if (strstr(state, "ACTIVE") && strcmp(layer, "Ethernet"))
+			obstacle_add(obstacles, REASON_RDMA_ACTIVE, "port %s of its RDMA device %s is active",
+				     strrchr(path, '/') + 1, name);
 	}
-	free(pattern);
 }
 
 static void check_mdev(const struct machine *machine, const char *directory, const char *name,
@@ -191,23 +186,17 @@ static void check_below(const struct machine *machine, const char *directory, st
 }
 
 /* A group is opened once only, whoever holds it; a device's own file is not. */
-static void check_vfio(const struct machine *machine, const struct device *device,
-		       struct obstacles *obstacles)
+static void check_vfio(const struct machine *machine, const struct device *device, struct obstacles *obstacles)
 {
-	const char *prefix = "";
-	const struct holder *holder;
+	const struct holder *holder = NULL;
 	struct stat node;
 	char path[64];
 	int fd;
 
-	snprintf(path, sizeof(path), "/dev/vfio/noiommu-%d", device->group);
-	if (!access(path, F_OK))
-		prefix = "noiommu-";
-	snprintf(path, sizeof(path), "/dev/vfio/%s%d", prefix, device->group);
+	device_vfio_group(device, path, sizeof(path));
 	if (stat(path, &node))
 		return;
-	holder = holder_of(&machine->holders, S_IFCHR, node.st_rdev, NULL);
-	for (; holder; holder = holder_of(&machine->holders, S_IFCHR, node.st_rdev, holder))
+	while ((holder = holder_of(&machine->holders, S_IFCHR, node.st_rdev, holder)))
 		obstacle_add(obstacles, REASON_VFIO_OPEN, "%s has it open through VFIO (%s)", holder->name, path);
 	if (obstacles->count || !machine->may_try)
 		return;
@@ -224,30 +213,23 @@ static void check_vfio(const struct machine *machine, const struct device *devic
 static void check_virtual_functions(const struct machine *machine, const struct device *device,
 				    struct obstacles *obstacles)
 {
-	char *pattern = format("/sys/bus/pci/devices/%s/virtfn*", device->address);
-	glob_t found;
-	size_t i;
-	int n;
+	struct matches found = { 0 };
+	const struct obstacle *one;
+	const char *path;
 
-	if (!glob(pattern, 0, NULL, &found)) {
-		for (i = 0; i < found.gl_pathc; i++) {
-			const char *name = strrchr(found.gl_pathv[i], '/') + 1;
-			struct obstacles its = { 0 };
-			struct device function = { 0 };
+	while ((path = next_match(&found, "/sys/bus/pci/devices/%s/virtfn*", device->address))) {
+		struct device function = { 0 };
+		struct obstacles its = { 0 };
 
-			device_link(device, name, function.address, sizeof(function.address));
-			device_refresh(&function);
-			in_use(machine, &function, &its);
-			obstacle_add(obstacles, REASON_VIRTUAL_FUNCTION, "its virtual function %s would go (driver %s)",
-				     function.address, driver_text(function.driver));
-			for (n = 0; n < its.count; n++)
-				obstacle_add(obstacles, its.obstacle[n].reason, "%s: %s", function.address,
-					     its.obstacle[n].text);
-			obstacles_free(&its);
-		}
-		globfree(&found);
+		link_read(function.address, sizeof(function.address), "%s", path);
+		device_refresh(&function);
+		in_use(machine, &function, &its);
+		obstacle_add(obstacles, REASON_VIRTUAL_FUNCTION, "its virtual function %s would go (driver %s)",
+			     function.address, driver_text(function.driver));
+		for_each(one, its.obstacle, its.count)
+			obstacle_add(obstacles, one->reason, "%s: %s", function.address, one->text);
+		obstacles_free(&its);
 	}
-	free(pattern);
 }
 
 /* The firmware's picture, drawn by a driver that knows nothing of PCI. */
@@ -313,6 +295,16 @@ static void check_file(const struct machine *machine, const char *path, const ch
 			     name ? name : strrchr(holder->path, '/') + 1);
 }
 
+/* The same by another name, "/proc/bus/pci/00/03.0". */
+static void check_proc_file(const struct machine *machine, const char *address, struct obstacles *obstacles)
+{
+	char *file = format("/proc/bus/pci/%s", address);
+
+	*strrchr(file, ':') = '/';
+	check_file(machine, file, file, obstacles);
+	free(file);
+}
+
 /* The name that the driver of a character device has given its number, "195 nvidia"; "" if none. */
 static void major_name(unsigned int number, char *name, size_t size)
 {
@@ -353,10 +345,8 @@ static void check_nodes_without_sysfs(const struct machine *machine, const struc
 
 void in_use(const struct machine *machine, const struct device *device, struct obstacles *obstacles)
 {
-	char *link = format("/sys/bus/pci/devices/%s", device->address), *file;
-	char *directory = realpath(link, NULL);
+	char *directory = directory_of(device), *file;
 
-	free(link);
 	if (!directory) {
 		obstacle_add(obstacles, REASON_UNKNOWN, "it is gone from sysfs");
 		return;
@@ -371,16 +361,10 @@ void in_use(const struct machine *machine, const struct device *device, struct o
 	file = format("%s/resource", directory);
 	check_file(machine, file, NULL, obstacles);
 	free(file);
-	/* The same by another name, "00/03.0"; only domain 0 goes without its number, and not everywhere. */
-	file = format("/proc/bus/pci/%s", device->address);
-	*strrchr(file, ':') = '/';
-	check_file(machine, file, file, obstacles);
-	if (!strncmp(device->address, "0000:", 5)) {
-		memmove(file + strlen("/proc/bus/pci/"), file + strlen("/proc/bus/pci/0000:"),
-			strlen(file + strlen("/proc/bus/pci/0000:")) + 1);
-		check_file(machine, file, file, obstacles);
-	}
-	free(file);
+	check_proc_file(machine, device->address, obstacles);
+	/* Only domain 0 goes without its number, and not everywhere. */
+	if (!strncmp(device->address, "0000:", 5))
+		check_proc_file(machine, device->address + 5, obstacles);
 	check_virtual_functions(machine, device, obstacles);
 	if (machine->holders.unknown)
 		obstacle_add(obstacles, REASON_UNKNOWN, "%s", machine->holders.unknown);
@@ -400,4 +384,49 @@ void machine_free(struct machine *machine)
 	holders_free(&machine->holders);
 	mounts_free(&machine->mounts);
 	interfaces_free(&machine->interfaces);
+}
+
+/* Disks lie at any depth below their PCI device (SCSI, USB, virtio). */
+static void find_disks(const char *directory, char **text)
+{
+	DIR *dir = opendir(directory);
+	struct dirent *entry;
+
+	while (dir && (entry = readdir(dir))) {
+		char *path, subsystem[32];
+
+		if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
+			continue;
+		path = format("%s/%s", directory, entry->d_name);
+		link_read(subsystem, sizeof(subsystem), "%s/subsystem", path);
+		if (!strcmp(subsystem, "block"))
+			add_text(text, ", ", "disk %s", entry->d_name);
+		/* A function of its own below a bridge is not this device's. */
+		else if (strcmp(subsystem, "pci"))
+			find_disks(path, text);
+		free(path);
+	}
+	if (dir)
+		closedir(dir);
+}
+
+char *uses_text(const struct machine *machine, const struct device *device)
+{
+	char *text = NULL, *directory = directory_of(device), *valid, number[16];
+	const struct interface *interface = NULL;
+	int functions;
+
+	if (!device->bridge && directory) {
+		while ((interface = interface_of(&machine->interfaces, directory, interface)))
+			add_text(&text, ", ", "interface %s%s", interface->name, interface->namespace);
+		find_disks(directory, &text);
+	}
+	free(directory);
+	functions = device_read(device, "sriov_numvfs", number, sizeof(number)) > 0 ? atoi(number) : 0;
+	if (functions)
+		add_text(&text, ", ", "%d virtual function%s", functions, functions == 1 ? "" : "s");
+	/* The name of an interface or a disk may move a cursor. */
+	valid = valid_text(text ? text : "");
+	free(text);
+	return valid;
 }

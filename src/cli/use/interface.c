@@ -1,15 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <errno.h>
 #include <fcntl.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <sched.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "use/holder.h"
 #include "use/interface.h"
@@ -22,13 +17,13 @@ static void dont_know(struct interfaces *interfaces, char *why)
 		interfaces->unknown = why;
 }
 
-/* "pci" and "0000:01:00.0", or "virtio" and "virtio0"; "" where no device is behind it. */
+/* "pci" and "0000:01:00.0", or "virtio" and "virtio0"; NULL where no device is behind it. */
 static char *find_parent(const char *bus, const char *name)
 {
 	char *link = format("/sys/bus/%s/devices/%s", bus, name), *path = realpath(link, NULL);
 
 	free(link);
-	return path ? path : format("%s", "");
+	return path;
 }
 
 /* One answer: an interface. */
@@ -47,8 +42,7 @@ static void add(struct interfaces *interfaces, const char *namespace, struct nlm
 		.name = format("%s", is[IFLA_IFNAME] ? (char *)RTA_DATA(is[IFLA_IFNAME]) : "?"),
 		.namespace = format("%s", namespace),
 		.parent = is[IFLA_PARENT_DEV_BUS_NAME] && is[IFLA_PARENT_DEV_NAME] ?
-			find_parent(RTA_DATA(is[IFLA_PARENT_DEV_BUS_NAME]), RTA_DATA(is[IFLA_PARENT_DEV_NAME])) :
-			format("%s", ""),
+			find_parent(RTA_DATA(is[IFLA_PARENT_DEV_BUS_NAME]), RTA_DATA(is[IFLA_PARENT_DEV_NAME])) : NULL,
 		.master_index = is[IFLA_MASTER] ? *(int *)RTA_DATA(is[IFLA_MASTER]) : 0,
 		.lower_index = is[IFLA_LINK] && !is[IFLA_LINK_NETNSID] ? *(int *)RTA_DATA(is[IFLA_LINK]) : 0,
 	};
@@ -57,11 +51,9 @@ static void add(struct interfaces *interfaces, const char *namespace, struct nlm
 /* Whose member it is, and what is made from it, of the interfaces of its namespace, which start at "first". */
 static void connect_interface(struct interfaces *interfaces, int first, struct interface *interface)
 {
-	int i;
+	const struct interface *other;
 
-	for (i = first; i < interfaces->count; i++) {
-		const struct interface *other = &interfaces->interface[i];
-
+	for_each(other, interfaces->interface + first, interfaces->count - first) {
 		if (interface->master_index && other->index == interface->master_index)
 			interface->master = other->name;
 		if (other->lower_index == interface->index && other != interface)
@@ -100,7 +92,7 @@ static bool ask(struct interfaces *interfaces, int sock, const char *namespace)
 	}
 	/* There may be any number of others. */
 	for (i = first; i < interfaces->count; i++)
-		if (*interfaces->interface[i].parent)
+		if (interfaces->interface[i].parent)
 			connect_interface(interfaces, first, &interfaces->interface[i]);
 	return good;
 }
@@ -114,8 +106,7 @@ static int socket_in(int namespace, int home)
 		return -1;
 	sock = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
 	if (namespace >= 0 && setns(home, CLONE_NEWNET))
-		fail(CODE_FAILED, NULL, "cannot return to the network namespace: %s",
-		     strerror(errno));
+		fail(CODE_FAILED, NULL, "cannot return to the network namespace: %s", strerror(errno));
 	return sock;
 }
 
@@ -153,12 +144,12 @@ void interfaces_scan(struct interfaces *interfaces, const struct holders *holder
 
 void interfaces_free(struct interfaces *interfaces)
 {
-	int i;
+	struct interface *interface;
 
-	for (i = 0; i < interfaces->count; i++) {
-		free(interfaces->interface[i].name);
-		free(interfaces->interface[i].namespace);
-		free(interfaces->interface[i].parent);
+	for_each(interface, interfaces->interface, interfaces->count) {
+		free(interface->name);
+		free(interface->namespace);
+		free(interface->parent);
 	}
 	free(interfaces->interface);
 	free(interfaces->unknown);
@@ -171,14 +162,13 @@ const struct interface *interface_of(const struct interfaces *interfaces, const 
 	size_t length = strlen(directory);
 
 	for (; interface < interfaces->interface + interfaces->count; interface++)
-		if (!strncmp(interface->parent, directory, length) &&
+		if (interface->parent && !strncmp(interface->parent, directory, length) &&
 		    (!interface->parent[length] || interface->parent[length] == '/'))
 			return interface;
 	return NULL;
 }
 
-int interfaces_find_obstacles(const struct interfaces *interfaces, const char *directory,
-			      struct obstacles *obstacles)
+int interfaces_find_obstacles(const struct interfaces *interfaces, const char *directory, struct obstacles *obstacles)
 {
 	const struct interface *interface = NULL;
 	int belong = 0;

@@ -9,7 +9,7 @@
 struct interface {
 	char *name;
 	char *namespace;	/* ", in the network namespace of process 12 (x)", or "" */
-	char *parent;		/* directory of the device that it belongs to */
+	char *parent;		/* directory of the device that it belongs to; NULL: of none */
 	const char *master;	/* of a bridge or bond; NULL if none */
 	const char *above;	/* an interface that is made from it; NULL if none */
 	unsigned int flags;
@@ -34,7 +34,6 @@ const struct interface *interface_of(const struct interfaces *interfaces, const 
 				     const struct interface *from);
 
 /* Which of those are in use. Returns how many there are, in use or not. */
-int interfaces_find_obstacles(const struct interfaces *interfaces, const char *directory,
-			      struct obstacles *obstacles);
+int interfaces_find_obstacles(const struct interfaces *interfaces, const char *directory, struct obstacles *obstacles);
 
 #endif

@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <unistd.h>
 
 #include "bus/file.h"
 #include "use/mount.h"
@@ -130,10 +127,10 @@ void mounts_scan(struct mounts *mounts, struct holders *holders)
 
 void mounts_free(struct mounts *mounts)
 {
-	int i;
+	struct mount *mount;
 
-	for (i = 0; i < mounts->count; i++)
-		free(mounts->mount[i].target);
+	for_each(mount, mounts->mount, mounts->count)
+		free(mount->target);
 	free(mounts->mount);
 	free(mounts->unknown);
 }

@@ -1,16 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "use/obstacle.h"
 
 void obstacle_add(struct obstacles *obstacles, enum reason reason, const char *fmt, ...)
 {
+	const struct obstacle *other;
 	char *text, *valid;
 	va_list args;
-	int i;
 
 	va_start(args, fmt);
 	if (vasprintf(&text, fmt, args) < 0)
@@ -20,8 +17,8 @@ void obstacle_add(struct obstacles *obstacles, enum reason reason, const char *f
 	valid = valid_text(text);
 	free(text);
 	/* A disk is found by more than one way. */
-	for (i = 0; i < obstacles->count; i++)
-		if (!strcmp(obstacles->obstacle[i].text, valid)) {
+	for_each(other, obstacles->obstacle, obstacles->count)
+		if (!strcmp(other->text, valid)) {
 			free(valid);
 			return;
 		}
@@ -30,10 +27,10 @@ void obstacle_add(struct obstacles *obstacles, enum reason reason, const char *f
 
 void obstacles_free(struct obstacles *obstacles)
 {
-	int i;
+	struct obstacle *obstacle;
 
-	for (i = 0; i < obstacles->count; i++)
-		free(obstacles->obstacle[i].text);
+	for_each(obstacle, obstacles->obstacle, obstacles->count)
+		free(obstacle->text);
 	free(obstacles->obstacle);
 	*obstacles = (struct obstacles) { 0 };
 }
