@@ -3,8 +3,11 @@
  * "subpage-vfio check" at running guests and at a program that drives devices itself:
  * its answer against what is known of each, with the kernel's own KVM and QEMU.
  */
+#include <fcntl.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -12,6 +15,8 @@
 #include <sys/un.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
+
+#include <linux/kvm.h>
 
 #include "cases.h"
 #include "command.h"
@@ -329,6 +334,40 @@ static void check_program(void)
 	exits(cli("check %d", getpid()), NO_DEVICE, "no device any more");
 }
 
+static void *make_machine(void *unused)
+{
+	(void)unused;
+	return (void *)(intptr_t)ioctl(open("/dev/kvm", O_RDWR | O_CLOEXEC), KVM_CREATE_VM, 0);
+}
+
+/* KVM calls a machine's counters after the thread that made it, which here has ended. Comes last: lockdown stays. */
+static void check_exits_known(void)
+{
+	struct vfio vfio;
+	pthread_t thread;
+	void *machine;
+
+	about("counters of KVM");
+	is_errno(pci_bind(&devices[CARD].dev, OURS), 0, "bound");
+	if (!is_errno(vfio_open(&devices[CARD].dev, &vfio), 0, "open"))
+		return;
+	ok(!pthread_create(&thread, NULL, make_machine, NULL) && !pthread_join(thread, &machine) &&
+	   (intptr_t)machine >= 0, "a thread has made a machine and has ended");
+	exits(cli("check --raw -o KVM,MMIO_EXITS %d", getpid()), OK, "its exits");
+	shows("\n1 0\n", "its exits");
+	ok(!umount2("/sys/kernel/debug", MNT_DETACH), "debugfs is not mounted");
+	exits(cli("check %d", getpid()), OK, "without debugfs");
+	shows("its MMIO exits are unknown: mount -t debugfs none /sys/kernel/debug", "without debugfs");
+	ok(!mount("none", "/sys/kernel/debug", "debugfs", 0, NULL), "it is mounted");
+	mount("none", "/sys/kernel/security", "securityfs", 0, NULL);
+	is_errno(file_write("/sys/kernel/security/lockdown", "integrity"), 0, "the kernel is locked down");
+	exits(cli("check %d", getpid()), OK, "with lockdown");
+	shows("its MMIO exits are unknown: the kernel is locked down, which hides debugfs", "with lockdown");
+	close((intptr_t)machine);
+	vfio_close(&vfio);
+	pci_bind(&devices[CARD].dev, "");
+}
+
 /* Why the command names a BAR: QEMU does not choose one. */
 static void check_auto(void)
 {
@@ -443,6 +482,7 @@ MODULE_CASE(check, "msix_relocate=never")
 		about("at the end");
 		bind_all("");
 	}
+	check_exits_known();
 }
 
 /* A program alone, on kernels that differ in what they say of its files. */

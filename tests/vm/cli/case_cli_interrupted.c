@@ -93,6 +93,32 @@ static void check_interrupted_unbind(const struct pci_dev *first, const struct p
 	exits(cli("unbind %s %s", first->bdf, second->bdf), OK, "unbind of both");
 }
 
+/* Nothing holds up SIGKILL: the device has lost its driver, and no other one has come. */
+static void check_killed(const struct pci_dev *net)
+{
+	static const char what[] = "killed half-way";
+	struct vfio vfio;
+	pid_t pid;
+	int i;
+
+	pci_bind(net, "vfio-pci");
+	pci_attr_write(net, "driver_override", "vfio-pci\n");
+	if (!is_errno(vfio_open(net, &vfio), 0, "%s: the device has a user", what))
+		return;
+	pid = cli_start("", "bind --force %s", net->bdf);
+	for (i = 0; i < 300 && !strstr(err, "--force overrides"); i++) {
+		sleep_ms(100);
+		cli_so_far(pid);
+	}
+	sleep_ms(500);
+	kill(pid, SIGKILL);
+	vfio_close(&vfio);
+	is_u64(cli_wait(pid), 128 + SIGKILL, "%s: it is dead", what);
+	cli_state(net, "", "vfio-pci", what);
+	exits(cli("unbind %s", net->bdf), OK, "unbind of what was left");
+	cli_state(net, "e1000e", "(null)", "unbind of what was left");
+}
+
 /* What was changed cannot be put back: the module of the native driver is gone meanwhile. */
 static void check_stuck(const struct pci_dev *net, const struct pci_dev *second)
 {
@@ -136,5 +162,6 @@ CASE(cli_interrupted)
 	check_interrupt(&first, &second, SIGINT, "SIGINT");
 	check_interrupt(&first, &second, SIGUSR2, "SIGUSR2");
 	check_interrupted_unbind(&first, &second);
+	check_killed(&net);
 	check_stuck(&net, &second);
 }

@@ -3,8 +3,11 @@
 #include <fcntl.h>
 #include <glob.h>
 #include <pthread.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+
+#include <linux/pci.h>
 
 #include "cases.h"
 #include "command.h"
@@ -84,6 +87,20 @@ static int map_alone(const char *path)
 	return map == MAP_FAILED;
 }
 
+/* The other way to a BAR: its address is the offset in the function's file. */
+static int map_through_proc(const char *path)
+{
+	int fd = open(path, O_RDWR);
+	struct pci_dev dev;
+	void *map = MAP_FAILED;
+
+	if (!pci_find(SDHCI, 0, &dev) && !ioctl(fd, PCIIOC_MMAP_IS_MEM))
+		map = mmap(NULL, sysconf(_SC_PAGESIZE), PROT_READ, MAP_SHARED, fd,
+			   pci_config_read(&dev, 0x10, 4) & ~0xfffu);
+	close(fd);
+	return map == MAP_FAILED;
+}
+
 static void *open_and_stay(void *path)
 {
 	if (open(path, O_RDWR) >= 0)
@@ -102,10 +119,10 @@ static int end_first_thread(const char *path)
 	return 1;
 }
 
-/* A file of sysfs that a driver in user space maps. */
+/* A file of sysfs or /proc that a driver in user space maps. */
 static void check_sysfs(const struct pci_dev *dev)
 {
-	char path[96];
+	char path[96], said[128];
 	pid_t holder;
 	int fd;
 
@@ -118,6 +135,15 @@ static void check_sysfs(const struct pci_dev *dev)
 	end_holder(holder);
 	holder = start_holder(end_first_thread, NULL, path, "process without its first thread");
 	cli_refused(dev, "(init) has resource0 open", "process_open", "process without its first thread");
+	end_holder(holder);
+
+	snprintf(path, sizeof(path), "/proc/bus/pci/%.2s/%s", dev->bdf + 5, dev->bdf + 8);
+	fd = open(path, O_RDWR);
+	snprintf(said, sizeof(said), "(init) has %s open", path);
+	cli_refused(dev, said, "process_open", "driver through /proc/bus/pci");
+	close(fd);
+	holder = start_holder(map_through_proc, NULL, path, "mapping of /proc/bus/pci");
+	cli_refused(dev, said, "process_open", "mapping of /proc/bus/pci");
 	end_holder(holder);
 }
 
