@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <strings.h>
-
 #include "bus/bar.h"
 #include "bus/iommu.h"
 #include "bus/pci.h"

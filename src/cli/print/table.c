@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <ctype.h>
-#include <strings.h>
 
 #include <json-c/json.h>
 #include <libsmartcols/libsmartcols.h>
