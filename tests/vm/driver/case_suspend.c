@@ -7,17 +7,15 @@
 #include <sys/mman.h>
 
 #include "cases.h"
-#include "log.h"
+#include "host_sleep.h"
 #include "zoo.h"
-
-#define ALARM "/sys/class/rtc/rtc0/wakealarm"
 
 MODULE_CASE(suspend, "align_for=" STOCK)
 {
 	static struct zoo_bar bars[ZOO_MAX];
 	volatile uint32_t *reg;
 	uint32_t value, before;
-	int count, i, mark;
+	int count, i;
 	struct vfio vfio;
 	void *map;
 
@@ -38,12 +36,7 @@ MODULE_CASE(suspend, "align_for=" STOCK)
 
 	is_u64(zoo_held_count(), 1, "one is held for vfio-pci");
 
-	mark = log_mark();
-	file_write(ALARM, "0");
-	is_errno(file_write(ALARM, "+6"), 0, "an alarm will wake the machine");
-	is_errno(file_write("/sys/power/state", "mem"), 0, "it goes to sleep and comes back");
-	ok(log_has(mark, "Waking up from system sleep state S3"), "from S3");
-	close(mark);
+	host_sleeps();
 
 	is_u64(le32toh(*reg), before, "the mapping reads what it read before");
 	is_errno(vfio_read32(&vfio, bars[0].bar, bars[0].reg, &value), 0, "read() works");

@@ -2,7 +2,8 @@
 /*
  * A driver of an NVMe in user space whose MSI-X table is shown elsewhere: each of its vectors
  * fires, by the table that the kernel programs where it really is; one that is masked there
- * becomes pending where the user is shown the pending bits; a reset changes nothing of that.
+ * becomes pending where the user is shown the pending bits; resets, of the function and of the
+ * bus, change nothing of that, nor does the host's sleep.
  */
 #include <endian.h>
 #include <linux/vfio.h>
@@ -12,6 +13,7 @@
 #include <sys/mman.h>
 
 #include "cases.h"
+#include "host_sleep.h"
 #include "msix_table.h"
 #include "vfio.h"
 
@@ -287,18 +289,51 @@ static void use(void)
 	mask_one();
 }
 
+static bool begin(struct pci_dev *dev)
+{
+	int n;
+
+	/* The last one is the one that is behind a port, if there is a port. */
+	for (n = 0; !pci_find(NVME, n, dev); n++)
+		;
+	if (!is_errno(pci_find(NVME, n - 1, dev), 0, "there is an NVMe") ||
+	    !ok(msix_table_find(dev, &nvme.table) && nvme.table.size == 16 * VECTORS, "of %d vectors", VECTORS) ||
+	    !is_errno(pci_bind(dev, OURS), 0, "bound") || !open_nvme(dev) || !enable_vectors())
+		return false;
+	use();
+	return true;
+}
+
 MODULE_CASE(vectors, "")
 {
 	struct pci_dev dev;
 
-	if (!is_errno(pci_find(NVME, 0, &dev), 0, "there is an NVMe") ||
-	    !ok(msix_table_find(&dev, &nvme.table) && nvme.table.size == 16 * VECTORS, "of %d vectors", VECTORS) ||
-	    !is_errno(pci_bind(&dev, "subpage_vfio_pci"), 0, "bound") || !open_nvme(&dev) || !enable_vectors())
+	if (!begin(&dev))
 		return;
-	use();
 	is_errno(ioctl(nvme.vfio.device, VFIO_DEVICE_RESET) ? -errno : 0, 0, "it is reset");
 	{
 		about("after a reset");
+		use();
+	}
+	is_errno(vfio_hot_reset(&nvme.vfio), 0, "its bus is reset");
+	{
+		about("after a reset of its bus");
+		use();
+	}
+	close_nvme();
+	is_errno(pci_bind(&dev, ""), 0, "given back");
+}
+
+MODULE_CASE(vectors_asleep, "")
+{
+	struct pci_dev dev;
+
+	if (!begin(&dev))
+		return;
+	host_sleeps();
+	{
+		about("after the host has slept");
+		is_u64(le32toh(nvme.bar[0x14 / 4]), 0, "it has lost what it was told");
 		use();
 	}
 	close_nvme();

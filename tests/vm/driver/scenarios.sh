@@ -224,14 +224,15 @@ scenario_msix() {
 scenario_relocate() {
 	shows='where the IOMMU isolates MSIs a user sees the MSI-X table elsewhere: config space, regions, every door, each vector'
 	machines='x86_64 arm64' cases=relocate,vectors wants=new-qemu
-	# There once through the device's own file and iommufd, where a user's memory is given in another way.
-	[[ ${machine-} != arm64-64k* ]] || cases=relocate parameters=vfio=cdev
-	drive 1
+	# There once through the device's own file and iommufd.
+	[[ ${machine-} != arm64-64k* ]] || parameters=vfio=cdev
+	drive 2
 	options+=(-object 'memory-backend-ram,size=1M,id=memory')
 	# The second disk has its memory in the last BAR, the third its table in the last but one, the old
-	# virtio device its registers in the last.
+	# virtio device its registers in the last. The fourth disk is behind a port, whose bus can be reset.
 	devices=(-device nvme,drive=drive1,serial=1 -device nvme,serial=2,pmrdev=memory -device nvme,serial=3,msix-exclusive-bar=on
-		-device e1000e,romfile= -device qemu-xhci -device virtio-net-pci,romfile=,disable-legacy=off,disable-modern=off)
+		-device e1000e,romfile= -device qemu-xhci -device virtio-net-pci,romfile=,disable-legacy=off,disable-modern=off
+		-device pcie-root-port,id=port1,chassis=1,hotplug=off -device nvme,drive=drive2,serial=4,bus=port1)
 }
 
 scenario_dmabuf() {
@@ -285,6 +286,15 @@ scenario_suspend() {
 	# 6.1 allocates memory before it has the time again (acpi_pci_link_set()).
 	warns='kernel/time/timekeeping.c:[0-9]* ktime_get_seconds|cut here|\] Call Trace:'
 	devices=(-device sdhci-pci -device rtl8139,romfile= -device sdhci-pci)
+}
+
+scenario_vectors_asleep() {
+	# In one boot QEMU's PC takes the power from its devices only once.
+	scenario_suspend
+	shows='interrupts of a device whose MSI-X table is shown elsewhere come after the host has slept'
+	cases=vectors_asleep
+	drive 1
+	devices=(-device nvme,drive=drive1,serial=1)
 }
 
 scenario_kselftest() {

@@ -39,6 +39,11 @@ struct attach_pt {
 	uint32_t argsz, flags, id;
 };
 
+struct ioas_map {
+	uint32_t size, flags, id, reserved;
+	uint64_t memory, length, iova;
+};
+
 struct ioas_map_file {
 	uint32_t size, flags, id;
 	int32_t fd;
@@ -47,7 +52,9 @@ struct ioas_map_file {
 
 #define IOAS_ALLOC	_IO(';', 0x81)
 #define IOAS_MAP_FILE	_IO(';', 0x8f)
-#define IOAS_MAP_RW	6
+#define IOAS_MAP	_IO(';', 0x85)
+#define MAP_THERE	1
+#define MAP_RW	6
 #define BIND_IOMMUFD	_IO(VFIO_TYPE, VFIO_BASE + 18)
 #define BIND_TOKEN	1
 #define ATTACH_PT	_IO(VFIO_TYPE, VFIO_BASE + 19)
@@ -115,7 +122,7 @@ static int open_with_iommufd(const struct pci_dev *dev, const char *token, struc
 	if (vfio->container < 0 || ioctl(vfio->device, BIND_IOMMUFD, &bind) ||
 	    ioctl(vfio->container, IOAS_ALLOC, &ioas))
 		goto err_errno;
-	attach.id = ioas.id;
+	vfio->ioas = attach.id = ioas.id;
 	if (!ioctl(vfio->device, ATTACH_PT, &attach))
 		return 0;
 
@@ -300,8 +307,33 @@ int vfio_map_dma(const struct vfio *vfio, uint64_t iova, void *memory, size_t le
 		.iova = iova,
 		.size = len,
 	};
+	struct ioas_map ioas_map = {
+		.size = sizeof(ioas_map),
+		.flags = MAP_THERE | MAP_RW,
+		.id = vfio->ioas,
+		.memory = (uintptr_t)memory,
+		.length = len,
+		.iova = iova,
+	};
 
+	if (vfio->group < 0)
+		return ioctl(vfio->container, IOAS_MAP, &ioas_map) ? -errno : 0;
 	return ioctl(vfio->container, VFIO_IOMMU_MAP_DMA, &map) ? -errno : 0;
+}
+
+int vfio_hot_reset(const struct vfio *vfio)
+{
+	struct {
+		struct vfio_pci_hot_reset reset;
+		int32_t group;
+	} request = {
+		.reset.argsz = sizeof(request),
+		/* With iommufd nothing is named: what it is bound to says whose the devices are. */
+		.reset.count = vfio->group < 0 ? 0 : 1,
+		.group = vfio->group,
+	};
+
+	return ioctl(vfio->device, VFIO_DEVICE_PCI_HOT_RESET, &request) ? -errno : 0;
 }
 
 #define FEATURE_DMA_BUF 11	/* the headers of Debian 12 do not have it */
@@ -329,7 +361,7 @@ int vfio_dmabuf(const struct vfio *vfio, uint32_t index, uint64_t offset, uint64
 int vfio_dmabuf_use(int dmabuf, uint64_t len)
 {
 	struct ioas_alloc ioas = { .size = sizeof(ioas) };
-	struct ioas_map_file map = { .size = sizeof(map), .flags = IOAS_MAP_RW, .fd = dmabuf, .length = len };
+	struct ioas_map_file map = { .size = sizeof(map), .flags = MAP_RW, .fd = dmabuf, .length = len };
 	int iommu = open("/dev/iommu", O_RDWR | O_CLOEXEC), err = 0;
 
 	if (iommu < 0)

@@ -12,6 +12,7 @@ struct vfio {
 	int container;
 	int group;
 	int device;
+	uint32_t ioas;		/* of iommufd: its address space */
 };
 
 /* All that return int return -errno when they fail. */
@@ -55,6 +56,9 @@ int vfio_read32(const struct vfio *vfio, uint32_t index, uint64_t offset, uint32
 int vfio_write32(const struct vfio *vfio, uint32_t index, uint64_t offset, uint32_t value);
 
 int vfio_map_dma(const struct vfio *vfio, uint64_t iova, void *memory, size_t len);
+
+/* Reset all that is behind the device's port; only this user may have it. */
+int vfio_hot_reset(const struct vfio *vfio);
 
 /* Can that be mapped? Return: 0 or a negative error, with no mapping left. */
 int vfio_try_map(const struct vfio *vfio, int bar, uint64_t offset, uint64_t len);
