@@ -72,6 +72,13 @@ scenario_relocated() {
 		-device nvme,drive=drive2,serial=2,max_ioqpairs=2,msix_qsize=3,pmrdev=memory)
 }
 
+scenario_relocated_x86() {
+	scenario_relocated
+	shows='the same on x86, under the KVM of a processor whose SVM is emulated, too'
+	slow=yes machines=x86_64-6.12 cases=relocated
+	wants=${wants/guest:arm64-4k-6.12/module:kvm-amd}
+}
+
 scenario_disk() {
 	shows="a Linux guest rings the doorbells of its disk, which with stock vfio-pci QEMU does; one with 4K pages, too"
 	# The disk has no shadow doorbells (dbcs), as real ones have none: each read rings two real ones.
