@@ -18,10 +18,12 @@ machine_table='
 	ppc64le-64k-7.2		ppc64el	sid			powerpc64le-64k	65536
 '
 
-# Those of "make check-slow" alone: kernels that are built here, 10 to 25 minutes each, and boots of minutes.
+# Those of "make check-slow" alone: kernels that are built here, 10 to 25 minutes each, boots of minutes, and
+# a kernel for real time.
 slow_table='
 	x86_64-6.12-debug	amd64	trixie			debug		4096
 	arm64-64k-7.2-debug	arm64	sid			arm64-64k-debug	65536
+	x86_64-6.12-rt		amd64	trixie			rt-amd64	4096
 '
 
 # Those that are only guests of the machines above, under KVM: they do without the driver.

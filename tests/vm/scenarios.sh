@@ -148,13 +148,20 @@ help_scenarios() {
 	done
 }
 
-# What the machines of slow_table run: what takes the driver's locks and memory through all they know.
-watched='claim cycles faults nomem region msix cdev align hotplug lost lost_open options'
+# slow_boots: what the machine of slow_table that is set runs.
+slow_boots() {
+	case $flavour in
+	# Where spinlocks sleep, and threads answer interrupts.
+	rt-*) echo lost_open together align soak ;;
+	# What takes the driver's locks and memory through all they know.
+	*) echo claim cycles faults nomem region msix cdev align hotplug lost lost_open options ;;
+	esac
+}
 
 # fits MACHINE: is the scenario that was set last meant for it?
 fits() {
 	if slow_machine_names | grep -qxF "$1"; then
-		[[ " $watched " == *" $chosen "* ]] || return 1
+		[[ " $(slow_boots) " == *" $chosen "* ]] || return 1
 		machine_meant "$1"
 		return
 	fi
