@@ -5,6 +5,7 @@
  * anew, so that they have to be moved again.
  */
 #include <linux/pci_regs.h>
+#include <pthread.h>
 #include <sys/wait.h>
 
 #include "cases.h"
@@ -27,6 +28,11 @@ struct worker {
 static struct shared {
 	struct worker workers[MAX_WORKERS], churn;
 	double until;
+	/*
+	 * A rescan writes a bridge's control register back as it has read it (pci_scan_bridge_extend()). Where
+	 * that was in the middle of a reset of the bus below, it is a reset without an end, with any driver.
+	 */
+	pthread_rwlock_t no_rescan;
 } *shared;
 
 static struct zoo_bar bars[ZOO_MAX];
@@ -82,10 +88,31 @@ static void bind(struct worker *w, const char *driver)
 			wrong_add(&w->wrong, "%s BAR %d: held for no driver", bars[i].dev.bdf, bars[i].bar);
 }
 
+static void let_no_rescan(const struct worker *w)
+{
+	if (strncmp(w->dev[0].bdf, "0000:00:", 8))
+		pthread_rwlock_rdlock(&shared->no_rescan);
+}
+
+static void let_rescan(const struct worker *w)
+{
+	if (strncmp(w->dev[0].bdf, "0000:00:", 8))
+		pthread_rwlock_unlock(&shared->no_rescan);
+}
+
+static void rescan(void)
+{
+	pthread_rwlock_wrlock(&shared->no_rescan);
+	pci_rescan();
+	pthread_rwlock_unlock(&shared->no_rescan);
+}
+
 static void use(struct worker *w, struct rng *rng)
 {
+	let_no_rescan(w);
 	soak_use(&w->dev[0], w->functions > 1 ? &w->dev[1] : NULL, bars, count, rng, &w->wrong,
 		 &w->resets);
+	let_rescan(w);
 	w->visits++;
 }
 
@@ -99,7 +126,9 @@ static void work(struct worker *w, unsigned int who)
 		switch (rng_below(&rng, 4)) {
 		case 0:
 			/* Nobody has it open. */
+			let_no_rescan(w);
 			pci_attr_write(&w->dev[0], "reset", "1");
+			let_rescan(w);
 			break;
 		case 1:
 			bind(w, STOCK);
@@ -126,11 +155,11 @@ static void come(struct worker *w, struct rng *rng)
 	if (plugged)
 		err = monitor_cmd(reply, sizeof(reply), "device_add sdhci-pci,id=guest,bus=plug");
 	else
-		pci_rescan();
+		rescan();
 	if (!soak_present(&guest, true) || err || *reply)
 		wrong_add(&w->wrong, "it does not come: %d %s", err, reply);
 	/* It is in sysfs before its BARs are placed. */
-	pci_rescan();
+	rescan();
 	if (rng_below(rng, 2))
 		return;
 	err = pci_bind(&guest, rng_below(rng, 2) ? OURS : STOCK);
@@ -153,7 +182,7 @@ static void go(struct worker *w, struct rng *rng)
 	/* The kernel's way, then back; or the machine's. */
 	if (rng_below(rng, 2)) {
 		pci_remove(&guest);
-		pci_rescan();
+		rescan();
 	}
 	err = monitor_cmd(reply, sizeof(reply), "device_del guest");
 	if (!soak_present(&guest, false) || err || *reply)
@@ -260,6 +289,7 @@ static bool all_happened(void)
 
 MODULE_CASE(storm, "align_for=" STOCK)
 {
+	pthread_rwlockattr_t for_processes;
 	double end;
 	struct worker all;
 	struct wrong never = {};
@@ -268,6 +298,10 @@ MODULE_CASE(storm, "align_for=" STOCK)
 	char *before;
 
 	shared = soak_shared(sizeof(*shared));
+	pthread_rwlockattr_init(&for_processes);
+	pthread_rwlockattr_setpshared(&for_processes, PTHREAD_PROCESS_SHARED);
+	pthread_rwlockattr_setkind_np(&for_processes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+	pthread_rwlock_init(&shared->no_rescan, &for_processes);
 	rng_start(&rng, 0);
 	plugged = getenv("monitor");
 	find_guest();
