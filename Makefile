@@ -59,7 +59,7 @@ demo: ## See what it does, in a virtual machine (needs root or sudo)
 check: ## Run the tests (needs root or sudo for packages); SCENARIOS=help lists them
 	scripts/check
 
-check-slow: ## Run what takes long: kernels that watch, one for real time; 10 000 binds; POWER guests; driverctl, libvirt, DPDK
+check-slow: ## Run what takes long: kernels that watch, by clang, for real time; 10 000 binds; POWER guests; driverctl, libvirt, DPDK
 	scripts/check slow
 
 soak: ## Run storms, surprises and random calls for an hour (SOAK_S=seconds, SOAK_SEED=number)

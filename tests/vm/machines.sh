@@ -18,11 +18,12 @@ machine_table='
 	ppc64le-64k-7.2		ppc64el	sid			powerpc64le-64k	65536
 '
 
-# Those of "make check-slow" alone: kernels that are built here, 10 to 25 minutes each, boots of minutes, and
+# Those of "make check-slow" alone: kernels that are built here, 5 to 25 minutes each, boots of minutes, and
 # a kernel for real time.
 slow_table='
 	x86_64-6.12-debug	amd64	trixie			debug		4096
 	arm64-64k-7.2-debug	arm64	sid			arm64-64k-debug	65536
+	x86_64-7.2-clang	amd64	sid			clang		4096
 	x86_64-6.12-rt		amd64	trixie			rt-amd64	4096
 '
 
@@ -64,11 +65,11 @@ machine() {
 		"choose one of: $(machine_names | xargs), or, slow: $(slow_machine_names | xargs)"
 	read -r machine arch suite flavour page <<<"$row"
 	kernel_version=$(grep -o '[0-9]*\.[0-9]*' <<<"$machine")
-	# What Debian has no package of is built from its linux-source: with what the tests need, with what
-	# watches, and with what is this machine's own, where a later line counts.
+	# What Debian has no package of is built from its linux-source: with what the tests need (clang's with what
+	# the debug kernel's do), with what watches, and with what is this machine's own, where a later line counts.
 	configs=()
 	local part
-	for part in "${flavour%-debug}" "${flavour/%*debug/watched}" "$machine"; do
+	for part in "${flavour%-debug}" "${flavour/%clang/debug}" "${flavour/%*debug/watched}" "$machine"; do
 		part=$top/tests/vm/kernels/$part.config
 		[ ! -e "$part" ] || [[ " ${configs[*]} " == *" $part "* ]] || configs+=("$part")
 	done

@@ -91,6 +91,11 @@ scenario_dkms() {
 	program=tests/dkms/run machines='x86_64-6.1 x86_64-6.12 x86_64-7.2'
 }
 
+scenario_compiler() {
+	shows='for a kernel that clang has built plain make and DKMS build the module with clang'
+	program=tests/compiler/run machines=x86_64-7.2-clang
+}
+
 scenario_boot() {
 	shows="Debian's own initial ramdisk and vfio-pci.ids=: after \"align --always\" the devices have their pages"
 	program=tests/boot/run machines=x86_64-6.12
@@ -151,6 +156,8 @@ help_scenarios() {
 # slow_boots: what the machine of slow_table that is set runs.
 slow_boots() {
 	case $flavour in
+	# By these ways the kernel calls the driver through pointers, each of which its kCFI checks.
+	clang) echo compiler claim full lost_open relocate dmabuf config align ;;
 	# Where spinlocks sleep, and threads answer interrupts.
 	rt-*) echo lost_open together align soak ;;
 	# What takes the driver's locks and memory through all they know.
