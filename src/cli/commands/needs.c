@@ -7,14 +7,14 @@
 #include "commands/run.h"
 
 #define DRIVER_DIRECTORY "/sys/bus/pci/drivers/" OURS
-#define AS_ROOT "run it as root: sudo subpage-vfio ..."
 
 void need_root(const struct device *device)
 {
 	char path[80];
 
 	if (geteuid())
-		fail(CODE_PERMISSION, AS_ROOT, "no permission to change the driver of %s", device->address);
+		fail(CODE_PERMISSION, "run it as root: sudo subpage-vfio ...",
+		     "no permission to change the driver of %s", device->address);
 	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/driver_override", device->address);
 	if (access(path, W_OK))
 		fail(CODE_PERMISSION, "in a container? run it on the host", "%s cannot be written: %s", path,

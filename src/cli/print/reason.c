@@ -70,6 +70,7 @@ enum { STATES = 0
 #define SUBPAGE_BAR_STATE(name, word, sentence) + 1
 #include "subpage_states.h"
 };
+
 _Static_assert(REASON_UNKNOWN_STATE - REASON_UNASSIGNED == STATES - 3, "a state of a BAR is no reason");
 
 enum reason reason_of_state(const char *state)

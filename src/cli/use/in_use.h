@@ -30,10 +30,7 @@ void machine_free(struct machine *machine);
  */
 void in_use(const struct machine *machine, const struct device *device, struct obstacles *obstacles);
 
-/*
- * What an operator knows the device by, to free(): "interface eth0, disk nvme0n1, 4
- * virtual functions"; "" if there is nothing of that kind.
- */
+/* What an operator knows it by, to free(): "interface eth0, disk nvme0n1, 4 virtual functions"; or "". */
 char *uses_text(const struct machine *machine, const struct device *device);
 
 #endif
