@@ -250,8 +250,8 @@ static int align_for_set(const char *val, const struct kernel_param *kp)
 	size_t length = strcspn(val, "\n");
 
 	if (length >= sizeof(align_for)) {
-		pr_err("%s: align_for: longer than %zu characters; name fewer drivers\n", KBUILD_MODNAME,
-		       sizeof(align_for) - 1);
+		pr_err("%s: align_for: longer than %zu characters; name fewer drivers\n",
+		       KBUILD_MODNAME, sizeof(align_for) - 1);
 		return -ENOSPC;
 	}
 

@@ -116,7 +116,7 @@ static void show_in_upper_half(struct subpage_device *sdev, struct msix_relocati
 		return;
 	}
 	if (sdev->options.exact_size) {
-		to->reason = "as no higher BAR is free, and bar_size=exact forbids doubling its own";
+		to->reason = "as no higher BAR is free, and bar_size=exact keeps its own size";
 		return;
 	}
 

@@ -540,7 +540,7 @@ static void check_refused(const struct device *device, const struct place *place
 	}
 	if (place->doubled) {
 		module_set("bar_size", "exact");
-		check_not_shown(device, "exact", "as no higher BAR is free, and bar_size=exact forbids doubling its own");
+		check_not_shown(device, "exact", "as no higher BAR is free, and bar_size=exact keeps its own size");
 		module_set("bar_size", "page");
 	}
 	is_errno(module_set("msix_relocate", "auto,never@%.15s", device->dev.bdf), 0, "%s: the option takes an exception", device->dev.bdf);
