@@ -22,7 +22,7 @@ static void decide(struct msix_table *table, struct pci_dev *pdev, enum msix_pol
 		set_state(table, SUBPAGE_MSIX_EEH, "mappable, EEH isolates its MSIs");
 	else if (policy == MSIX_MMAP_EEH && isolated)
 		set_state(table, SUBPAGE_MSIX_HIDDEN,
-			  "hidden from mmap, EEH does not isolate its MSIs, but the IOMMU does (msix_mmap=isolated maps it)");
+			  "hidden from mmap, the IOMMU isolates its MSIs, but EEH does not (msix_mmap=isolated maps it)");
 	else if (policy != MSIX_MMAP_EEH && isolated)
 		set_state(table, SUBPAGE_MSIX_ISOLATED, "mappable, the IOMMU isolates its MSIs");
 	else if (policy == MSIX_MMAP_ALWAYS)

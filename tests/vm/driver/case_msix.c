@@ -55,7 +55,7 @@ static const char *reason(enum subpage_msix_state state, const char *policy)
 	if (!strcmp(policy, "never"))
 		return "hidden from mmap, msix_mmap=never";
 	if (msis_are_isolated())
-		return "hidden from mmap, EEH does not isolate its MSIs, but the IOMMU does (msix_mmap=isolated maps it)";
+		return "hidden from mmap, the IOMMU isolates its MSIs, but EEH does not (msix_mmap=isolated maps it)";
 	return "hidden from mmap, neither EEH nor the IOMMU isolates its MSIs (msix_mmap=always maps it)";
 }
 

@@ -526,7 +526,6 @@ static void check_not_shown(const struct device *device, const char *options, co
 /* Whatever else it is, on a machine that isolates MSIs. */
 static void check_refused(const struct device *device, const struct place *place)
 {
-
 	module_set("msix_relocate", "never");
 	check_not_shown(device, "never", "msix_relocate=never");
 	module_set("msix_relocate", "always");
@@ -543,7 +542,8 @@ static void check_refused(const struct device *device, const struct place *place
 		check_not_shown(device, "exact", "as no higher BAR is free, and bar_size=exact keeps its own size");
 		module_set("bar_size", "page");
 	}
-	is_errno(module_set("msix_relocate", "auto,never@%.15s", device->dev.bdf), 0, "%s: the option takes an exception", device->dev.bdf);
+	is_errno(module_set("msix_relocate", "auto,never@%.15s", device->dev.bdf), 0,
+		 "%s: the option takes an exception", device->dev.bdf);
 	check_not_shown(device, "an exception", "msix_relocate=never");
 	module_set("msix_relocate", "auto");
 }

@@ -32,7 +32,7 @@ struct user {
 	struct writer writer;
 };
 
-/* The device has this driver and gets this user, which has the others open, too, if it is ours; then the window goes. */
+/* The device has this driver and gets this user, which has the others open, too, if it is ours. The window goes. */
 bool user_lose(const char *driver, const char *model, int models, struct user *user);
 /* The same, and no driver comes to the newcomer, so the PCI core does not tell that it has moved others for it. */
 bool user_lose_untold(const char *model, int models, struct user *user);
