@@ -18,6 +18,8 @@
 #define DEVICE "pci-testdev,membar=16M"
 #define BAR 2
 
+#define PRINTK_DELAY "/proc/sys/kernel/printk_delay"
+
 struct reads {
 	int good, refused;
 	double longest;	/* ns */
@@ -85,10 +87,13 @@ MODULE_CASE(lost_false, "")
 	window_add("ivshmem-plain,memdev=shared1", "bridge0", 1);
 	window_add("ivshmem-plain,memdev=shared2", "bridge0", 2);
 	mark = log_mark();
+	/* What the kernel says between release and assignment takes 5 ms a line, and so long the BAR is away. */
+	file_write(PRINTK_DELAY, "5");
 	window_grow();
 	is_errno(pci_wait(IVSHMEM, 1, &newcomer, BUTTON_MS), 0, "two devices are found that do not fit");
 	/* A rescan waits until the PCI core is done. */
 	pci_rescan();
+	file_write(PRINTK_DELAY, "0");
 	sleep_ms(1500);
 	kill(reader, SIGKILL);
 	kill(binder, SIGKILL);
@@ -104,7 +109,6 @@ MODULE_CASE(lost_false, "")
 	is_u64(after.start, before.start, "the BAR is where it was");
 	diag("%d reads, the longest %.1f ms", reads->good, reads->longest / 1e6);
 	is_u64(reads->refused, 0, "no read was refused");
-	ok(reads->longest < 9e8, "nor did one wait the whole second that it may");
 	is_errno(vfio_read32(&vfio, BAR, 0, &value), 0, "it can be read");
 	ok(peek(map, &value), "and through the mapping");
 	munmap(map, sysconf(_SC_PAGESIZE));
