@@ -23,6 +23,7 @@
 struct reads {
 	int good, refused;
 	double longest;	/* ns */
+	int mapped, unmapped, other;
 };
 
 /* As fast as it can, until it is killed. */
@@ -40,6 +41,30 @@ static pid_t keep_reading(const struct vfio *vfio, struct reads *reads)
 			reads->good++;
 		if (bench_now_ns() - before > reads->longest)
 			reads->longest = bench_now_ns() - before;
+	}
+	return pid;
+}
+
+/* Again and again, through a new mapping: with the BAR away that could be of the start of memory. */
+static pid_t keep_mapping(const struct vfio *vfio, struct reads *reads, uint32_t value)
+{
+	pid_t pid = fork();
+	uint32_t seen;
+	void *map;
+
+	while (!pid) {
+		usleep(500);
+		if (vfio_map(vfio, BAR, 0, sysconf(_SC_PAGESIZE), &map)) {
+			reads->unmapped++;
+			continue;
+		}
+		if (!peek(map, &seen))
+			reads->unmapped++;
+		else if (seen != value)
+			reads->other++;
+		else
+			reads->mapped++;
+		munmap(map, sysconf(_SC_PAGESIZE));
 	}
 	return pid;
 }
@@ -65,7 +90,7 @@ MODULE_CASE(lost_false, "")
 	uint32_t value;
 	int mark, i;
 	char *log;
-	pid_t reader, binder;
+	pid_t reader, mapper, binder;
 	void *map;
 
 	if (!window_fill(DEVICE, &port) ||
@@ -79,10 +104,11 @@ MODULE_CASE(lost_false, "")
 		return;
 	ok(peek(map, &value), "read through the mapping");
 	reader = keep_reading(&vfio, reads);
+	mapper = keep_mapping(&vfio, reads, value);
 	binder = keep_binding(&elsewhere);
-	for (i = 0; i < 100 && reads->good < 100; i++)
+	for (i = 0; i < 100 && (reads->good < 100 || reads->mapped < 10); i++)
 		sleep_ms(100);
-	ok(reads->good >= 100, "somebody reads it all the time");
+	ok(reads->good >= 100 && reads->mapped >= 10, "somebody reads it all the time, and somebody maps it");
 
 	window_add("ivshmem-plain,memdev=shared1", "bridge0", 1);
 	window_add("ivshmem-plain,memdev=shared2", "bridge0", 2);
@@ -96,6 +122,7 @@ MODULE_CASE(lost_false, "")
 	file_write(PRINTK_DELAY, "0");
 	sleep_ms(1500);
 	kill(reader, SIGKILL);
+	kill(mapper, SIGKILL);
 	kill(binder, SIGKILL);
 	while (wait(NULL) > 0)
 		;
@@ -109,6 +136,8 @@ MODULE_CASE(lost_false, "")
 	is_u64(after.start, before.start, "the BAR is where it was");
 	diag("%d reads, the longest %.1f ms", reads->good, reads->longest / 1e6);
 	is_u64(reads->refused, 0, "no read was refused");
+	diag("%d mappings, %d refused", reads->mapped, reads->unmapped);
+	is_u64(reads->other, 0, "no mapping was of anything else");
 	is_errno(vfio_read32(&vfio, BAR, 0, &value), 0, "it can be read");
 	ok(peek(map, &value), "and through the mapping");
 	munmap(map, sysconf(_SC_PAGESIZE));
