@@ -71,8 +71,7 @@ scenario_lost_false() {
 
 scenario_lost_saved() {
 	shows='a user has put a device into D3hot, and no copy of its config space brings the old addresses back'
-	cases=lost_saved,lost_next
-	machines=x86_64 wants='monitor faults' parameters='lockdep.prove_locking=0 stock_leak=vfio_pci_core_enable'
+	machines=x86_64 wants='monitor faults' cases=lost_saved,lost_next
 	warns='Trying to free nonexistent resource'
 	options=(-global ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off)
 	quiet_ports 4
