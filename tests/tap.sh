@@ -44,7 +44,7 @@ log_is_clean() {
 	words='BUG:|WARNING:|Oops|\] Call Trace|cut here|kernel BUG|Kernel panic|kmemleak: [^0-9]|KASAN|UBSAN'
 	words+='|possible (circular|recursive) locking|INFO: trying to register|Unable to handle|general protection'
 	words+='|refcount_t:|stack-protector|hung_task|blocked for more than|soft lockup|rcu.*detected.*stall'
-	words+='|nobody cared|Trying to free nonexistent'
+	words+='|nobody cared|Trying to free nonexistent|usage count underflow'
 	[ -s "$1" ] || { echo "there is no $1, or nothing in it"; return 1; }
 	lines=$(grep -nE "$words" "$1") || status=$?
 	[ "$status" -le 1 ] || return
