@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The PCI core releases a bridge window under a device that is bound and sleeps. */
+#include <errno.h>
+
 #include "cases.h"
 #include "lost_user.h"
 
@@ -49,6 +51,36 @@ static void check_woken(bool unbind)
 	pci_bind(&at.dev, "");
 }
 
+/* The PCI core finds no room for its BAR, and what it decoded before is another device's. */
+static void check_no_room(bool asleep)
+{
+	struct pci_dev port;
+	struct vfio vfio;
+
+	about("ours, %s, without room", asleep ? "asleep" : "awake");
+	if (!window_prepare(LONGEST, 4, &port) || !is_errno(pci_bind(&at.dev, OURS), 0, "the device is bound") ||
+	    !is_errno(vfio_open(&at.dev, &vfio), 0, "opened"))
+		return;
+	if (!asleep)
+		pci_attr_write(&at.dev, "power/control", "on");
+	vfio_close(&vfio);
+	if (asleep)
+		check_asleep("closed,");
+	else
+		ok(decodes(), "closed, it decodes its BAR");
+	if (!window_release(&port))
+		return;
+	/* The kernel tells of the newcomer once all is placed. */
+	sleep_ms(200);
+	is_u64(zoo_address(&at), 0, "the BAR has no address");
+	pci_attr_write(&at.dev, "power/control", "on");
+	if (asleep)
+		ok(!decodes(), "woken up, it decodes nothing");
+	is_errno(vfio_open(&at.dev, &vfio), -EIO, "it cannot be opened");
+	ok(!decodes(), "and decodes nothing");
+	is_errno(pci_bind(&at.dev, ""), 0, "the device is unbound");
+}
+
 MODULE_CASE(lost_asleep, "")
 {
 	check_sleeper(true);
@@ -56,4 +88,6 @@ MODULE_CASE(lost_asleep, "")
 	check_sleeper(false);
 	check_woken(false);
 	check_woken(true);
+	check_no_room(true);
+	check_no_room(false);
 }

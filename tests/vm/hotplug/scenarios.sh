@@ -46,7 +46,7 @@ scenario_lost_open() {
 	options=(-global ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off)
 	shared 1
 	devices=(-device ivshmem-plain,memdev=shared1,addr=4)
-	quiet_ports 8
+	quiet_ports 10
 }
 
 scenario_lost_trap() {
