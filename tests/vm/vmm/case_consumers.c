@@ -222,7 +222,8 @@ static void check(int c)
 	}
 	about("%s", consumer->name);
 	none_wrong(&handed_over, "nor is one handed over; those without an MSI-X table are as with this driver");
-	none_wrong(&worse, "no BAR%s is worse off than with stock vfio-pci", consumer->fails_longer ? " of a page or more" : "");
+	none_wrong(&worse, "no BAR%s is worse off than with stock vfio-pci",
+		   consumer->fails_longer ? " of a page or more" : "");
 	none_wrong(&missed, "each of %d BARs is mapped as far as its rules can", all);
 	if (consumer->only)
 		return;
