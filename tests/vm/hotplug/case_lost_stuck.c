@@ -99,7 +99,8 @@ static pid_t begin_to_serve(void)
 
 	close(open(HELD, O_CREAT | O_RDWR | O_CLOEXEC, 0600));
 	snprintf(options, sizeof(options), "fd=%d,rootmode=100600,user_id=0,group_id=0", fuse);
-	if (!ok(fuse >= 0 && !mount("held", HELD, "fuse", MS_NOSUID | MS_NODEV, options), "there is a file to wait for"))
+	if (!ok(fuse >= 0 && !mount("held", HELD, "fuse", MS_NOSUID | MS_NODEV, options),
+		"there is a file to wait for"))
 		return -1;
 	pid = fork();
 	if (!pid)
@@ -275,7 +276,8 @@ MODULE_CASE(lost_stuck, "")
 	if (!is_errno(kmod_insert("fuse", ""), 0, "user space can have a file system"))
 		return;
 	server = begin_to_serve();
-	if (server < 0 || !window_prepare(LONG, 8, &port) || !is_errno(pci_bind(&at.dev, OURS), 0, "the device is bound") ||
+	if (server < 0 || !window_prepare(LONG, 8, &port) ||
+	    !is_errno(pci_bind(&at.dev, OURS), 0, "the device is bound") ||
 	    !is_errno(vfio_open(&at.dev, &vfio), 0, "opened"))
 		return;
 	event = event_to_register(&vfio);
