@@ -21,6 +21,15 @@ scenario_bench-disk() {
 	slow=bench cases=disk parameters=disk=all limit=2000
 }
 
+scenario_bench-injected() {
+	scenario_disk
+	shows="the same where the disk's interrupts are injected into the guest (GICv4), beside what the host has without a guest"
+	# The host's own driver at its best: the IOMMU does not translate for it.
+	slow=bench cases=disk parameters='disk=injected kvm-arm.vgic_v4_enable=1 iommu.passthrough=1' limit=4000
+	# The clock counts instructions, one a nanosecond: timers interrupt as seldom as where no processor is emulated.
+	options+=(-machine gic-version=4 -icount shift=0)
+}
+
 scenario_bench-access() {
 	shows='what one access to a register takes, in user space and in a guest'
 	# iomem=relaxed: the floor is a BAR's file in sysfs, mapped while VFIO has it open.

@@ -8,6 +8,7 @@
 
 #include "cases.h"
 #include "drive.h"
+#include "interrupts.h"
 
 /* Returns which boot this is, or -1. */
 static int use(const struct drive *drive)
@@ -19,7 +20,7 @@ static int use(const struct drive *drive)
 	about("%s", drive->path);
 	if (!ok(fd >= 0, "%s is there", drive->path))
 		return -1;
-	before = drive_interrupts(drive, chip, sizeof(chip));
+	before = interrupts_count(drive->interrupts, chip, sizeof(chip));
 	if (!ok(strstr(chip, "PCI-MSI"), "its interrupts are messages"))
 		diag("they come from \"%s\"", chip);
 
@@ -33,7 +34,7 @@ static int use(const struct drive *drive)
 	is_errno(drive_write_area(fd, area, boot), 0, "it writes too");
 	is_errno(drive_read_area(fd, area), DRIVE_BOOT + boot, "and reads that back");
 
-	after = drive_interrupts(drive, chip, sizeof(chip));
+	after = interrupts_count(drive->interrupts, chip, sizeof(chip));
 	/* Each area read is one command at least, and so are writing one and reading it. */
 	ok(after - before >= (int)area + 3, "%d interrupts came for it", after - before);
 	close(fd);

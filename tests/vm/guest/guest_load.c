@@ -7,6 +7,7 @@
 #include "bench.h"
 #include "file.h"
 #include "guest_load.h"
+#include "interrupts.h"
 
 struct guest_load guest_loads[GUEST_DISK_DEPTHS];
 
@@ -24,6 +25,7 @@ struct counters counters_now(void)
 		.ns = bench_now_ns(),
 		.exits = kvm_counter("exits"),
 		.to_qemu = kvm_counter("mmio_exit_user"),
+		.disk = interrupts_count("vfio-msix", NULL, 0),
 	};
 	unsigned long long idle = 0, waiting = 0;
 	char text[4096];

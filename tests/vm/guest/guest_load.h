@@ -7,6 +7,7 @@
 /* Of the host, since it was booted. */
 struct counters {
 	double ns, idle_ns, exits, to_qemu;
+	double disk;	/* interrupts of devices that are passed on, which came to the host */
 };
 
 struct counters counters_now(void);

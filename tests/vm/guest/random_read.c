@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "interrupts.h"
 #include "random_read.h"
 
 #define BLOCK 4096
@@ -95,7 +96,6 @@ static int run(aio_context_t context, int fd, unsigned int ms, struct random_rea
 int random_read(const struct drive *drive, int fd, unsigned int depth, unsigned int ms, struct random_read *result)
 {
 	aio_context_t context = 0;
-	char chip[32];
 	int before, err;
 
 	*result = (struct random_read) { .depth = depth };
@@ -104,9 +104,9 @@ int random_read(const struct drive *drive, int fd, unsigned int depth, unsigned 
 	drive_expect(wanted, sizeof(wanted));
 	if (syscall(SYS_io_setup, depth, &context))
 		return -errno;
-	before = drive_interrupts(drive, chip, sizeof(chip));
+	before = interrupts_count(drive->interrupts, NULL, 0);
 	err = run(context, fd, ms, result);
-	result->interrupts = drive_interrupts(drive, chip, sizeof(chip)) - before;
+	result->interrupts = interrupts_count(drive->interrupts, NULL, 0) - before;
 	syscall(SYS_io_destroy, context);
 	return err;
 }

@@ -112,29 +112,3 @@ int drive_write_area(int fd, unsigned int area, unsigned int boot)
 		return errno ? -errno : -EIO;
 	return fsync(fd) ? -errno : 0;
 }
-
-int drive_interrupts(const struct drive *drive, char *chip, size_t size)
-{
-	char *text = file_slurp("/proc/interrupts", NULL), *line, *rest;
-	int total = -ENOENT;
-
-	/* "NUMBER: COUNT_ON_EACH_CPU CHIP HWIRQ KIND NAME" */
-	for (line = text ? strtok_r(text, "\n", &rest) : NULL; line; line = strtok_r(NULL, "\n", &rest)) {
-		char *name = strrchr(line, ' '), *at = strchr(line, ':'), *end;
-
-		if (!name || !at || strncmp(name + 1, drive->interrupts, strlen(drive->interrupts)))
-			continue;
-		total = 0;
-		for (at++;; at = end) {
-			total += strtol(at, &end, 10);
-			if (end == at)
-				break;
-		}
-		while (*at == ' ')
-			at++;
-		snprintf(chip, size, "%.*s", (int)strcspn(at, " "), at);
-		break;
-	}
-	free(text);
-	return total;
-}

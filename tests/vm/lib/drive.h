@@ -22,7 +22,7 @@
 struct drive {
 	const char *modules[2];		/* to load, the controller's last */
 	const char *path;
-	const char *interrupts;		/* how the name of its interrupts starts */
+	const char *interrupts;		/* for interrupts_count() */
 	uint16_t vendor, device;	/* of the controller */
 	int bar;			/* with its registers */
 };
@@ -44,8 +44,5 @@ void drive_expect(char *text, size_t size);
 bool drive_is_copy(const char *path);
 
 int drive_write_area(int fd, unsigned int area, unsigned int boot);
-
-/* How often the drive has interrupted, and by what; -ENOENT. */
-int drive_interrupts(const struct drive *drive, char *chip, size_t size);
 
 #endif
