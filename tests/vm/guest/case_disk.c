@@ -156,7 +156,8 @@ static void place(struct disk *disk, bool aligned)
 		order++;
 	if (aligned)
 		snprintf(text, sizeof(text), "%d@%s", order, dev->bdf);
-	is_errno(file_write("/sys/bus/pci/resource_alignment", text), 0, aligned ? "it is to be aligned" : "and no more");
+	is_errno(file_write("/sys/bus/pci/resource_alignment", text), 0,
+		 aligned ? "it is to be aligned" : "and no more");
 	/* It makes the BAR a page long, too. */
 	pci_bind(dev, "");
 	pci_remove(dev);
@@ -267,7 +268,8 @@ static void check_exits(struct disk *disk)
 	ok(stock > 1, "%s: with stock vfio-pci QEMU rings the doorbells, %.2f times a read", disk->name, stock);
 	ok(ours >= 0 && ours <= mode->to_qemu, "%s: with this driver the guest does, %.2f by QEMU", disk->name, ours);
 	if (!mode->injected)
-		ok(small >= 0 && small <= mode->to_qemu, "%s: so does a guest with 4K pages, %.2f by QEMU", disk->name, small);
+		ok(small >= 0 && small <= mode->to_qemu, "%s: so does a guest with 4K pages, %.2f by QEMU", disk->name,
+		   small);
 }
 
 /* As fast, 32 at a time. On a busy machine the quartiles are far apart, and refute little. */
@@ -278,8 +280,8 @@ static void check_as_fast(struct runs *runs, const char *than, struct runs *othe
 	if (!ours.n || !theirs.n)
 		return;
 	say("  reads a second, of those of %s: %.2f", than, ours.median / theirs.median);
-	ok(ours.high >= limit * theirs.low, "as fast as %s, %.2f times at least: %.2f, quartiles %.0f to %.0f of %.0f to %.0f",
-	   than, limit, ours.median / theirs.median, ours.low, ours.high, theirs.low, theirs.high);
+	ok(ours.high >= limit * theirs.low,
+	   "as fast as %s, %.2f times at least: %.2f, quartiles %.0f to %.0f of %.0f to %.0f", than, limit, ours.median / theirs.median, ours.low, ours.high, theirs.low, theirs.high);
 }
 
 static void check_injected(void)
@@ -287,7 +289,8 @@ static void check_injected(void)
 	struct runs *deep = &disks[0].host_pages[PLAIN][1];
 	double exits = spread(deep, EXITS).median, to_host = spread(deep, HOST_INTERRUPTS).median;
 
-	ok(deep->count && to_host < 0.01, "the disk's interrupts come to the guest alone: %.3f a read to the host", to_host);
+	ok(deep->count && to_host < 0.01, "the disk's interrupts come to the guest alone: %.3f a read to the host",
+	   to_host);
 	ok(exits <= 0.1, "exits of any kind a read: %.3f", exits);
 	check_as_fast(disks[0].host_pages[PLAIN], "the host without a guest", host, 0.9);
 }

@@ -122,7 +122,8 @@ static int open_with_iommufd(const struct pci_dev *dev, const char *token, struc
 	if (vfio->container < 0 || ioctl(vfio->device, BIND_IOMMUFD, &bind) ||
 	    ioctl(vfio->container, IOAS_ALLOC, &ioas))
 		goto err_errno;
-	vfio->ioas = attach.id = ioas.id;
+	vfio->ioas = ioas.id;
+	attach.id = ioas.id;
 	if (!ioctl(vfio->device, ATTACH_PT, &attach))
 		return 0;
 
