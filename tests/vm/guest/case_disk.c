@@ -281,7 +281,8 @@ static void check_as_fast(struct runs *runs, const char *than, struct runs *othe
 		return;
 	say("  reads a second, of those of %s: %.2f", than, ours.median / theirs.median);
 	ok(ours.high >= limit * theirs.low,
-	   "as fast as %s, %.2f times at least: %.2f, quartiles %.0f to %.0f of %.0f to %.0f", than, limit, ours.median / theirs.median, ours.low, ours.high, theirs.low, theirs.high);
+	   "as fast as %s, %.2f times at least: %.2f, quartiles %.0f to %.0f of %.0f to %.0f", than, limit,
+	   ours.median / theirs.median, ours.low, ours.high, theirs.low, theirs.high);
 }
 
 static void check_injected(void)
