@@ -36,7 +36,7 @@ static void close(struct vm_area_struct *vma)
  */
 static vm_fault_t look_again(struct vm_area_struct *vma, vm_fault_t ret)
 {
-	/* The page is mapped before the state is read; subpage_mapping_zap() has the other half. */
+	/* The page is mapped before the state is read; zap() in revoke.c has the other half. */
 	smp_mb();
 	if (subpage_revoke_may_fault(device_of(vma)))
 		return ret;
@@ -88,20 +88,4 @@ void subpage_mapping_watch(struct subpage_device *sdev, struct vm_area_struct *v
 	WRITE_ONCE(sdev->revocation.mapping, vma->vm_file->f_mapping);
 	WRITE_ONCE(core_ops, vma->vm_ops);
 	vma->vm_ops = &mapping_ops;
-}
-
-void subpage_mapping_zap(struct subpage_device *sdev)
-{
-	struct address_space *mapping = READ_ONCE(sdev->revocation.mapping);
-	int bar;
-
-	/* The state is written before the page is looked for; see look_again(). */
-	smp_mb();
-	for (bar = 0; mapping && bar < PCI_STD_NUM_BARS; bar++) {
-		const struct placed_bar *placed = &sdev->revocation.placed[bar];
-
-		if (placed->parent)
-			unmap_mapping_range(mapping, kcompat_mapped_at(bar, placed->start),
-					    PAGE_ALIGN(placed->size), 1);
-	}
 }

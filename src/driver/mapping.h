@@ -20,12 +20,4 @@ struct subpage_device;
  */
 void subpage_mapping_watch(struct subpage_device *sdev, struct vm_area_struct *vma);
 
-/**
- * subpage_mapping_zap() - take all mappings of a device's BARs away
- * @sdev: the device, already revoked: a later fault raises SIGBUS
- *
- * Context: process context; takes no lock that a user could hold.
- */
-void subpage_mapping_zap(struct subpage_device *sdev);
-
 #endif /* SUBPAGE_MAPPING_H */

@@ -5,7 +5,6 @@
 #include <linux/uaccess.h>
 
 #include "device.h"
-#include "region.h"
 #include "relocate.h"
 
 /* How much of a BAR the device decodes. */
@@ -253,8 +252,8 @@ ssize_t subpage_relocate_read(struct subpage_device *sdev, char __user *buf, siz
 			real = VFIO_PCI_INDEX_TO_OFFSET(to->pba_bar) + to->pba_offset +
 			       (offset - pba);
 			n = min_t(u64, n, pba_end - offset);
-			ret = subpage_region_read(&sdev->core.vdev, buf + done,
-						  round_down(n, 4), &real);
+			ret = vfio_pci_core_read(&sdev->core.vdev, buf + done, round_down(n, 4),
+						 &real);
 		}
 		if (ret <= 0)
 			return ret;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <linux/mm.h>
 #include <linux/pagemap.h>
 #include <linux/pci.h>
 #include <linux/pm_runtime.h>
@@ -12,7 +13,6 @@
 #include "eeh.h"
 #include "fault.h"
 #include "kcompat.h"
-#include "mapping.h"
 #include "revoke.h"
 
 /*
@@ -109,6 +109,23 @@ static void revoke(struct subpage_device *sdev)
 	spin_unlock(&lock);
 }
 
+/* Take all mappings of the device's BARs away. This takes no lock that a user could hold. */
+static void zap(struct subpage_device *sdev)
+{
+	struct address_space *mapping = READ_ONCE(sdev->revocation.mapping);
+	int bar;
+
+	/* The state is written before the page is looked for; see look_again() in mapping.c. */
+	smp_mb();
+	for (bar = 0; mapping && bar < PCI_STD_NUM_BARS; bar++) {
+		const struct placed_bar *placed = &sdev->revocation.placed[bar];
+
+		if (placed->parent)
+			unmap_mapping_range(mapping, kcompat_mapped_at(bar, placed->start),
+					    PAGE_ALIGN(placed->size), 1);
+	}
+}
+
 /*
  * With memory decode off in the config space that the user sees, vfio-pci-core itself refuses
  * access to the BARs: read(), write(), ioeventfds. Decode goes off in the device, too, since
@@ -147,7 +164,7 @@ static void revoke_work(struct work_struct *work)
 	struct subpage_device *sdev = container_of(work, struct subpage_device, revocation.work);
 	struct pci_dev *pdev = sdev->core.pdev;
 
-	subpage_mapping_zap(sdev);
+	zap(sdev);
 
 	/* close_doors() does it, too, but that is after the device has woken up. */
 	pdev->saved_config_space[PCI_COMMAND / 4] &= ~(PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
