@@ -178,7 +178,7 @@ fits() {
 	# What takes locks and memory in these, lost_open has.
 	*-debug:lost_saved,*) return 1 ;;
 	# Nor has it a clock that wakes it up, volumes and arrays, or SD cards.
-	*-debug:suspend | *-debug:cli_holders | *-debug:align_refused) return 1 ;;
+	*-debug:suspend | *-debug:vectors_asleep | *-debug:cli_holders | *-debug:align_refused) return 1 ;;
 	esac
 	machine_meant "$1"
 }
