@@ -11,9 +11,12 @@ hotplug_bridge() {
 		-device sdhci-pci,bus=bridge,addr=1 -device pci-ohci,bus=bridge,addr=2)
 }
 
-# Root ports, each with one slot that brings up whatever is found in it.
+# Root ports, each with one slot: without a power controller pciehp brings up whatever it finds there. As it
+# releases the window under an open device it forgets the region below it that vfio-pci-core has requested.
 quiet_ports() {
 	local slot
+	warns='Trying to free nonexistent resource'
+	options+=(-global ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off)
 	for slot in $(seq 0 $(($1 - 1))); do
 		devices+=(-device "pcie-root-port,id=port$slot,chassis=$((slot + 1)),addr=$((slot + 8)),power_controller_present=off,bus-reserve=1")
 	done
@@ -37,13 +40,9 @@ scenario_lost() {
 scenario_lost_open() {
 	shows='the same under a device that is open and mapped, and under one that sleeps'
 	cases=lost_open,lost_untold,lost_asleep,lost_stock
-	# Without a power controller pciehp brings up whatever it finds in the slot. As it releases the
-	# window it forgets the region below it that vfio-pci-core has requested for the open device:
-	# before 7.2 for its first mapping.
+	# Before 7.2 vfio-pci-core requests that region for the first mapping.
 	machines=x86_64 wants=monitor parameters='lockdep.prove_locking=0 stock_leak=vfio_pci_core_enable'
 	[ "${machine-}" != x86_64-6.12-debug ] || parameters=${parameters/core_enable/core_mmap}
-	warns='Trying to free nonexistent resource'
-	options=(-global ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off)
 	shared 1
 	devices=(-device ivshmem-plain,memdev=shared1,addr=4)
 	quiet_ports 10
@@ -52,8 +51,6 @@ scenario_lost_open() {
 scenario_lost_trap() {
 	shows='a BAR that realign=trap hides has its page all the same, so that the loss of its window harms nobody; nor does what shows an MSI-X table elsewhere'
 	machines=x86_64 cases=lost_trap,lost_table wants=monitor parameters='lockdep.prove_locking=0 stock_leak=vfio_pci_core_enable'
-	warns='Trying to free nonexistent resource'
-	options=(-global ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off)
 	quiet_ports 2
 }
 
@@ -63,8 +60,7 @@ scenario_lost_false() {
 	# Later kernels release the port's other window, too, and there another BAR of the device does move.
 	machines='x86_64-6.1 x86_64-6.12' wants=monitor parameters='lockdep.prove_locking=0 pci=hpmmiosize=0,hpmmioprefsize=0'
 	parameters+=' stock_leak=vfio_pci_core_enable'
-	warns='Trying to free nonexistent resource'
-	options=(-smp 2 -global ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off)
+	options=(-smp 2)
 	shared 2 8M
 	quiet_ports 1
 }
@@ -72,8 +68,6 @@ scenario_lost_false() {
 scenario_lost_saved() {
 	shows='a user has put a device into D3hot, and no copy of its config space brings the old addresses back'
 	machines=x86_64 wants='monitor faults' cases=lost_saved,lost_next
-	warns='Trying to free nonexistent resource'
-	options=(-global ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off)
 	quiet_ports 4
 }
 
@@ -81,8 +75,6 @@ scenario_lost_stuck() {
 	shows='a user holds the lock of its own mappings, which neither a revocation nor the PCI bus waits for'
 	# Later kernels take mappings away without that lock.
 	machines=x86_64-6.1 wants='monitor module:fuse'
-	warns='Trying to free nonexistent resource'
-	options=(-global ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off)
 	shared 1
 	devices=(-device ivshmem-plain,memdev=shared1,addr=4)
 	quiet_ports 1
