@@ -8,7 +8,6 @@
 #include "lost_user.h"
 
 /* FAULT_TOLD of src/driver/fault.h. */
-#define FAULTS "/sys/module/" OURS "/parameters/fault_points"
 #define UNTOLD "2048"
 
 /* It may lie now where the first one was. */
@@ -59,8 +58,8 @@ static void check_unbound(void)
 
 MODULE_CASE(lost_next, "")
 {
-	file_write(FAULTS, UNTOLD);
+	module_set("fault_points", UNTOLD);
 	check_next_opened();
 	check_unbound();
-	file_write(FAULTS, "0");
+	module_set("fault_points", "0");
 }

@@ -12,7 +12,6 @@
 #include "window.h"
 
 /* In src/driver/fault.h, as masks. */
-#define FAULTS "/sys/module/" OURS "/parameters/fault_points"
 #define STORE "256"
 #define OPENED "512"
 #define LATE "1024"
@@ -106,7 +105,7 @@ static void check_closed(struct vfio *vfio)
 	size_t i;
 
 	vfio_close(vfio);
-	file_write(FAULTS, "0");
+	module_set("fault_points", "0");
 	ok(sleeps(), "closed, it sleeps");
 	for (i = 0; i < sizeof(bars) / sizeof(bars[0]); i++)
 		is_u64(zoo_register(&bars[i]), zoo_address(&bars[i]), "its BAR %d says where it is now", bars[i].bar);
@@ -114,9 +113,9 @@ static void check_closed(struct vfio *vfio)
 	is_u64(pci_config_read(&dev, PCI_INTERRUPT_LINE, 1), LINE, "the rest is as before it was opened");
 
 	before = snapshot();
-	file_write(FAULTS, OPENED);
+	module_set("fault_points", OPENED);
 	is_errno(vfio_open(&dev, &again), -EIO, "moved as it is opened, it is not");
-	file_write(FAULTS, "0");
+	module_set("fault_points", "0");
 	ok(sleeps(), "it sleeps");
 	ok(snapshot_unchanged(before), "and nothing has changed");
 	free(before);
@@ -138,7 +137,7 @@ static void check_saved(bool with_reset)
 	if (!window_prepare(LONG, 8, &port) || !open_asleep(&vfio))
 		return;
 	fd = vfio_dmabuf(&vfio, MOVED, 0, sysconf(_SC_PAGESIZE));
-	file_write(FAULTS, LATE);
+	module_set("fault_points", LATE);
 	if (with_reset)
 		resetting = begin(&vfio, reset);
 	if (fd >= 0)
@@ -152,7 +151,7 @@ static void check_saved(bool with_reset)
 	is_u64(command(), 0, "it decodes nothing, and is no bus master");
 	if (resetting)
 		ok(!waitpid(resetting, NULL, WNOHANG), "a reset has begun before and has not ended");
-	file_write(FAULTS, with_reset ? "0" : STORE);
+	module_set("fault_points", "%s", with_reset ? "0" : STORE);
 	if (resetting)
 		diag("the reset says %d", end(resetting));
 	is_u64(command(), 0, "what has begun before ends, and it decodes nothing");

@@ -65,5 +65,7 @@ void check_closed_anew(struct user *user);
 void check_asleep(const char *when);
 /* It can be opened again, and its register has this value. */
 void check_again(uint32_t value);
+/* Bound three times, as the machine may be busy: the quickest, or a second if none is quicker. It stays bound. */
+double fastest_bind_ms(const struct pci_dev *dev, const char *driver);
 
 #endif
