@@ -28,6 +28,14 @@ static void check_signals_held(pid_t pid)
 	ok(!(mask & 1ull << (SIGCHLD - 1)), "the end of a child does not");
 }
 
+/* vfio-pci has it, and so has a user, for whom the command will wait. */
+static int open_by_vfio_pci(const struct pci_dev *dev, struct vfio *vfio)
+{
+	pci_bind(dev, "vfio-pci");
+	pci_attr_write(dev, "driver_override", "vfio-pci\n");
+	return vfio_open(dev, vfio);
+}
+
 /*
  * The first device is bound, the second waits for its user: there an interrupt arrives,
  * and a second instance.
@@ -39,9 +47,7 @@ static void check_interrupt(const struct pci_dev *first, const struct pci_dev *s
 	pid_t pid;
 	int i;
 
-	pci_bind(second, "vfio-pci");
-	pci_attr_write(second, "driver_override", "vfio-pci\n");
-	if (!is_errno(vfio_open(second, &vfio), 0, "%s: the second has a user", what))
+	if (!is_errno(open_by_vfio_pci(second, &vfio), 0, "%s: the second has a user", what))
 		return;
 	pid = cli_start("", "bind --force %s %s", first->bdf, second->bdf);
 	for (i = 0; i < 300 && strcmp(pci_driver(first), OURS); i++)
@@ -101,9 +107,7 @@ static void check_killed(const struct pci_dev *net)
 	pid_t pid;
 	int i;
 
-	pci_bind(net, "vfio-pci");
-	pci_attr_write(net, "driver_override", "vfio-pci\n");
-	if (!is_errno(vfio_open(net, &vfio), 0, "%s: the device has a user", what))
+	if (!is_errno(open_by_vfio_pci(net, &vfio), 0, "%s: the device has a user", what))
 		return;
 	pid = cli_start("", "bind --force %s", net->bdf);
 	for (i = 0; i < 300 && !strstr(err, "--force overrides"); i++) {
