@@ -111,12 +111,7 @@ static int reset_it(struct user *u)
 
 static int reset_its_bus(struct user *u)
 {
-	struct {
-		struct vfio_pci_hot_reset reset;
-		int32_t group;
-	} request = { .reset = { .argsz = sizeof(request), .count = 1 }, .group = u->vfio.group };
-
-	return ioctl(u->vfio.device, VFIO_DEVICE_PCI_HOT_RESET, &request) ? -errno : 0;
+	return vfio_hot_reset(&u->vfio);
 }
 
 static int set_its_irq(struct user *u)

@@ -121,16 +121,6 @@ static void compare_all(const struct vfio *vfio, const struct pci_dev *dev, cons
 			compare(vfio, &bars[i], wrong);
 }
 
-static int hot_reset(const struct vfio *vfio)
-{
-	struct {
-		struct vfio_pci_hot_reset reset;
-		int32_t group;
-	} request = { .reset = { .argsz = sizeof(request), .count = 1 }, .group = vfio->group };
-
-	return ioctl(vfio->device, VFIO_DEVICE_PCI_HOT_RESET, &request) ? -errno : 0;
-}
-
 static const char * const reset_names[SOAK_RESETS] = {
 	[SOAK_RESET_IOCTL] = "VFIO_DEVICE_RESET",
 	[SOAK_RESET_HOT] = "hot reset",
@@ -183,7 +173,7 @@ static int do_reset(const struct vfio *vfio, const struct pci_dev *dev, enum soa
 	case SOAK_RESET_IOCTL:
 		return ioctl(vfio->device, VFIO_DEVICE_RESET) ? -errno : 0;
 	case SOAK_RESET_HOT:
-		return hot_reset(vfio);
+		return vfio_hot_reset(vfio);
 	default:
 		return sysfs_reset(dev, reset_names[reset]);
 	}
