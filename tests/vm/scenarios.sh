@@ -54,6 +54,12 @@ shared() {
 	done
 }
 
+# One thread of QEMU for both: with two, QEMU changes the memory map under the other processor, and an access goes
+# astray. 7.2 loses the end of an interrupt so, and all timers stop; 10 ends (its issue 3040).
+two_processors() {
+	options+=(-smp 2 -accel tcg,thread=single)
+}
+
 # What a 64K host meets: small BARs behind one bridge, and two functions of one slot. Each host
 # bridge is one slot; all that is below it is one PE and one IOMMU group.
 power_zoo() {

@@ -117,7 +117,7 @@ scenario_full() {
 scenario_options() {
 	shows="stock vfio-pci's options by their names; a move leaves the other BARs alone, ends mappings of the old place, and is none while a BAR is in use"
 	machines=x86_64 cases=options,undisturbed,old_place,busy wants=module:ramoops
-	options=(-smp 2)
+	two_processors
 	drive 1
 	shared 1
 	# Slots 0x10 and 0x18 share an interrupt line.
@@ -152,7 +152,7 @@ scenario_align_many() {
 
 	shows='BARs of 160 devices are held, bound by four processes at once, and all of them are listed'
 	machines=x86_64-6.1
-	options=(-smp 2)
+	two_processors
 	for slot in {1..20}; do
 		for function in {0..7}; do
 			devices+=(-device "$(printf 'sdhci-pci,addr=%x.%d,multifunction=on' "$slot" "$function")")

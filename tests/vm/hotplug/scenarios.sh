@@ -60,7 +60,7 @@ scenario_lost_false() {
 	# Later kernels release the port's other window, too, and there another BAR of the device does move.
 	machines='x86_64-6.1 x86_64-6.12' wants=monitor parameters='lockdep.prove_locking=0 pci=hpmmiosize=0,hpmmioprefsize=0'
 	parameters+=' stock_leak=vfio_pci_core_enable'
-	options=(-smp 2)
+	two_processors
 	shared 2 8M
 	quiet_ports 1
 }

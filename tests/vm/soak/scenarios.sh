@@ -6,7 +6,7 @@
 scenario_together() {
 	shows='two devices that share a page are bound at the same time, and neither takes the place of the other'
 	machines='x86_64-6.1 x86_64-7.2 x86_64-6.12-rt' wants=faults
-	options=(-smp 2)
+	two_processors
 	devices=(-device sdhci-pci -device sdhci-pci)
 }
 
@@ -18,9 +18,8 @@ soak_machine() {
 	[[ ${flavour-} != rt-* ]] || seconds=60
 	seconds=${SOAK_S:-$seconds}
 	parameters="soak_s=$seconds soak_seed=${SOAK_SEED:-}" limit=$((seconds + 350))
-	# One thread for both processors: with two, QEMU changes the memory map under the other one, and an
-	# access goes astray. 7.2 loses the end of an interrupt so, and all timers stop; 10 ends (its issue 3040).
-	options=(-smp 2 -accel tcg,thread=single -netdev user,id=net,net=10.0.2.0/24)
+	two_processors
+	options+=(-netdev user,id=net,net=10.0.2.0/24)
 	drive 1
 	shared 4
 	# On the root bus BARs share pages; behind a port or bridge a device can be reset, there two of one
