@@ -581,6 +581,24 @@ static void check_device(const struct pci_dev *dev)
 	check_refused(&device, &place);
 }
 
+/* Nothing shares its pages, so that it hinders no mapping: only whoever asks for that sees it elsewhere. */
+static void check_alone(const struct pci_dev *dev)
+{
+	struct device device;
+	char got[32];
+
+	if (!ok(look(dev, &device) && device.table.size == page && !(device.table.offset % page),
+		"a disk whose table is a page"))
+		return;
+	check_not_shown(&device, "auto", "as it is alone on its pages (msix_relocate=always overrides)");
+	module_set("msix_relocate", "always");
+	is_errno(pci_bind(dev, OURS), 0, "msix_relocate=always: bound");
+	pci_attr_read(dev, OURS "/msix_relocation", got, sizeof(got));
+	is_str(got, "bar2", "users see it elsewhere");
+	pci_bind(dev, "");
+	module_set("msix_relocate", "auto");
+}
+
 MODULE_CASE(relocate, "")
 {
 	static const struct { uint16_t vendor, device; int nth; const char *what; } models[] = {
@@ -602,6 +620,9 @@ MODULE_CASE(relocate, "")
 		if (is_errno(pci_find(models[m].vendor, models[m].device, models[m].nth, &dev), 0, "%s: is there",
 			     models[m].what))
 			check_device(&dev);
+	/* No disk has a table as long as a page of the others. */
+	if (page == 4096 && is_errno(pci_find(NVME, 3, &dev), 0, "there is one more disk"))
+		check_alone(&dev);
 }
 
 /* Where nothing isolates MSIs a guest must not reach the table, and under EEH it must. */
