@@ -285,6 +285,33 @@ MODULE_CASE(msix, "msix_relocate=never")
 	}
 }
 
+/* Where users see the table goes by what the device says as it is opened, not as it was bound. */
+static void check_shown_anew(const struct pci_dev *xhci)
+{
+	static const struct { const char *fault, *place, *reason; } opens[] = {
+		{ "128", "none", "where it is, as the table or the pending bits lie outside the BARs" },
+		{ "0", "bar2", "in BAR 2 [0x0-0xff], which the device does not have" },
+	};
+	int mark = log_mark();
+	struct vfio vfio;
+	char text[160];
+	size_t i;
+
+	for (i = 0; i < sizeof(opens) / sizeof(opens[0]); i++) {
+		module_set("fault_points", "%s", opens[i].fault);
+		about("msix_mmap=isolated, fault_points=%s", opens[i].fault);
+		if (!is_errno(vfio_open(xhci, &vfio), 0, "opened"))
+			return;
+		pci_attr_read(xhci, OURS "/msix_relocation", text, sizeof(text));
+		is_str(text, opens[i].place, "sysfs says where users see the table");
+		pci_attr_read(xhci, OURS "/msix_relocation_reason", text, sizeof(text));
+		is_str(text, opens[i].reason, "and why");
+		is_u64(log_lines(mark, opens[i].reason), 1, "and so does a line of the log");
+		vfio_close(&vfio);
+	}
+	close(mark);
+}
+
 /* No model of QEMU's is such a device; a module of the test build takes one for it. */
 MODULE_CASE(msix_behind, "msix_mmap=never")
 {
@@ -324,4 +351,8 @@ MODULE_CASE(msix_behind, "msix_mmap=never")
 	}
 	module_set("fault_points", "0");
 	is_errno(pci_bind(&xhci, ""), 0, "it is given back");
+	module_set("msix_mmap", "isolated");
+	is_errno(pci_bind(&xhci, OURS), 0, "bound anew, its table can be mapped");
+	check_shown_anew(&xhci);
+	is_errno(pci_bind(&xhci, ""), 0, "it is given back, too");
 }
