@@ -68,7 +68,7 @@ static const char *obstacle(const struct subpage_device *sdev, const struct msix
 			    bool mappable)
 {
 	const struct msix_table *table = &sdev->msix;
-	u64 end = (u64)table->offset + table->size, length;
+	u64 end = (u64)table->offset + table->size;
 
 	if (sdev->options.msix_relocate == RELOCATE_NEVER)
 		return "msix_relocate=never";
@@ -83,12 +83,11 @@ static const char *obstacle(const struct subpage_device *sdev, const struct msix
 		return "as the table or the pending bits lie outside the BARs";
 	if (!mappable)
 		return "as its BAR cannot be mapped";
-	length = bar_length(sdev, table->bar);
-	if (!holds_more(sdev, to, 0, length))
+	if (!holds_more(sdev, to, 0, bar_length(sdev, table->bar)))
 		return "as its BAR holds nothing else";
 	if (sdev->options.msix_relocate == RELOCATE_AUTO &&
 	    !holds_more(sdev, to, round_down((u64)table->offset, PAGE_SIZE),
-			min(round_up(end, PAGE_SIZE), length)))
+			round_up(end, PAGE_SIZE)))
 		return "as it is alone on its pages (msix_relocate=always overrides)";
 
 	return NULL;
