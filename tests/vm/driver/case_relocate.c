@@ -599,6 +599,21 @@ static void check_alone(const struct pci_dev *dev)
 	module_set("msix_relocate", "auto");
 }
 
+/* Nothing is gained by showing it elsewhere. */
+static void check_filled(void)
+{
+	struct device device;
+	struct pci_dev dev;
+
+	if (!is_errno(pci_find(NVME, 3, &dev), 0, "there is another NVMe") ||
+	    !ok(look(&dev, &device), "with a table"))
+		return;
+	is_u64(device.pba_offset + device.pba_size, device.bar_size, "its pending bits end with the BAR");
+	module_set("msix_relocate", "always");
+	check_not_shown(&device, "filled", "as its BAR holds nothing else");
+	module_set("msix_relocate", "auto");
+}
+
 MODULE_CASE(relocate, "")
 {
 	static const struct { uint16_t vendor, device; int nth; const char *what; } models[] = {
@@ -620,8 +635,9 @@ MODULE_CASE(relocate, "")
 		if (is_errno(pci_find(models[m].vendor, models[m].device, models[m].nth, &dev), 0, "%s: is there",
 			     models[m].what))
 			check_device(&dev);
+	check_filled();
 	/* No disk has a table as long as a page of the others. */
-	if (page == 4096 && is_errno(pci_find(NVME, 3, &dev), 0, "there is one more disk"))
+	if (page == 4096 && is_errno(pci_find(NVME, 4, &dev), 0, "there is one more disk"))
 		check_alone(&dev);
 }
 

@@ -230,12 +230,14 @@ scenario_relocate() {
 	options+=(-object 'memory-backend-ram,size=1M,id=memory')
 	# The second disk has its memory in the last BAR, the third its table in the last but one, the old
 	# virtio device its registers in the last. The fourth disk is behind a port, whose bus can be reset: a slow
-	# one, for after a reset the kernel waits for the link of a fast one, of which this port says nothing.
+	# one, for after a reset the kernel waits for the link of a fast one, of which this port says nothing. The
+	# fifth has so many vectors that table and pending bits fill their BAR.
 	devices=(-device nvme,drive=drive1,serial=1 -device nvme,serial=2,pmrdev=memory -device nvme,serial=3,msix-exclusive-bar=on
 		-device e1000e,romfile= -device qemu-xhci -device virtio-net-pci,romfile=,disable-legacy=off,disable-modern=off
-		-device pcie-root-port,id=port1,chassis=1,hotplug=off,x-speed=2_5 -device nvme,drive=drive2,serial=4,bus=port1)
+		-device pcie-root-port,id=port1,chassis=1,hotplug=off,x-speed=2_5 -device nvme,drive=drive2,serial=4,bus=port1
+		-device nvme,serial=5,msix-exclusive-bar=on,msix_qsize=254)
 	# With that many vectors the table is as long as a page of these machines, and begins with one.
-	[ "${arch-}" != amd64 ] || devices+=(-device nvme,serial=5,msix_qsize=256)
+	[ "${arch-}" != amd64 ] || devices+=(-device nvme,serial=6,msix_qsize=256)
 }
 
 scenario_dmabuf() {
