@@ -61,12 +61,19 @@ static void check_left_region(const struct zoo_bar *at)
 	ok(has_true_size(at), "unbound, it has its true size");
 }
 
+/* The kernel itself keeps its last words (ramoops) there, and does not care whether the device goes. */
 static void check_removed(const struct zoo_bar *at)
 {
+	char where[128];
+
 	about("removed");
 	leave_region(at);
+	snprintf(where, sizeof(where), "mem_address=%#llx mem_type=1 mem_size=0x100 record_size=0x100 "
+		 "console_size=0 ftrace_size=0 pmsg_size=0", (unsigned long long)zoo_address(at));
+	is_errno(kmod_insert("ramoops", where), 0, "the kernel uses its BAR");
 	is_errno(pci_remove(&at->dev), 0, "the device is removed");
 	is_u64(zoo_held_count(), 0, "nothing is held");
+	is_errno(kmod_remove("ramoops"), 0, "the kernel uses it no more");
 	pci_rescan();
 	ok(has_true_size(at), "found anew, it has its true size");
 }

@@ -163,7 +163,7 @@ scenario_align_many() {
 scenario_align_refused() {
 	shows='a BAR has its true size back when the driver that it is held for does not take the device'
 	# What that driver says of a device that it does not know.
-	machines='x86_64-6.1 x86_64-7.2 arm64-16k-6.12' wants=module:sdhci-pci warns='sdhci|mmc'
+	machines='x86_64-6.1 x86_64-7.2 arm64-16k-6.12' wants='module:sdhci-pci module:ramoops' warns='sdhci|mmc|Trying to free nonexistent resource'
 	shared 1
 	devices=(-device ivshmem-plain,memdev=shared1 -device rtl8139,romfile= -device usb-ehci)
 }
