@@ -18,8 +18,8 @@
  *	memory for its state
  * @FAULT_OPENED: no step of a bind: once a device has been reset for an open, its BARs are still
  *	where they were
- * @FAULT_LATE: no step of a bind: a reset or a dma-buf that a user asks for is made at once; made
- *	to fail, it waits until the mask no longer holds this
+ * @FAULT_LATE: no step of a bind: a reset or a dma-buf that a user asks for, or a page that it
+ *	touches, is made at once; made to fail, it waits until the mask no longer holds this
  * @FAULT_TOLD: no step of a bind: the PCI core tells of newcomers
  *
  * In the order in which a bind takes them. The module parameter fault_points, which

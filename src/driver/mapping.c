@@ -3,6 +3,7 @@
 #include <linux/mm.h>
 
 #include "device.h"
+#include "fault.h"
 #include "kcompat.h"
 #include "mapping.h"
 #include "revoke.h"
@@ -61,6 +62,7 @@ static vm_fault_t fault(struct vm_fault *vmf)
 	if (!subpage_revoke_intact(device_of(vmf->vma)))
 		return not_now(vmf->vma);
 
+	subpage_fault_late();
 	return look_again(vmf->vma, core_ops->fault(vmf));
 }
 
@@ -70,6 +72,7 @@ static vm_fault_t huge_fault(struct vm_fault *vmf, unsigned int order)
 	if (!subpage_revoke_intact(device_of(vmf->vma)))
 		return not_now(vmf->vma);
 
+	subpage_fault_late();
 	return look_again(vmf->vma, core_ops->huge_fault(vmf, order));
 }
 #endif

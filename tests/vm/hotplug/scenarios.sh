@@ -18,7 +18,7 @@ quiet_ports() {
 	warns='Trying to free nonexistent resource'
 	options+=(-global ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off)
 	for slot in $(seq 0 $(($1 - 1))); do
-		devices+=(-device "pcie-root-port,id=port$slot,chassis=$((slot + 1)),addr=$((slot + 8)),power_controller_present=off,bus-reserve=1")
+		devices+=(-device "pcie-root-port,id=port$slot,chassis=$((slot + 1)),slot=$slot,addr=$((slot + 8)),power_controller_present=off,bus-reserve=1")
 	done
 }
 
@@ -58,11 +58,11 @@ scenario_lost_false() {
 	shows='a BAR that is nowhere for a moment, and then where it was, costs its user nothing'
 	# Two processors: one reads while the other releases the window. No window is longer than it has to be.
 	# Later kernels release the port's other window, too, and there another BAR of the device does move.
-	machines='x86_64-6.1 x86_64-6.12' wants=monitor parameters='lockdep.prove_locking=0 pci=hpmmiosize=0,hpmmioprefsize=0'
+	machines='x86_64-6.1 x86_64-6.12' wants='monitor faults' parameters='lockdep.prove_locking=0 pci=hpmmiosize=0,hpmmioprefsize=0'
 	parameters+=' stock_leak=vfio_pci_core_enable'
 	two_processors
-	shared 2 8M
-	quiet_ports 1
+	shared 4 8M
+	quiet_ports 2
 }
 
 scenario_lost_saved() {

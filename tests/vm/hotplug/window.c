@@ -8,9 +8,6 @@
 #include "tap.h"
 #include "window.h"
 
-/* Of the first root port, which has no number of its own. */
-#define SLOT_POWER "/sys/bus/pci/slots/0/power"
-
 struct zoo_bar at;
 struct pci_dev bridge;
 uint64_t home;
@@ -21,6 +18,8 @@ uint64_t home;
 const char *const window_others[OTHERS] = { "ahci", "rtl8139,romfile=", "virtio-rng-pci" };
 /* Which SD controller it is, and which root port is above it. */
 static int nth;
+/* Of the slot that grows. */
+static char slot_power[64];
 
 bool window_find(int number)
 {
@@ -159,29 +158,31 @@ bool window_release(const struct pci_dev *port)
 	return ok(window_wait(home, BUTTON_MS), "pciehp finds the bridge, and the window is gone");
 }
 
-bool window_fill(const char *device, struct pci_dev *port)
+bool window_fill(const char *device, int nth, struct pci_dev *port)
 {
 	char text[128];
 	int at;
 
-	if (!is_errno(pci_find(ROOT_PORT, 0, port), 0, "there is a root port"))
+	if (!is_errno(pci_find(ROOT_PORT, nth, port), 0, "there is a root port"))
 		return false;
+	snprintf(slot_power, sizeof(slot_power), "/sys/bus/pci/slots/%d/power", nth);
 	slot_interrupt(port, false);
-	snprintf(text, sizeof(text), "%s,bus=port0,addr=0.1", device);
+	snprintf(text, sizeof(text), "%s,bus=port%d,addr=0.1", device, nth);
 	window_plug(text);
-	window_plug("pcie-pci-bridge,id=bridge0,bus=port0,addr=0.0,multifunction=on");
+	snprintf(text, sizeof(text), "pcie-pci-bridge,id=bridge%d,bus=port%d,addr=0.0,multifunction=on", nth, nth);
+	window_plug(text);
 	/* Nobody was told, and nobody shall be. */
 	at = pci_capability(port, PCI_CAP_ID_EXP) + PCI_EXP_SLTSTA;
 	pci_config_write(port, at, 2, pci_config_read(port, at, 2));
 	/* The port's window gets as long as it has to be, and stays so when the slot is switched off. */
 	return is_errno(pci_remove(port), 0, "the port is removed") && !pci_rescan() &&
-	       is_errno(pci_find(ROOT_PORT, 0, port), 0, "and found again") &&
-	       is_errno(file_write(SLOT_POWER, "0"), 0, "its slot is switched off") && !pci_rescan() &&
-	       is_errno(pci_find(PCIE_PCI_BRIDGE, 0, &bridge), 0, "what is in it is found all the same") &&
+	       is_errno(pci_find(ROOT_PORT, nth, port), 0, "and found again") &&
+	       is_errno(file_write(slot_power, "0"), 0, "its slot is switched off") && !pci_rescan() &&
+	       is_errno(pci_find(PCIE_PCI_BRIDGE, nth, &bridge), 0, "what is in it is found all the same") &&
 	       is_errno(pci_remove(&bridge), 0, "and the bridge is removed");
 }
 
 void window_grow(void)
 {
-	is_errno(file_write(SLOT_POWER, "1"), 0, "the slot is switched on");
+	is_errno(file_write(slot_power, "1"), 0, "the slot is switched on");
 }

@@ -43,11 +43,11 @@ bool window_prepare(const char *model, int models, struct pci_dev *port);
 bool window_release(const struct pci_dev *port);
 
 /*
- * Another way: in the first port, whose window is just long enough, this device as function 1, and
- * function 0, a bridge ("bridge0"), of which the kernel does not know yet. What is plugged in behind that is
- * found as the window grows.
+ * Another way: in the nth port, whose window is just long enough, this device as function 1, and
+ * function 0, a bridge ("bridge0" in the first), of which the kernel does not know yet. What is plugged in
+ * behind that is found as the window grows. The ports before it have been filled before.
  */
-bool window_fill(const char *device, struct pci_dev *port);
+bool window_fill(const char *device, int nth, struct pci_dev *port);
 void window_grow(void);
 
 /* Wait until the BAR is not where it was, and the PCI core is done. */
