@@ -181,6 +181,14 @@ static uint32_t *last_register(const struct other *other)
 	return (uint32_t *)((char *)other->map + other->size) - 1;
 }
 
+/* VFIO switches memory decode on to look for one. */
+static uint64_t rom_size(const struct other *other)
+{
+	struct vfio_region_info rom;
+
+	return vfio_info(&other->vfio, VFIO_PCI_ROM_REGION_INDEX, &rom) ? ~0ull : rom.size;
+}
+
 static bool open_others(void)
 {
 	uint32_t value = 0;
@@ -198,6 +206,7 @@ static bool open_others(void)
 		       window_others[i]);
 		ok(peek(last_register(other), &value), "%s: so is its last page", window_others[i]);
 	}
+	ok(rom_size(&others[1]) == 65536, "%s: it has a ROM", window_others[1]);
 	return true;
 }
 
@@ -222,6 +231,7 @@ void check_others_revoked(void)
 		is_errno(vfio_read32(&others[i].vfio, others[i].bar, 0, &value), -EIO,
 			 "%s: read() is refused", window_others[i]);
 	}
+	is_u64(rom_size(&others[1]), 0, "%s: nobody looks for its ROM", window_others[1]);
 }
 
 void check_other_opened(void)

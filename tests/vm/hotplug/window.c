@@ -12,10 +12,10 @@ struct zoo_bar at;
 struct pci_dev bridge;
 uint64_t home;
 /*
- * One has nothing but a BAR of a page, the last that a device can have; one has its first BAR for I/O; one
- * has another BAR in another window.
+ * One has nothing but a BAR of a page, the last that a device can have; one has its first BAR for I/O, and a
+ * ROM; one has another BAR in another window.
  */
-const char *const window_others[OTHERS] = { "ahci", "rtl8139,romfile=", "virtio-rng-pci" };
+const char *const window_others[OTHERS] = { "ahci", "rtl8139,romfile=vgabios-stdvga.bin", "virtio-rng-pci" };
 /* Which SD controller it is, and which root port is above it. */
 static int nth;
 /* Of the slot that grows. */
