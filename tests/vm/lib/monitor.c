@@ -120,9 +120,12 @@ int monitor_cmd(char *reply, size_t size, const char *fmt, ...)
 	snprintf(text, sizeof(text),
 		 "{\"execute\": \"human-monitor-command\", \"arguments\": {\"command-line\": \"%s\"}, %s}\n",
 		 command, id);
+	/* Another process would take the reply to this one's command for its own. */
+	lockf(fd, F_LOCK, 0);
 	err = send_text(fd, text);
 	if (!err)
 		err = read_line_with(fd, id, line, sizeof(line));
+	lockf(fd, F_ULOCK, 0);
 	if (err)
 		return err;
 	start = strstr(line, returned);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * As many processes as there are devices bind, open, map, reset, hand over and release them,
- * each its own, while another device comes and goes. In rounds: between two of them all BARs are packed
- * anew, so that they have to be moved again.
+ * each its own, while another device comes and goes, and one has its BAR taken away for moments. In
+ * rounds: between two of them all BARs are packed anew, so that they have to be moved again.
  */
 #include <linux/pci_regs.h>
 #include <pthread.h>
@@ -10,6 +10,7 @@
 
 #include "cases.h"
 #include "drive.h"
+#include "false_alarm.h"
 #include "monitor.h"
 #include "soak.h"
 
@@ -27,18 +28,21 @@ struct worker {
 
 static struct shared {
 	struct worker workers[MAX_WORKERS], churn;
+	struct false_alarms alarms;
 	double until;
 	/*
 	 * A rescan writes a bridge's control register back as it has read it (pci_scan_bridge_extend()). Where
 	 * that was in the middle of a reset of the bus below, it is a reset without an end, with any driver.
 	 */
 	pthread_rwlock_t no_rescan;
+	/* Who rescans, or raises an alarm; and who reads /proc/iomem, or removes a bus. */
+	pthread_mutex_t rescan, iomem;
 } *shared;
 
 static struct zoo_bar bars[ZOO_MAX];
 static int count, workers;
 
-/* The one that comes and goes: the last of its kind. */
+/* The one that comes and goes: the last of its kind. Where it is plugged there are false alarms, too. */
 static struct pci_dev guest, port;
 static bool plugged;
 
@@ -81,8 +85,10 @@ static void bind(struct worker *w, const char *driver)
 	}
 	w->binds += !strcmp(driver, OURS);
 	/* For vfio-pci they are held. */
+	pthread_mutex_lock(&shared->iomem);
 	for (i = 0; i < w->functions && *driver; i++)
 		w->moved += soak_claimed(&w->dev[i], bars, count, &w->wrong);
+	pthread_mutex_unlock(&shared->iomem);
 	for (i = 0; i < count && !*driver; i++)
 		if (!strcmp(bars[i].dev.bdf, w->dev[0].bdf) && *zoo_held(&bars[i]))
 			wrong_add(&w->wrong, "%s BAR %d: held for no driver", bars[i].dev.bdf, bars[i].bar);
@@ -102,9 +108,11 @@ static void let_rescan(const struct worker *w)
 
 static void rescan(void)
 {
+	pthread_mutex_lock(&shared->rescan);
 	pthread_rwlock_wrlock(&shared->no_rescan);
 	pci_rescan();
 	pthread_rwlock_unlock(&shared->no_rescan);
+	pthread_mutex_unlock(&shared->rescan);
 }
 
 static void use(struct worker *w, struct rng *rng)
@@ -204,19 +212,40 @@ static void churn(struct worker *w)
 	}
 }
 
+static void raise_alarm(struct false_alarms *alarms)
+{
+	pthread_mutex_lock(&shared->rescan);
+	pthread_mutex_lock(&shared->iomem);
+	false_alarm_prepare(alarms);
+	pthread_mutex_unlock(&shared->iomem);
+	false_alarm_raise(alarms);
+	pthread_mutex_unlock(&shared->rescan);
+}
+
+static void alarm_again(struct false_alarms *alarms)
+{
+	while (soak_now() < shared->until && alarms->wrong.count < 20) {
+		raise_alarm(alarms);
+		/* Whoever waits for the lock gets it. */
+		sleep_ms(500);
+	}
+}
+
 static void round_of_all(int nth)
 {
 	int i, children = 0, status;
 
 	shared->until = soak_now() + ROUND_S;
-	for (i = 0; i <= workers; i++) {
+	for (i = 0; i <= workers + plugged; i++) {
 		pid_t child = fork();
 
 		if (!child) {
 			if (i < workers)
 				work(&shared->workers[i], nth * 1000 + i);
-			else
+			else if (i == workers)
 				churn(&shared->churn);
+			else
+				alarm_again(&shared->alarms);
 			_exit(0);
 		}
 		children += child > 0;
@@ -224,6 +253,7 @@ static void round_of_all(int nth)
 	while (children-- > 0)
 		if (wait(&status) > 0 && (!WIFEXITED(status) || WEXITSTATUS(status)))
 			wrong_add(&shared->churn.wrong, "a process ended with %#x", status);
+	false_alarm_ended();
 }
 
 static void find_all(void)
@@ -284,12 +314,14 @@ static bool all_happened(void)
 	for (reset = 0; reset < SOAK_RESETS; reset++)
 		if (!all.resets.done[reset])
 			return false;
-	return all.visits && all.hand_overs && all.resets.slept && all.resets.tenants && shared->churn.visits;
+	return all.visits && all.hand_overs && all.resets.slept && all.resets.tenants && shared->churn.visits &&
+	       (!plugged || shared->alarms.raised);
 }
 
 MODULE_CASE(storm, "align_for=" STOCK)
 {
 	pthread_rwlockattr_t for_processes;
+	pthread_mutexattr_t between_processes;
 	double end;
 	struct worker all;
 	struct wrong never = {};
@@ -302,6 +334,10 @@ MODULE_CASE(storm, "align_for=" STOCK)
 	pthread_rwlockattr_setpshared(&for_processes, PTHREAD_PROCESS_SHARED);
 	pthread_rwlockattr_setkind_np(&for_processes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
 	pthread_rwlock_init(&shared->no_rescan, &for_processes);
+	pthread_mutexattr_init(&between_processes);
+	pthread_mutexattr_setpshared(&between_processes, PTHREAD_PROCESS_SHARED);
+	pthread_mutex_init(&shared->rescan, &between_processes);
+	pthread_mutex_init(&shared->iomem, &between_processes);
 	rng_start(&rng, 0);
 	plugged = getenv("monitor");
 	find_guest();
@@ -309,6 +345,9 @@ MODULE_CASE(storm, "align_for=" STOCK)
 	if (plugged) {
 		come(&shared->churn, &rng);
 		go(&shared->churn, &rng);
+		raise_alarm(&shared->alarms);
+		false_alarm_start_over(&shared->alarms);
+		shared->alarms.raised = 0;
 	}
 	before = soak_begin();
 	find_all();
@@ -338,6 +377,12 @@ MODULE_CASE(storm, "align_for=" STOCK)
 	}
 	all = sum_up();
 	none_wrong(&shared->churn.wrong, "one device comes and goes meanwhile");
+	if (plugged) {
+		false_alarm_start_over(&shared->alarms);
+		diag("%u false alarms, %u reads of the user's meanwhile", shared->alarms.raised, shared->alarms.reads);
+		ok(shared->alarms.raised, "the BAR of an open device is nowhere for moments, and then where it was");
+		none_wrong(&shared->alarms.wrong, "its user notices nothing of that");
+	}
 	diag("%d rounds, %u visits, %u BARs moved, %u hand-overs; %s came and went %u times", nth,
 	     all.visits, all.moved, all.hand_overs, guest.bdf, shared->churn.visits);
 	diag("%u times a device slept, %u times two processes had a function of a slot each", all.resets.slept,
