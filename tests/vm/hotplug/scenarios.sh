@@ -68,6 +68,7 @@ scenario_lost_false() {
 scenario_lost_saved() {
 	shows='a user has put a device into D3hot, and no copy of its config space brings the old addresses back'
 	machines=x86_64 wants='monitor faults' cases=lost_saved,lost_next
+	parameters='lockdep.prove_locking=0 stock_leak=vfio_pci_core_enable'
 	quiet_ports 4
 }
 
