@@ -68,8 +68,8 @@ static void check_removed(const struct zoo_bar *at)
 
 	about("removed");
 	leave_region(at);
-	snprintf(where, sizeof(where), "mem_address=%#llx mem_type=1 mem_size=0x100 record_size=0x100 "
-		 "console_size=0 ftrace_size=0 pmsg_size=0", (unsigned long long)zoo_address(at));
+	snprintf(where, sizeof(where), "mem_address=%#llx mem_type=1 %s", (unsigned long long)zoo_address(at),
+		 "mem_size=0x100 record_size=0x100 console_size=0 ftrace_size=0 pmsg_size=0");
 	is_errno(kmod_insert("ramoops", where), 0, "the kernel uses its BAR");
 	is_errno(pci_remove(&at->dev), 0, "the device is removed");
 	is_u64(zoo_held_count(), 0, "nothing is held");

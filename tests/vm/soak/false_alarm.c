@@ -72,7 +72,7 @@ void false_alarm_prepare(struct false_alarms *alarms)
 	false_alarm_start_over(alarms);
 	wrong_if(alarms, file_write(SLOT_POWER, "0"), "the slot is not switched off");
 	wrong_if(alarms, file_write(RESCAN, "1"), "rescan");
-	/* A reset of the slot, as the device is opened, would bring them back, and QEMU would not let the newcomer go. */
+	/* A reset of the slot, as the device is opened, would bring them back, and QEMU would keep the newcomer. */
 	wrong_if(alarms, pci_attr_write(&dev, "reset_method", "\n"), "it can be reset");
 	forget_windows(&bridge);
 	wrong_if(alarms, pci_remove(&bridge), "the bridge is not removed");
