@@ -42,9 +42,9 @@ static struct shared {
 static struct zoo_bar bars[ZOO_MAX];
 static int count, workers;
 
-/* The one that comes and goes: the last of its kind. Where it is plugged there are false alarms, too. */
+/* The one that comes and goes: the last of its kind. */
 static struct pci_dev guest, port;
-static bool plugged;
+static bool plugged, alarmed;
 
 static bool same_slot(const struct pci_dev *a, const struct pci_dev *b)
 {
@@ -201,10 +201,12 @@ static void go(struct worker *w, struct rng *rng)
 
 static void churn(struct worker *w)
 {
+	/* pciehp waits 5 s after its button; a round does not wait for another visit. */
+	double until = shared->until - (plugged ? 8 : 0);
 	struct rng rng;
 
 	rng_start(&rng, 100 + w->visits);
-	while (soak_now() < shared->until && w->wrong.count < 20) {
+	while (soak_now() < until && w->wrong.count < 20) {
 		come(w, &rng);
 		sleep_ms(rng_below(&rng, 300));
 		go(w, &rng);
@@ -236,7 +238,7 @@ static void round_of_all(int nth)
 	int i, children = 0, status;
 
 	shared->until = soak_now() + ROUND_S;
-	for (i = 0; i <= workers + plugged; i++) {
+	for (i = 0; i <= workers + alarmed; i++) {
 		pid_t child = fork();
 
 		if (!child) {
@@ -315,7 +317,7 @@ static bool all_happened(void)
 		if (!all.resets.done[reset])
 			return false;
 	return all.visits && all.hand_overs && all.resets.slept && all.resets.tenants && shared->churn.visits &&
-	       (!plugged || shared->alarms.raised);
+	       (!alarmed || shared->alarms.raised);
 }
 
 MODULE_CASE(storm, "align_for=" STOCK)
@@ -340,11 +342,14 @@ MODULE_CASE(storm, "align_for=" STOCK)
 	pthread_mutex_init(&shared->iomem, &between_processes);
 	rng_start(&rng, 0);
 	plugged = getenv("monitor");
+	alarmed = getenv("false_alarms");
 	find_guest();
 	/* After the first device a slot is not left as the firmware had it. */
 	if (plugged) {
 		come(&shared->churn, &rng);
 		go(&shared->churn, &rng);
+	}
+	if (alarmed) {
 		raise_alarm(&shared->alarms);
 		false_alarm_start_over(&shared->alarms);
 		shared->alarms.raised = 0;
@@ -377,7 +382,7 @@ MODULE_CASE(storm, "align_for=" STOCK)
 	}
 	all = sum_up();
 	none_wrong(&shared->churn.wrong, "one device comes and goes meanwhile");
-	if (plugged) {
+	if (alarmed) {
 		false_alarm_start_over(&shared->alarms);
 		diag("%u false alarms, %u reads of the user's meanwhile", shared->alarms.raised, shared->alarms.reads);
 		ok(shared->alarms.raised, "the BAR of an open device is nowhere for moments, and then where it was");
