@@ -51,7 +51,9 @@ scenario_lost_open() {
 scenario_lost_trap() {
 	shows='a BAR that realign=trap hides has its page all the same, so that the loss of its window harms nobody; nor does what shows an MSI-X table elsewhere'
 	machines=x86_64 cases=lost_trap,lost_table wants=monitor parameters='lockdep.prove_locking=0 stock_leak=vfio_pci_core_enable'
-	quiet_ports 2
+	# Longer than all that there is for BARs of 64 bits.
+	options=(-object memory-backend-ram,size=64G,reserve=off,id=huge)
+	quiet_ports 3
 }
 
 scenario_lost_false() {
