@@ -50,7 +50,7 @@ bool peek(const volatile uint32_t *reg, uint32_t *value)
 	bool there = false;
 
 	sigaction(SIGBUS, &catch, &before);
-	/* An access that never ends ends the case. */
+	/* An access without end ends the case. */
 	alarm(60);
 	if (!sigsetjmp(no_page, 1)) {
 		*value = *reg;
