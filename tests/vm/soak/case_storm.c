@@ -359,7 +359,7 @@ MODULE_CASE(storm, "align_for=" STOCK)
 	ok(workers >= 8, "%d processes, each with a device or the functions of a slot", workers);
 	if (!plugged)
 		is_errno(pci_remove(&guest), 0, "%s is the one that comes and goes", guest.bdf);
-	end = soak_now() + soak_share(plugged ? 60 : 25);
+	end = soak_now() + soak_share(plugged ? 50 : 25);
 	/* A busy host gets some rounds more. */
 	for (nth = 0; soak_now() < end || (nth < 12 && !all_happened()); nth++) {
 		zoo_repack(bars, count);
