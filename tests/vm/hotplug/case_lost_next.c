@@ -2,6 +2,7 @@
 /*
  * The PCI core has released a bridge window under a device and told nobody yet: what comes next looks.
  */
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 
 #include "cases.h"
@@ -10,13 +11,20 @@
 /* FAULT_TOLD of src/driver/fault.h. */
 #define UNTOLD "2048"
 
-/* Its own user looks, by reading: that is refused, and the mapping goes. */
-static void check_read(const struct vfio *vfio, int bar, void *map)
+/* Its own user looks, by what it does: that is refused, and the mapping goes. */
+static void check_looks(const struct vfio *vfio, int bar, void *map)
 {
+	struct vfio_irq_set irqs = {
+		.argsz = sizeof(irqs),
+		.flags = VFIO_IRQ_SET_DATA_NONE | VFIO_IRQ_SET_ACTION_TRIGGER,
+		.index = VFIO_PCI_INTX_IRQ_INDEX,
+	};
 	uint32_t value;
 	int i;
 
-	is_errno(vfio_read32(vfio, bar, 0, &value), -EIO, "read() of a third one, which has moved, too, is refused");
+	is_errno(ioctl(vfio->device, VFIO_DEVICE_SET_IRQS, &irqs) ? -errno : 0, -EIO,
+		 "a third one, which has moved, too, sets up no interrupts, for which VFIO switches decode on");
+	is_errno(vfio_read32(vfio, bar, 0, &value), -EIO, "read() is refused");
 	for (i = 0; i < 50 && peek(map, &value); i++)
 		sleep_ms(100);
 	ok(!peek(map, &value), "and its mapping goes");
@@ -47,7 +55,7 @@ static void check_next_opened(void)
 	if (!window_release(&port))
 		return;
 	ok(peek(own_map, &value), "nobody has looked: the mappings are still there");
-	check_read(&own, 5, own_map);
+	check_looks(&own, 5, own_map);
 	ok(peek(map, &value), "but not that of the one that nobody has looked at");
 	is_errno(vfio_open(&next, &other), 0, "the other one is opened");
 	ok(!peek(map, &value), "before that the mapping has gone");
