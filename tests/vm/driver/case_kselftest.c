@@ -15,8 +15,9 @@
  * devices that it has a driver for, and no QEMU has.
  */
 static const char * const programs[] = {
-	"vfio_dma_mapping_test", "vfio_dma_mapping_mmio_test", "vfio_iommufd_setup_test",
-	"vfio_pci_device_test", "vfio_pci_device_init_perf_test",
+	"vfio_pci_device_test", "vfio_pci_device_init_perf_test", "vfio_dma_mapping_mmio_test",
+	/* These take half the time, and look at no BAR: one device is enough. */
+	"vfio_dma_mapping_test", "vfio_iommufd_setup_test",
 };
 
 #define ALIGN_FOR "/sys/module/" OURS "/parameters/align_for"
@@ -25,9 +26,10 @@ static const char * const programs[] = {
 
 static const struct {
 	uint16_t vendor, device;
+	size_t programs;
 } models[] = {
-	{ SDHCI },	/* 256 bytes */
-	{ NVME },	/* MSI-X and FLR */
+	{ SDHCI, PROGRAMS },	/* 256 bytes */
+	{ NVME, 3 },		/* MSI-X and FLR */
 };
 
 struct verdicts {
@@ -81,13 +83,13 @@ static void run(const char *program, const char *bdf, struct verdicts *verdicts)
 }
 
 /* The verdicts on a device as it is bound, beside those with stock vfio-pci; adds how many there were, and passed. */
-static void compare(const char *how, const char *bdf, const struct verdicts *stock, int *all, int *passed)
+static void compare(const char *how, const char *bdf, size_t count, const struct verdicts *stock, int *all, int *passed)
 {
 	static struct verdicts now;
 	size_t p;
 	int i;
 
-	for (p = 0; p < PROGRAMS; p++) {
+	for (p = 0; p < count; p++) {
 		struct wrong wrong = {};
 
 		run(programs[p], bdf, &now);
@@ -116,19 +118,19 @@ MODULE_CASE(kselftest, "")
 		if (!is_errno(pci_find(models[m].vendor, models[m].device, 0, &dev), 0, "is there") ||
 		    !is_errno(pci_bind(&dev, STOCK), 0, "bound to vfio-pci"))
 			continue;
-		for (p = 0; p < PROGRAMS; p++)
+		for (p = 0; p < models[m].programs; p++)
 			run(programs[p], dev.bdf, &stock[p]);
 		if (!is_errno(pci_bind(&dev, OURS), 0, "bound to ours"))
 			continue;
-		compare("ours", dev.bdf, stock, &all[0], &passed[0]);
+		compare("ours", dev.bdf, models[m].programs, stock, &all[0], &passed[0]);
 		is_errno(file_write(ALIGN_FOR, STOCK), 0, "align_for=" STOCK);
 		if (!is_errno(pci_bind(&dev, STOCK), 0, "handed over to vfio-pci"))
 			continue;
-		compare("held", dev.bdf, stock, &all[1], &passed[1]);
+		compare("held", dev.bdf, models[m].programs, stock, &all[1], &passed[1]);
 		pci_bind(&dev, "");
 	}
 	/* A program that does not even start gives none, to all. */
-	ok(all[0] > 100 && passed[0] > 50, "the programs have run");
+	ok(all[0] > 80 && passed[0] > 50, "the programs have run");
 	diag("%d verdicts, %d of them passed and not skipped", all[0], passed[0]);
 	is_u64(all[1], all[0], "as many with pages that are held");
 	is_u64(passed[1], passed[0], "and as many of them passed and not skipped");
