@@ -108,7 +108,7 @@ machine() {
 		console=hvc0 monitor_tty=''
 		# What the machine has by itself but for its six host bridges: tests/vm/run adds those that are needed.
 		qemu=(qemu-system-ppc64 -M powernv9 -m 2G -smp 1 -accel 'tcg,thread=single' -nodefaults
-			-device ipmi-bmc-sim,id=bmc0 -device isa-ipmi-bt,bmc=bmc0,irq=10)
+			-device 'ipmi-bmc-sim,id=bmc0' -device 'isa-ipmi-bt,bmc=bmc0,irq=10')
 		# powernv gives each BAR 64K of its own; undo that for all devices, so that BARs share pages.
 		append='pci=resource_alignment=8@pci:0:0'
 		;;
