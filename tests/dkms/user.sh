@@ -158,10 +158,6 @@ ok "no file of it is left" diff /dev/null /tmp/left
 make -s -C /source dkms-source DESTDIR=/tmp/dest
 mv /tmp/dest/usr/src/* /tmp/source
 headers=/lib/modules/$release/build
-build_for "$headers" W=1 >/tmp/W1.log
-ok "it builds with W=1" test -e /tmp/source/subpage_vfio_pci.ko
-ok "W=1 has no warning either" no_warning /tmp/W1.log
-rm -f /tmp/source/src/driver/*.o
 
 # The configuration of a kernel that clang has built, and no clang: what fails, fails for want of it.
 dkms_asks_for_clang() {
