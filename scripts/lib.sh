@@ -48,6 +48,28 @@ remember() {
 	echo "$1"
 }
 
+# What is built for a checkout outlives it, by what it was made of. kept KEY FILE...: put those back in their places.
+kept() {
+	local dir=$cache/built/$1 file
+	shift
+	[ -d "$dir" ] || return
+	touch "$dir"
+	for file; do
+		cp "$dir/${file##*/}" "$file" || return
+	done
+}
+
+# keep KEY FILE...: for kept(); for two weeks from when it was last wanted.
+keep() {
+	local dir=$cache/built/$1 part
+	shift
+	mkdir -p "$cache/built"
+	part=$(mktemp -d "$dir.XXXXXX")
+	cp "$@" "$part"
+	mv -T "$part" "$dir" 2>/dev/null || rm -r "$part"
+	find "$cache/built" -mindepth 1 -maxdepth 1 -mtime +14 -exec rm -r {} +
+}
+
 # dkms.conf has the version of it all.
 package_version() {
 	sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' "$top/dkms.conf"
