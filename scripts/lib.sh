@@ -87,7 +87,7 @@ previous_release() {
 	mkdir -p "$1"
 	bump=$(git -C "$top" log -n 1 --format=%H -G'^PACKAGE_VERSION=' -- dkms.conf) || bump=''
 	[ -n "$bump" ] || die "git has no release before $(package_version)" "use a clone with its whole history: git fetch --unshallow"
-	git -C "$top" archive "$bump^" | tar -x -C "$1"
+	git -C "$top" archive "$bump^" | tar -x --no-same-permissions -C "$1"
 }
 
 host_arch() {

@@ -3,8 +3,8 @@
 #
 # Usage, in a root of a Debian suite: user.sh RELEASE
 #
-# RELEASE is the kernel that is installed there; the packages are in /out, those of the release
-# before them in /out/old.
+# RELEASE is the kernel that is installed there; the packages are in /out/new, those of the
+# release before them in /out/old.
 set -u
 # shellcheck source=SCRIPTDIR/../tap.sh
 . /source/tests/tap.sh
@@ -32,7 +32,7 @@ knows_only() {
 
 # As apt does it: a file moves from one package to the other.
 upgrade() {
-	dpkg --auto-deconfigure -i /out/*.deb >/tmp/said 2>&1
+	dpkg --auto-deconfigure -i /out/new/*.deb >/tmp/said 2>&1
 	local status=$?
 	cat /tmp/said
 	return "$status"
@@ -63,12 +63,12 @@ ok "nothing is left of the older source" not ls -d "/usr/src/subpage-vfio-pci-$b
 ok "it is purged" dpkg --purge subpage-vfio subpage-vfio-pci-dkms
 files >/tmp/after
 ok "no file is left" diff /tmp/before /tmp/after
-ok "the module's package installs alone" dpkg -i /out/subpage-vfio-pci-dkms_*.deb
+ok "the module's package installs alone" dpkg -i /out/new/subpage-vfio-pci-dkms_*.deb
 ok "its manual page is there" test -e /usr/share/man/man4/subpage_vfio_pci.4.gz
 ok "DKMS has built the module for $release" installed_module
 ok "its version is the package's" module_says "$version"
 ok "modprobe finds it" modprobe --show-depends -S "$release" subpage_vfio_pci
-ok "the command's package installs" dpkg -i /out/subpage-vfio_*.deb
+ok "the command's package installs" dpkg -i /out/new/subpage-vfio_*.deb
 ok "the command runs" subpage-vfio --help
 ok "its manual page is there" test -e /usr/share/man/man8/subpage-vfio.8.gz
 ok "bash completes it" test -e /usr/share/bash-completion/completions/subpage-vfio
