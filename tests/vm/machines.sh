@@ -87,6 +87,8 @@ machine() {
 		# of the TSC spins, with jiffies for a clock, until the other processor answers, which may be waiting
 		# for this one to stop: both for ever (watchdog_check_skew(), multi_cpu_stop()).
 		append='intel_iommu=on iommu=nopt no_timer_check tsc=nowatchdog'
+		# What watches over memory walks through all of it.
+		[[ $flavour != *debug ]] || qemu+=(-m 512M)
 		;;
 	arm64)
 		kernel_arch=arm64
