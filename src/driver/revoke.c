@@ -18,8 +18,8 @@
 /*
  * All bound devices, and the lock for the list and for their states. It is the innermost lock:
  * the bus notifier takes it with the device lock of a newcomer, pciehp's reset_lock and
- * pci_lock_rescan_remove() held. Under it devices are only looked at, work is queued, and the
- * saved config space of sleeping devices is written.
+ * pci_lock_rescan_remove() held. Under it devices are only looked at, work is queued, and of
+ * devices that nobody has open the saved config space is written, and the command register.
  */
 static LIST_HEAD(bound_devices);
 /* How many of them are REVOCATION_PENDING. */
@@ -269,10 +269,11 @@ static void renew_registers(struct subpage_device *sdev)
 }
 
 /*
- * The same for the saved copy alone, since the device may be asleep, and waking it up would
- * wait for memory_lock. The PCI core has written the registers of one that is awake.
+ * The same for a device that may be asleep, without waking it up, which would wait for
+ * memory_lock: for the copy that it restores then. The PCI core has written the registers of one
+ * that is awake, but its memory decode is still on.
  */
-static void renew_copy(struct subpage_device *sdev)
+static void renew_closed(struct subpage_device *sdev)
 {
 	struct pci_dev *pdev = sdev->core.pdev;
 	int bar;
@@ -282,6 +283,8 @@ static void renew_copy(struct subpage_device *sdev)
 			continue;
 		if (pdev->resource[bar].parent)
 			subpage_bar_save(pdev, bar);
+		else if (pdev->current_state == PCI_D0)
+			subpage_bar_decode_off(pdev);
 		else
 			pdev->saved_config_space[PCI_COMMAND / 4] &= ~PCI_COMMAND_MEMORY;
 	}
@@ -317,7 +320,7 @@ static void scan(struct work_struct *work)
 		if (place(sdev) == PLACE_SAME)
 			continue;
 		if (state(sdev) == REVOCATION_CLOSED)
-			renew_copy(sdev);
+			renew_closed(sdev);
 		else
 			revoke_locked(sdev);
 	}

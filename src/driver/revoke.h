@@ -27,7 +27,7 @@ struct subpage_device;
  * that is about to be used lies there already.
  *
  * A device that nobody has open may be asleep. Then the state that it restores on waking up is
- * brought up to date.
+ * brought up to date. One that is awake decodes nothing any more if a BAR of it is lost.
  */
 
 /**

@@ -74,8 +74,7 @@ static void check_no_room(bool asleep)
 	sleep_ms(200);
 	is_u64(zoo_address(&at), 0, "the BAR has no address");
 	pci_attr_write(&at.dev, "power/control", "on");
-	if (asleep)
-		ok(!decodes(), "woken up, it decodes nothing");
+	ok(!decodes(), "%s, it decodes nothing", asleep ? "woken up" : "awake");
 	is_errno(vfio_open(&at.dev, &vfio), -EIO, "it cannot be opened");
 	ok(!decodes(), "and decodes nothing");
 	is_errno(pci_bind(&at.dev, ""), 0, "the device is unbound");
