@@ -13,6 +13,7 @@
 #include "log.h"
 #include "lost_user.h"
 #include "monitor.h"
+#include "peek.h"
 
 /* Of 16 MiB: longer, and so aligned to more, than anything that comes. */
 #define DEVICE "pci-testdev,membar=16M"

@@ -7,6 +7,7 @@
 
 #include "cases.h"
 #include "lost_user.h"
+#include "peek.h"
 
 /* FAULT_TOLD of src/driver/fault.h. */
 #define UNTOLD "2048"

@@ -12,6 +12,7 @@
 #include "cases.h"
 #include "log.h"
 #include "lost_user.h"
+#include "peek.h"
 
 /* Of the bridge's hot-plug controller: how many slots there are, and what they can do. */
 #define SHPC_SLOTS 0x0c

@@ -20,6 +20,7 @@
 #include "models.h"
 #include "monitor.h"
 #include "msix_table.h"
+#include "peek.h"
 #include "tap.h"
 #include "vfio.h"
 

@@ -9,6 +9,7 @@
 #include "cases.h"
 #include "log.h"
 #include "lost_user.h"
+#include "peek.h"
 
 /* With no driver that comes, and nothing that the user does. */
 static void check_silent(void)

@@ -2,7 +2,6 @@
 #include <fcntl.h>
 #include <linux/pci_regs.h>
 #include <linux/userfaultfd.h>
-#include <setjmp.h>
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
@@ -17,6 +16,7 @@
 #include "log.h"
 #include "lost_user.h"
 #include "models.h"
+#include "peek.h"
 #include "tap.h"
 
 #define AUTOPROBE "/sys/bus/pci/drivers_autoprobe"
@@ -35,31 +35,6 @@ static struct other {
 	{ .bar = 1, .size = 4096 },
 	{ .bar = 4, .size = 16384 },
 };
-
-static sigjmp_buf no_page;
-
-static void on_sigbus(int sig)
-{
-	(void)sig;
-	siglongjmp(no_page, 1);
-}
-
-bool peek(const volatile uint32_t *reg, uint32_t *value)
-{
-	struct sigaction catch = { .sa_handler = on_sigbus }, before;
-	bool there = false;
-
-	sigaction(SIGBUS, &catch, &before);
-	/* An access without end ends the case. */
-	alarm(60);
-	if (!sigsetjmp(no_page, 1)) {
-		*value = *reg;
-		there = true;
-	}
-	alarm(0);
-	sigaction(SIGBUS, &before, NULL);
-	return there;
-}
 
 static void write_begin(const struct vfio *vfio, struct writer *writer)
 {

@@ -37,8 +37,6 @@ bool user_lose(const char *driver, const char *model, int models, struct user *u
 /* The same, and no driver comes to the newcomer, so the PCI core does not tell that it has moved others for it. */
 bool user_lose_untold(const char *model, int models, struct user *user);
 
-/* Read through a mapping; false for SIGBUS. */
-bool peek(const volatile uint32_t *reg, uint32_t *value);
 /* Let the write to config space have its first page, then let it end. Returns 0 or its errno. */
 void write_half(struct writer *writer);
 int write_end(struct writer *writer);
