@@ -21,10 +21,6 @@
 #define FIRST_VF_BAR 7
 #define VF_BAR_SIZE 0x4000
 
-static const unsigned char token[16] = {
-	0x00, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff,
-};
-
 /* In BAR 0 of a virtual function, a register that is not all ones before anybody sets it up. */
 static const struct model {
 	const char *name;
@@ -34,20 +30,6 @@ static const struct model {
 	{ "igb", IGB, 0x08 },
 	{ "nvme", NVME, 0x1c },
 };
-
-static int set_token(const struct vfio *vfio)
-{
-	struct {
-		struct vfio_device_feature feature;
-		unsigned char uuid[16];
-	} request = {
-		.feature.argsz = sizeof(request),
-		.feature.flags = VFIO_DEVICE_FEATURE_SET | VFIO_DEVICE_FEATURE_PCI_VF_TOKEN,
-	};
-
-	memcpy(request.uuid, token, sizeof(token));
-	return ioctl(vfio->device, VFIO_DEVICE_FEATURE, &request) ? -errno : 0;
-}
 
 /* The same both ways, and not what is read where nothing is. */
 static void check_register(const struct vfio *vfio, const char *whose, int bar, uint32_t reg)
@@ -299,7 +281,7 @@ static void check_vfs(const struct model *model, const struct pci_dev *pf, const
 
 	about("with virtual functions");
 	read_vf_bars(pf, vf_bars);
-	is_errno(set_token(vfio), 0, "and sets the token");
+	is_errno(vfio_set_token(vfio, TOKEN), 0, "and sets the token");
 	is_errno(pci_attr_write(pf, "sriov_numvfs", "3"), 0, "%d virtual functions are made", VFS);
 	for (i = 0; i < VFS; i++)
 		if (is_errno(pci_virtfn(pf, i, &vf), 0, "virtual function %d", i))

@@ -261,17 +261,21 @@ scenario_cdev() {
 }
 
 scenario_sriov() {
-	shows='virtual functions come to the driver, where SR-IOV has placed them, and are mapped'
+	shows='virtual functions come to the driver, where SR-IOV has placed them, and are mapped; each vector of one fires'
 	wants='new-qemu module:nvme'
+	# With larger pages the kernel makes none; under EEH a table is shown where it is.
+	[[ ${machine-} != x86_64* && ${machine-} != arm64-16k* ]] || cases=sriov,vectors_vf
+	drive 1
 	# A root port has ACS: each function is alone in its IOMMU group. powernv has a host bridge of
 	# that name for each slot.
 	[ "${arch-}" = ppc64el ] || devices=(-device pcie-root-port,id=pcie.1,chassis=1,hotplug=off
 		-device pcie-root-port,id=pcie.2,chassis=2,hotplug=off)
 	# No BAR of igb is smaller than 16K; those of the disk are 8K and, with a BAR for MSI-X alone, 4K.
 	devices+=(-device igb,bus=pcie.1,romfile= -device nvme-subsys,id=subsystem
-		-device nvme,serial=1,bus=pcie.2,subsys=subsystem,msix-exclusive-bar=on,sriov_max_vfs=3,sriov_vq_flexible=6,sriov_vi_flexible=3)
+		-device nvme,serial=1,bus=pcie.2,subsys=subsystem,msix-exclusive-bar=on,sriov_max_vfs=3,sriov_vq_flexible=6,sriov_vi_flexible=6
+		-device nvme-ns,drive=drive1)
 	# QEMU drops the upper half of a virtual function's BAR: no window above 4 GiB.
-	[ "${arch-}" != arm64 ] || options=(-machine highmem-mmio=off)
+	[ "${arch-}" != arm64 ] || options+=(-machine highmem-mmio=off)
 	# There a virtual function's token goes with the binding to iommufd.
 	[ "${machine-}" != x86_64-7.2-debug ] || parameters=vfio=cdev
 }

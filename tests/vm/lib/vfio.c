@@ -182,6 +182,21 @@ err:
 	return err;
 }
 
+int vfio_set_token(const struct vfio *vfio, const char *token)
+{
+	struct {
+		struct vfio_device_feature feature;
+		unsigned char uuid[16];
+	} request = {
+		.feature.argsz = sizeof(request),
+		.feature.flags = VFIO_DEVICE_FEATURE_SET | VFIO_DEVICE_FEATURE_PCI_VF_TOKEN,
+	};
+
+	if (!parse_uuid(token, request.uuid))
+		return -EINVAL;
+	return ioctl(vfio->device, VFIO_DEVICE_FEATURE, &request) ? -errno : 0;
+}
+
 void vfio_close(struct vfio *vfio)
 {
 	if (vfio->device >= 0)

@@ -25,6 +25,8 @@ struct vfio {
 int vfio_open(const struct pci_dev *dev, struct vfio *vfio);
 /* A virtual function, with the token (a UUID) that the user of its physical function has set. */
 int vfio_open_vf(const struct pci_dev *dev, const char *token, struct vfio *vfio);
+/* Of a physical function: set it. */
+int vfio_set_token(const struct vfio *vfio, const char *token);
 void vfio_close(struct vfio *vfio);
 /* Another device of the same group, which can be opened only once: its file, close() it. */
 int vfio_device(const struct vfio *vfio, const struct pci_dev *dev);
