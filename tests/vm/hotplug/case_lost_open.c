@@ -178,7 +178,7 @@ static void check_told(void)
 	after = look(&user.vfio, user.reg);
 	print(OURS, &after);
 	check_revoked(&after);
-	check_dmabuf(&user, -ENODEV, "a dma-buf that was made before cannot be used");
+	check_dmabuf(user.dmabuf, -ENODEV, "a dma-buf that was made before cannot be used");
 	check_others_revoked();
 	check_event(user.event);
 	log = log_since(mark);

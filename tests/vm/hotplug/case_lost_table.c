@@ -79,6 +79,7 @@ static bool use(struct shown *shown)
 	shown->size = info->size;
 	free(info);
 	shown->dmabuf = vfio_dmabuf(&shown->vfio, shown->table_bar, 0, shown->length);
+	check_dmabuf(shown->dmabuf, 0, "a dma-buf of it can be used");
 	shown->table = config(shown, cap + PCI_MSIX_TABLE);
 	is_u64(shown->table, start_of_table(shown) + shown->bar, "config space says so");
 	shown->pending = config(shown, cap + PCI_MSIX_PBA);
@@ -137,6 +138,7 @@ static void check_lost(struct shown *shown)
 	is_errno(vfio_write32(&shown->vfio, CONFIG, REGISTER(shown->bar), ~0u), -EIO, "its BAR takes no address");
 	is_u64(config(shown, REGISTER(shown->bar)), shown->address, "and has that which it had");
 	is_errno(try_event(shown), -EIO, "no event writes there");
+	check_dmabuf(shown->dmabuf, -ENODEV, "the dma-buf that was made before cannot be used");
 	fd = vfio_dmabuf(&shown->vfio, shown->table_bar, 0, shown->length);
 	ok(fd < 0, "there is no dma-buf of the real BAR");
 	if (fd >= 0)

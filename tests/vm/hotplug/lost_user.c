@@ -188,9 +188,9 @@ static bool open_others(void)
 	return true;
 }
 
-void check_dmabuf(const struct user *user, int want, const char *text)
+void check_dmabuf(int dmabuf, int want, const char *text)
 {
-	int err = user->dmabuf < 0 ? -ENOENT : vfio_dmabuf_use(user->dmabuf, sysconf(_SC_PAGESIZE));
+	int err = dmabuf < 0 ? -ENOENT : vfio_dmabuf_use(dmabuf, sysconf(_SC_PAGESIZE));
 
 	if (err == -ENOENT)
 		skip(1, "no dma-bufs or no iommufd in this kernel");
@@ -307,7 +307,7 @@ bool user_lose(const char *driver, const char *model, int models, struct user *u
 		return false;
 
 	user->dmabuf = ours ? vfio_dmabuf(&user->vfio, at.bar, 0, sysconf(_SC_PAGESIZE)) : -1;
-	check_dmabuf(user, 0, "a dma-buf of it can be used");
+	check_dmabuf(user->dmabuf, 0, "a dma-buf of it can be used");
 	user->event = event_to_register(&user->vfio);
 	signal_event(user->event);
 	is_errno(vfio_read32(&user->vfio, at.bar, 0, &value), 0, "an event is signalled, a register read");

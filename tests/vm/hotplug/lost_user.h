@@ -45,7 +45,7 @@ int event_to_register(const struct vfio *vfio);
 /* Signal the event that writes to a register: a device that has the old address now must not get it. */
 void check_event(int event);
 /* Whoever has the user's dma-buf wants to use it: the error should be this. */
-void check_dmabuf(const struct user *user, int want, const char *text);
+void check_dmabuf(int dmabuf, int want, const char *text);
 /* Does the function decode its memory? */
 bool decodes(void);
 /* The other functions' mappings are gone, and read() is refused. */
