@@ -47,9 +47,9 @@ static struct nvme {
 	struct queue {
 		int tail, head, phase;
 	} queue[VECTORS];
-} function = { .vectors = VECTORS, .masked = MASKED },
-  virtual_function = { .vectors = VF_VECTORS, .masked = VF_VECTORS - 1 };
+} function = { .vectors = VECTORS, .masked = MASKED };
 
+static struct nvme virtual_function = { .vectors = VF_VECTORS, .masked = VF_VECTORS - 1 };
 static struct nvme *nvme = &function;
 
 static uint64_t iova_sq(int n)
@@ -272,7 +272,7 @@ static bool open_nvme(const struct pci_dev *dev, const char *token)
 	nvme->length = (2 * nvme->vectors + 1) * NVME_PAGE;
 	nvme->length = (nvme->length + 65535) / 65536 * 65536;
 	nvme->memory = mmap(NULL, nvme->length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE,
-			   -1, 0);
+			    -1, 0);
 	for (i = 0; i < nvme->vectors; i++)
 		nvme->event[i] = eventfd(0, EFD_NONBLOCK);
 	if (!is_errno(vfio_open_vf(dev, token, &nvme->vfio), 0, "opened") ||
@@ -301,6 +301,12 @@ static void use(void)
 	mask_one();
 }
 
+static bool has_vectors(const struct pci_dev *dev)
+{
+	return ok(msix_table_find(dev, &nvme->table) && nvme->table.size == 16u * nvme->vectors, "it has %d vectors",
+		  nvme->vectors);
+}
+
 static bool begin(struct pci_dev *dev)
 {
 	int n;
@@ -308,8 +314,7 @@ static bool begin(struct pci_dev *dev)
 	/* The last one is the one that is behind a port, if there is a port. */
 	for (n = 0; !pci_find(NVME, n, dev); n++)
 		;
-	if (!is_errno(pci_find(NVME, n - 1, dev), 0, "there is an NVMe") ||
-	    !ok(msix_table_find(dev, &nvme->table) && nvme->table.size == 16u * nvme->vectors, "of %d vectors", nvme->vectors) ||
+	if (!is_errno(pci_find(NVME, n - 1, dev), 0, "there is an NVMe") || !has_vectors(dev) ||
 	    !is_errno(pci_bind(dev, OURS), 0, "bound") || !open_nvme(dev, "") || !enable_vectors())
 		return false;
 	use();
@@ -389,8 +394,7 @@ MODULE_CASE(vectors_vf, "enable_sriov=1")
 	nvme = &virtual_function;
 	{
 		about("virtual function");
-		if (ok(msix_table_find(&vf, &nvme->table) && nvme->table.size == 16 * VF_VECTORS, "it has %d vectors",
-		       VF_VECTORS) && open_nvme(&vf, TOKEN) && enable_vectors())
+		if (has_vectors(&vf) && open_nvme(&vf, TOKEN) && enable_vectors())
 			use();
 		close_nvme();
 	}
